@@ -1,0 +1,87 @@
+//! The declared object of a card: the ConfigMap in which Terraform writes, one
+//! key each, the card and every tenant's floor, and which gates only read.
+
+use std::collections::BTreeMap;
+
+use crate::Invalid;
+use crate::card::Card;
+use crate::floor::Floor;
+use crate::names::{CardName, TenantId};
+
+/// The namespace of all cards' objects.
+pub const SYSTEM_NAMESPACE: &str = "gpu-tenancy";
+/// Prefix of all labels and annotations of ours.
+pub const DOMAIN: &str = "gpu-tenancy.dev";
+/// The key that holds the card itself.
+pub const CARD_KEY: &str = "card";
+/// The key of a tenant's pointer object that holds its card's name.
+pub const POINTER_KEY: &str = "card";
+
+/// Name of a card's declared ConfigMap. Card names have no dot, so no two
+/// cards share one, and it never exceeds a subdomain's 253 characters.
+pub fn declared_name(card: &CardName) -> String {
+    format!("card.{card}.declared")
+}
+
+/// Name of a card's ledger ConfigMap.
+pub fn ledger_name(card: &CardName) -> String {
+    format!("card.{card}.ledger")
+}
+
+/// Name of what a floor makes in the system namespace beside its entry: the
+/// ConfigMap that says on which card the tenant is, the Role and the RoleBinding.
+pub fn pointer_name(tenant: &TenantId) -> String {
+    format!("tenant.{}", tenant.key())
+}
+
+/// Key of a tenant's floor in its card's declared ConfigMap.
+pub fn floor_key(tenant: &TenantId) -> String {
+    format!("floor.{}", tenant.key())
+}
+
+/// Name of the ServiceAccount as which a tenant's gate and admit check run.
+pub fn gate_account(tenant: &TenantId) -> String {
+    format!("{}-gate", tenant.name)
+}
+
+/// A card with every floor that is entered on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The card.
+    pub card: Card,
+    /// The floors by tenant.
+    pub floors: BTreeMap<TenantId, Floor>,
+}
+
+impl Declared {
+    /// Reads the `data` of a declared ConfigMap.
+    ///
+    /// # Errors
+    /// Names the first key that cannot be read. A floor that cannot be read is
+    /// an error and not skipped: a claim that nobody counts is memory promised twice.
+    pub fn from_data(data: &BTreeMap<String, String>) -> Result<Self, Invalid> {
+        let read = |key: &str, why: serde_json::Error| {
+            Invalid::new(
+                "declared object",
+                key,
+                why.to_string(),
+                "Apply the stack that writes this key again.",
+            )
+        };
+        let card = data.get(CARD_KEY).ok_or_else(|| {
+            Invalid::new(
+                "declared object",
+                CARD_KEY,
+                "the key is absent",
+                "Apply the `gpu_card` resource again.",
+            )
+        })?;
+        let card: Card = serde_json::from_str(card).map_err(|why| read(CARD_KEY, why))?;
+        let mut floors = BTreeMap::new();
+        for (key, text) in data.iter().filter(|(key, _)| key.starts_with("floor.")) {
+            let floor: Floor = serde_json::from_str(text).map_err(|why| read(key, why))?;
+            floors.insert(floor.tenant.clone(), floor);
+        }
+        Ok(Self { card, floors })
+    }
+}

@@ -1,0 +1,32 @@
+//! Every default, once, with its reason.
+
+use crate::quantity::Mib;
+
+/// Between two guard ticks: the seed's `*/5`, short enough that a resident that
+/// woke waits minutes and not hours, at 48 pods for a four-hour window.
+pub const GUARD_INTERVAL_S: u32 = 300;
+/// From admission to a model that answers: image present, weights on disk;
+/// loads of 60 to 180 s were seen.
+pub const START_ESTIMATE_S: u32 = 180;
+/// A start that leaves less than this awake costs the card more than it gives.
+pub const USEFUL_MINIMUM_S: u32 = 600;
+/// A shortage shorter than this is a neighbour's spike.
+pub const SHORTAGE_GRACE_S: u32 = 30;
+/// A restart of an exporter takes minutes; longer blindness is a failure.
+pub const UNKNOWN_HOLD_S: u32 = 600;
+/// A pod that found no node within two minutes waits for something that the
+/// window will not bring.
+pub const PENDING_LIMIT_S: u32 = 120;
+/// An image pull of 8 minutes and a load of 3, with room to spare.
+pub const LOADING_LIMIT_S: u32 = 1200;
+/// Long enough that a crash loop or a neighbour's shift change does not flap.
+pub const BACKOFF_S: u32 = 600;
+/// A multi-minute synthesis is worth a minute's patience; the tenant may ask for more.
+pub const GRACE_PERIOD_S: u32 = 60;
+
+/// The critical line where a card declares none: a quarter of the headroom.
+/// Above it a spike may still pass within the grace; below it the next
+/// allocation of a neighbour fails.
+pub fn critical_mib(headroom: Mib) -> Mib {
+    Mib(headroom.0 / 4)
+}
