@@ -11,6 +11,7 @@ pub mod gate;
 pub mod invalid;
 pub mod names;
 pub mod quantity;
+pub mod tenant;
 pub mod window;
 
 pub use invalid::Invalid;
