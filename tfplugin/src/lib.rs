@@ -1,1 +1,40 @@
-//! See ARCHITECTURE.md.
+//! A framework for Terraform and OpenTofu providers, plugin protocol 6.
+//!
+//! A provider implements [`Provider`], each of its resources [`Resource`], and
+//! declares their attributes with [`model!`]; its `main` calls [`serve`].
+//! `examples/greeting.rs` is a complete provider.
+//!
+//! Values arrive in three states, because a plan is made before everything is
+//! known: every attribute is an [`Attr`], which is known, null or unknown.
+//!
+//! Data flows `wire -> Value -> Model -> resource -> Model -> Value -> wire`.
+//! Only the module `wire` names the types of the protocol.
+
+mod attr;
+mod diagnostics;
+mod erased;
+mod field;
+mod model;
+mod number;
+mod path;
+mod provider;
+mod resource;
+mod rules;
+pub mod schema;
+mod value;
+
+pub use attr::{Attr, List, Map, Set};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use field::Field;
+pub use model::{Model, Nothing, macros};
+pub use number::{NotANumber, Number};
+pub use path::{Path, Step};
+pub use provider::{Configured, Host, Provider, Resources};
+pub use resource::{
+    CreateRequest, DeleteRequest, ImportBy, ImportRequest, Outcome, PlanRequest, Planned, ReadRequest, Remains,
+    Resource, UpdateRequest,
+};
+pub use rules::Rules;
+pub use schema::{Kind, Mode, Schema};
+pub use tokio_util::sync::CancellationToken;
+pub use value::{Type, Value};

@@ -1,0 +1,204 @@
+//! Resources without their Rust types, for the RPC layer: values in, values out.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Model, Outcome, Path, PlanRequest, Planned,
+    ReadRequest, Remains, Resource, Schema, UpdateRequest, Value,
+};
+
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What every call into a resource has beside its values.
+pub(crate) struct Call<D> {
+    pub(crate) private: Vec<u8>,
+    pub(crate) provider: Arc<D>,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// The values of a plan.
+pub(crate) struct PlanValues {
+    pub(crate) config: Value,
+    pub(crate) prior: Option<Value>,
+    pub(crate) proposed: Value,
+}
+
+/// [`Resource`] on values.
+pub(crate) trait ErasedResource<D>: Send + Sync {
+    fn type_name(&self) -> &'static str;
+    fn version(&self) -> i64;
+    fn schema(&self) -> Schema;
+    fn identity_schema(&self) -> Schema;
+    fn validate(&self, config: Value) -> Diagnostics;
+    fn plan(
+        &self,
+        values: PlanValues,
+        private: Vec<u8>,
+        provider: Option<Arc<D>>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<Planned<Value>, Diagnostics>>;
+    fn plan_destroy(&self, prior: Value, call: Call<D>) -> BoxFuture<'_, Diagnostics>;
+    fn create(&self, planned: Value, config: Value, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
+    fn update(
+        &self,
+        prior: Value,
+        planned: Value,
+        config: Value,
+        call: Call<D>,
+    ) -> BoxFuture<'_, Outcome<Value>>;
+    fn delete(&self, prior: Value, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
+    fn read(&self, state: Value, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
+    fn import(&self, by: ImportBy<Value>, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
+    fn identity(&self, model: &Value) -> Option<Value>;
+    fn upgrade(
+        &self,
+        from_version: i64,
+        state: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostics>;
+}
+
+/// A typed resource behind [`ErasedResource`].
+pub(crate) struct Typed<R>(pub(crate) R);
+
+fn decode<M: Model>(value: Value) -> Result<M, Diagnostics> {
+    M::decode(value, &Path::root())
+}
+
+fn erase<M: Model>(outcome: Outcome<M>) -> Outcome<Value> {
+    let remains = match outcome.remains {
+        Remains::State(model) => Remains::State(model.encode()),
+        Remains::Gone => Remains::Gone,
+        Remains::AsBefore => Remains::AsBefore,
+    };
+    Outcome { remains, private: outcome.private, diagnostics: outcome.diagnostics }
+}
+
+/// Decodes, and on failure answers with why.
+macro_rules! decoded {
+    ($value:expr) => {
+        match decode($value) {
+            Ok(model) => model,
+            Err(diagnostics) => return Outcome::failed(diagnostics),
+        }
+    };
+}
+
+impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
+    fn type_name(&self) -> &'static str {
+        R::TYPE_NAME
+    }
+
+    fn version(&self) -> i64 {
+        R::VERSION
+    }
+
+    fn schema(&self) -> Schema {
+        R::Model::schema()
+    }
+
+    fn identity_schema(&self) -> Schema {
+        R::Identity::schema()
+    }
+
+    fn validate(&self, config: Value) -> Diagnostics {
+        decode(config).map_or_else(|diagnostics| diagnostics, |config| self.0.validate(&config))
+    }
+
+    fn plan(
+        &self,
+        values: PlanValues,
+        private: Vec<u8>,
+        provider: Option<Arc<R::Data>>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<Planned<Value>, Diagnostics>> {
+        Box::pin(async move {
+            let request = PlanRequest {
+                config: decode(values.config)?,
+                prior: values.prior.map(decode).transpose()?,
+                proposed: decode(values.proposed)?,
+                private,
+                provider,
+                cancel,
+            };
+            let Planned { model, replace, private, diagnostics } = self.0.plan(request).await?;
+            Ok(Planned { model: model.encode(), replace, private, diagnostics })
+        })
+    }
+
+    fn plan_destroy(&self, prior: Value, call: Call<R::Data>) -> BoxFuture<'_, Diagnostics> {
+        Box::pin(async move {
+            let prior = match decode(prior) {
+                Ok(prior) => prior,
+                Err(diagnostics) => return diagnostics,
+            };
+            let Call { private, provider, cancel } = call;
+            self.0.plan_destroy(DeleteRequest { prior, private, provider, cancel }).await
+        })
+    }
+
+    fn create(&self, planned: Value, config: Value, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
+        Box::pin(async move {
+            let (planned, config) = (decoded!(planned), decoded!(config));
+            let Call { private, provider, cancel } = call;
+            erase(self.0.create(CreateRequest { planned, config, private, provider, cancel }).await)
+        })
+    }
+
+    fn update(
+        &self,
+        prior: Value,
+        planned: Value,
+        config: Value,
+        call: Call<R::Data>,
+    ) -> BoxFuture<'_, Outcome<Value>> {
+        Box::pin(async move {
+            let (prior, planned, config) = (decoded!(prior), decoded!(planned), decoded!(config));
+            let Call { private, provider, cancel } = call;
+            erase(self.0.update(UpdateRequest { prior, planned, config, private, provider, cancel }).await)
+        })
+    }
+
+    fn delete(&self, prior: Value, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
+        Box::pin(async move {
+            let prior = decoded!(prior);
+            let Call { private, provider, cancel } = call;
+            erase(self.0.delete(DeleteRequest { prior, private, provider, cancel }).await)
+        })
+    }
+
+    fn read(&self, state: Value, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
+        Box::pin(async move {
+            let state = decoded!(state);
+            let Call { private, provider, cancel } = call;
+            erase(self.0.read(ReadRequest { state, private, provider, cancel }).await)
+        })
+    }
+
+    fn import(&self, by: ImportBy<Value>, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
+        Box::pin(async move {
+            let by = match by {
+                ImportBy::Id(id) => ImportBy::Id(id),
+                ImportBy::Identity(identity) => ImportBy::Identity(decoded!(identity)),
+            };
+            let Call { provider, cancel, .. } = call;
+            erase(self.0.import(ImportRequest { by, provider, cancel }).await)
+        })
+    }
+
+    fn identity(&self, model: &Value) -> Option<Value> {
+        let model = decode(model.clone()).ok()?;
+        self.0.identity(&model).map(|identity| identity.encode())
+    }
+
+    fn upgrade(
+        &self,
+        from_version: i64,
+        state: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostics> {
+        self.0.upgrade(from_version, state)
+    }
+}

@@ -1,0 +1,88 @@
+//! How a provider is written.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::erased::ErasedResource;
+use crate::{Diagnostics, Model, Resource};
+
+/// A provider: its configuration and its resources.
+pub trait Provider: Send + Sync + 'static {
+    /// The provider block; [`crate::Nothing`] where it has no arguments.
+    type Config: Model;
+    /// What resources get of the configuration: clients, settings.
+    type Data: Send + Sync + 'static;
+
+    /// The name that users write and that resource types start with: `gpu`.
+    const NAME: &'static str;
+    /// The source address, with host: `registry.terraform.io/gpu-tenancy/gpu`.
+    const ADDRESS: &'static str;
+
+    /// Checks a configuration beyond the rules of its attributes, offline. Any attribute may be unknown.
+    fn validate(&self, config: &Self::Config) -> Diagnostics {
+        let _ = config;
+        Diagnostics::new()
+    }
+
+    /// Makes what resources need of the configuration.
+    ///
+    /// While planning, any attribute may be unknown, because it comes from a
+    /// resource that does not exist yet. Plans of new resources should work
+    /// then, so answer with data that knows this instead of an error.
+    ///
+    /// # Errors
+    /// Nothing that needs the provider can go on, for these reasons.
+    fn configure(
+        &self,
+        config: Self::Config,
+        host: Host,
+    ) -> impl Future<Output = Result<Configured<Self::Data>, Diagnostics>> + Send;
+
+    /// The resources, each once.
+    fn resources(&self) -> Resources<Self::Data>;
+}
+
+/// The answer of [`Provider::configure`].
+pub struct Configured<D> {
+    /// What resources get.
+    pub data: Arc<D>,
+    /// Warnings.
+    pub diagnostics: Diagnostics,
+}
+
+impl<D> From<D> for Configured<D> {
+    fn from(data: D) -> Configured<D> {
+        Configured { data: Arc::new(data), diagnostics: Diagnostics::new() }
+    }
+}
+
+/// Who called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// The version of Terraform or OpenTofu, `1.11.4`; empty where it did not say.
+    pub terraform_version: String,
+}
+
+/// The resources of a provider.
+pub struct Resources<D> {
+    pub(crate) all: Vec<Box<dyn ErasedResource<D>>>,
+}
+
+impl<D: Send + Sync + 'static> Resources<D> {
+    /// No resources.
+    pub fn new() -> Resources<D> {
+        Resources { all: Vec::new() }
+    }
+
+    /// These and one more.
+    pub fn with<R: Resource<Data = D>>(mut self, resource: R) -> Resources<D> {
+        self.all.push(Box::new(crate::erased::Typed(resource)));
+        self
+    }
+}
+
+impl<D: Send + Sync + 'static> Default for Resources<D> {
+    fn default() -> Resources<D> {
+        Resources::new()
+    }
+}

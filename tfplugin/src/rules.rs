@@ -1,0 +1,239 @@
+//! The words in which an attribute is declared.
+
+use std::fmt::Display;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use crate::schema::{Attribute, ErasedRules, Mode};
+use crate::{Attr, Diagnostic, Diagnostics, Field, Path, Value};
+
+/// The declaration of one attribute that holds a `T`.
+///
+/// [`crate::model!`] takes one for each field, starting with `required()`,
+/// `optional()`, `computed()` or `optional_computed()`.
+#[derive(Debug)]
+pub struct Rules<T> {
+    mode: Mode,
+    sensitive: bool,
+    deprecation: Option<String>,
+    default: Option<Value>,
+    erased: ErasedRules,
+    holds: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Field + 'static> Rules<T> {
+    /// The declaration of an attribute set by whom `mode` says.
+    pub fn new(mode: Mode) -> Rules<T> {
+        Rules {
+            mode,
+            sensitive: false,
+            deprecation: None,
+            default: None,
+            erased: ErasedRules::default(),
+            holds: std::marker::PhantomData,
+        }
+    }
+
+    /// Hides the value in plans. It still reaches the state file.
+    pub fn sensitive(self) -> Rules<T> {
+        Rules { sensitive: true, ..self }
+    }
+
+    /// Warns whoever sets it; `instead` says what to use.
+    pub fn deprecated(self, instead: impl Into<String>) -> Rules<T> {
+        Rules { deprecation: Some(instead.into()), ..self }
+    }
+
+    /// The value where the user sets none. The attribute becomes computed for
+    /// Terraform too, because otherwise the provider may not fill it in.
+    pub fn default(self, value: impl Into<T>) -> Rules<T> {
+        Rules { mode: Mode::OptionalComputed, default: Some(value.into().encode()), ..self }
+    }
+
+    /// Refuses values for which `check` gives a reason, a sentence that starts
+    /// with "must" and completes "`name` …". Skipped while null or unknown.
+    pub fn validate(self, check: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static) -> Rules<T> {
+        self.validate_deep(move |value, path| match check(value) {
+            Ok(()) => Diagnostics::new(),
+            Err(reason) => refusal(path, &reason),
+        })
+    }
+
+    /// Like [`Rules::validate`], for checks that place messages below the attribute themselves.
+    pub fn validate_deep(
+        mut self,
+        check: impl Fn(&T, &Path) -> Diagnostics + Send + Sync + 'static,
+    ) -> Rules<T> {
+        self.erased.checks.push(Arc::new(move |value, path| match T::decode(value.clone(), path) {
+            Ok(value) => check(&value, path),
+            // What does not decode is reported once, by the framework.
+            Err(_) => Diagnostics::new(),
+        }));
+        self
+    }
+
+    /// Refuses the attribute beside any of these attributes of the same object.
+    pub fn conflicts_with(self, others: &[&str]) -> Rules<T> {
+        self.sibling_check(others, |name, set, _, others| {
+            let both = others.iter().find(|other| set(other) == Some(true));
+            both.filter(|_| set(name) == Some(true)).map(|other| {
+                format!("{name} and {other} cannot be set together. Remove one of them.")
+            })
+        })
+    }
+
+    /// Refuses the attribute without all of these attributes of the same object.
+    pub fn requires(self, others: &[&str]) -> Rules<T> {
+        self.sibling_check(others, |name, set, _, others| {
+            let missing = others.iter().find(|other| set(other) == Some(false));
+            missing.filter(|_| set(name) == Some(true)).map(|other| {
+                format!("{name} has no meaning without {other}. Set {other} too, or remove {name}.")
+            })
+        })
+    }
+
+    /// Refuses an object in which neither this nor any of these attributes is set.
+    pub fn at_least_one_of(self, others: &[&str]) -> Rules<T> {
+        self.sibling_check(others, |name, set, all, _| {
+            let none = all.iter().all(|one| set(one) == Some(false));
+            none.then(|| format!("One of {} must be set, and none is.", list(name, all)))
+        })
+    }
+
+    /// Refuses an object in which not exactly one of this and these attributes is set.
+    pub fn exactly_one_of(self, others: &[&str]) -> Rules<T> {
+        self.at_least_one_of(others).conflicts_with(others)
+    }
+
+    /// A change needs a new resource.
+    pub fn requires_replace(mut self) -> Rules<T> {
+        self.erased.replaces = Some(Arc::new(|_, _| true));
+        self
+    }
+
+    /// A change from the first to the second value needs a new resource where `needs` says so.
+    pub fn requires_replace_if(
+        mut self,
+        needs: impl Fn(&Attr<T>, &Attr<T>) -> bool + Send + Sync + 'static,
+    ) -> Rules<T> {
+        self.erased.replaces = Some(Arc::new(move |prior, planned| {
+            let root = Path::root();
+            match (Attr::decode(prior.clone(), &root), Attr::decode(planned.clone(), &root)) {
+                (Ok(prior), Ok(planned)) => needs(&prior, &planned),
+                _ => true,
+            }
+        }));
+        self
+    }
+
+    /// Once computed it stays: an update plans the prior value instead of unknown.
+    pub fn use_state_for_unknown(mut self) -> Rules<T> {
+        self.erased.keeps = true;
+        self
+    }
+
+    /// Two values are spellings of the same where `same` says so: the prior
+    /// spelling is kept, in plans and when the resource is read.
+    pub fn same_if(mut self, same: impl Fn(&T, &T) -> bool + Send + Sync + 'static) -> Rules<T> {
+        self.erased.same = Some(Arc::new(move |old, new| {
+            let root = Path::root();
+            match (T::decode(old.clone(), &root), T::decode(new.clone(), &root)) {
+                (Ok(old), Ok(new)) => same(&old, &new),
+                _ => false,
+            }
+        }));
+        self
+    }
+
+    /// The attribute that this declares. Called by [`crate::model!`].
+    pub fn into_attribute(self, name: &str, description: &str) -> Attribute {
+        Attribute {
+            name: name.to_owned(),
+            description: description.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned(),
+            kind: T::kind(),
+            mode: self.mode,
+            sensitive: self.sensitive,
+            deprecation: self.deprecation,
+            default: self.default,
+            rules: self.erased,
+        }
+    }
+
+    /// A check on the names of this (first) and other attributes, with a
+    /// function that says whether one is set (nothing while unknown).
+    fn sibling_check(
+        mut self,
+        others: &[&str],
+        check: impl Fn(&str, &dyn Fn(&str) -> Option<bool>, &[String], &[String]) -> Option<String>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Rules<T> {
+        let others: Vec<String> = others.iter().map(|&other| other.to_owned()).collect();
+        self.erased.sibling_checks.push(Arc::new(move |object, path, name| {
+            let set = |name: &str| match object.get(name) {
+                None | Some(Value::Null) => Some(false),
+                Some(Value::Unknown) => None,
+                Some(_) => Some(true),
+            };
+            let all: Vec<String> = std::iter::once(name.to_owned()).chain(others.iter().cloned()).collect();
+            match check(name, &set, &all, &others) {
+                Some(detail) => {
+                    Diagnostic::error("Invalid combination of attributes", detail).at(path.clone()).into()
+                }
+                None => Diagnostics::new(),
+            }
+        }));
+        self
+    }
+}
+
+impl<T: Field + Display + PartialEq + 'static> Rules<T> {
+    /// Refuses all but these values.
+    pub fn one_of<V: Into<T>>(self, accepted: impl IntoIterator<Item = V>) -> Rules<T>
+    where
+        T: Send + Sync,
+    {
+        let accepted: Vec<T> = accepted.into_iter().map(Into::into).collect();
+        self.validate(move |value| {
+            if accepted.contains(value) {
+                return Ok(());
+            }
+            let accepted: Vec<String> = accepted.iter().map(|one| format!("\"{one}\"")).collect();
+            Err(format!("must be one of {}, but is \"{value}\"", accepted.join(", ")))
+        })
+    }
+}
+
+impl<T: Field + Display + PartialOrd + 'static> Rules<T> {
+    /// Refuses numbers outside of `range`.
+    pub fn range(self, range: impl RangeBounds<T> + std::fmt::Debug + Send + Sync + 'static) -> Rules<T> {
+        self.validate(move |value| {
+            if range.contains(value) { Ok(()) } else { Err(format!("must be in {range:?}, but is {value}")) }
+        })
+    }
+}
+
+impl Rules<String> {
+    /// Refuses text whose count of characters is outside of `range`.
+    pub fn length(self, range: impl RangeBounds<usize> + std::fmt::Debug + Send + Sync + 'static) -> Rules<String> {
+        self.validate(move |text| {
+            let length = text.chars().count();
+            if range.contains(&length) {
+                Ok(())
+            } else {
+                Err(format!("must have a length in {range:?}, but has {length} characters"))
+            }
+        })
+    }
+}
+
+/// The error for a value that breaks a rule.
+fn refusal(path: &Path, reason: &str) -> Diagnostics {
+    let stop = if reason.ends_with('.') { "" } else { "." };
+    Diagnostic::error("Invalid value", format!("{path} {reason}{stop}")).at(path.clone()).into()
+}
+
+fn list(_first: &str, all: &[String]) -> String {
+    all.join(", ")
+}
