@@ -1,1 +1,18 @@
-//! End-to-end tests; see ARCHITECTURE.md.
+//! The harness of the end-to-end tests: one real cluster, real terraform and
+//! tofu, a fake card, and a namespace and a folder of its own for each test.
+//!
+//! `cargo xtask test` starts what is needed and says where it is through the
+//! environment variables in [`surroundings`].
+
+pub mod card;
+pub mod example;
+pub mod kubectl;
+pub mod surroundings;
+pub mod terraform;
+pub mod wait;
+
+pub use card::FakeCard;
+pub use example::Example;
+pub use kubectl::{Kubectl, Scratch};
+pub use surroundings::Surroundings;
+pub use terraform::{Binary, Workspace};

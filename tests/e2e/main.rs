@@ -1,0 +1,7 @@
+//! Everything that only a real API server, a real kubelet and the real CLIs can show.
+
+mod drift;
+mod failure;
+mod import;
+mod life;
+mod night;

@@ -1,0 +1,127 @@
+//! The seed's tenant as a person writes it in HCL, with what a test varies.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::{FakeCard, Scratch};
+
+/// The tenant `chatterbox-tts` on a card, in a namespace of its own.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The tenant's namespace.
+    pub namespace: String,
+    /// The tenant's name.
+    pub name: String,
+    /// The card's name.
+    pub card: String,
+    /// Where the card's figures are.
+    pub source: String,
+    /// The image of the server.
+    pub image: String,
+    /// Its only window, start and end as `HH:MM` in UTC.
+    pub window: (String, String),
+    /// Its peak, as a person writes it.
+    pub peak: String,
+    /// Lines added to the service's block.
+    pub more: String,
+}
+
+/// The port that fake-model listens on.
+pub const PORT: u16 = 8004;
+
+impl Example {
+    /// Asleep for hours to come.
+    pub fn asleep(scratch: &Scratch, card: &str, source: &str) -> Self {
+        Self {
+            namespace: scratch.namespace.clone(),
+            name: "chatterbox-tts".to_owned(),
+            card: card.to_owned(),
+            source: source.to_owned(),
+            image: "gpu-tenancy.local/fake-model:dev".to_owned(),
+            window: (in_minutes(360), in_minutes(600)),
+            peak: "4GiB".to_owned(),
+            more: String::new(),
+        }
+    }
+
+    /// In the middle of its window, on a fake card.
+    pub fn in_window(scratch: &Scratch, card: &FakeCard) -> Self {
+        let mut example = Self::asleep(scratch, &card.name, &card.dcgm());
+        example.window = (in_minutes(-5), in_minutes(240));
+        example
+    }
+
+    /// The card alone.
+    pub fn card_hcl(&self) -> String {
+        let Self { card, source, .. } = self;
+        format!(
+            r#"
+resource "gpu_card" "t4" {{
+  name   = "{card}"
+  node   = "node"
+  index  = 0
+  source = {{ dcgm = "{source}" }}
+}}
+"#
+        )
+    }
+
+    /// The floor and the tenant, for a card of this or another state.
+    pub fn tenant_hcl(&self, label: &str, card: &str) -> String {
+        let Self { namespace, name, image, window: (start, end), peak, more, .. } = self;
+        format!(
+            r#"
+resource "gpu_vram_floor" "{label}" {{
+  card     = {card}
+  tenant   = "{namespace}/{name}"
+  peak     = "{peak}"
+  headroom = "2GiB"
+}}
+
+resource "gpu_windowed_service" "{label}" {{
+  namespace  = "{namespace}"
+  name       = "{name}"
+  vram_floor = gpu_vram_floor.{label}.id
+  image      = "{image}"
+  port       = {PORT}
+  service    = {{ port = 8000 }}
+  windows    = {{ night = {{ start = "{start}", end = "{end}", time_zone = "UTC" }} }}
+  storage    = {{ size = "1Gi", class = "local-stand-in", mount_path = "/data" }}
+  config     = {{ "/app/config.yaml" = "server:\n  port: {PORT}\n" }}
+  env        = {{ TTS_BF16 = "off", HF_HOME = "/data/hf_cache" }}
+{more}
+}}
+"#
+        )
+    }
+
+    /// Card, floor and tenant.
+    pub fn hcl(&self) -> String {
+        format!("{}{}", self.card_hcl(), self.tenant_hcl("chatterbox", "gpu_card.t4.id"))
+    }
+
+    /// The same with another line in the service's block.
+    pub fn with(&self, line: &str) -> Self {
+        let mut other = self.clone();
+        other.more = format!("{}\n{line}", self.more);
+        other
+    }
+
+    /// Lines that make the server a fake model of `load_mib` on `card`.
+    pub fn loads(&self, card: &FakeCard, load_mib: u64) -> Self {
+        let mut other = self.clone();
+        other.more = format!(
+            "{}\n  args = [\"--card-url\", \"{}\", \"--card\", \"{}\", \"--load-mib\", \"{load_mib}\", \"--load-seconds\", \"5\", \"--port\", \"{PORT}\"]",
+            self.more,
+            card.base(),
+            card.name
+        );
+        other
+    }
+}
+
+/// The time of day in so many minutes, `HH:MM` in UTC.
+pub fn in_minutes(minutes: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()) as i64;
+    let minute = (now / 60 + minutes).rem_euclid(1440);
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}

@@ -1,0 +1,53 @@
+//! Where the real parts are, as `cargo xtask test` says it.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+
+/// What a test run was given.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Kubeconfig of an administrator of the cluster.
+    pub kubeconfig: PathBuf,
+    /// Folder with `terraform`, `tofu`, `terragrunt` and `kubectl`.
+    pub tools: PathBuf,
+    /// CLI configuration that points both CLIs at a filesystem mirror with our provider.
+    pub cli_config: PathBuf,
+    /// The `gpu-stacks` binary.
+    pub stacks: PathBuf,
+    /// Whether the cluster has a node that runs pods.
+    pub pods: bool,
+}
+
+impl Surroundings {
+    /// The surroundings of this run.
+    ///
+    /// # Panics
+    /// When a variable is missing: nothing below could mean anything.
+    #[allow(clippy::panic, reason = "a test without its surroundings must fail")]
+    pub fn get() -> &'static Self {
+        static FOUND: OnceLock<Surroundings> = OnceLock::new();
+        FOUND.get_or_init(|| Self::read().unwrap_or_else(|why| panic!("{why:#}")))
+    }
+
+    fn read() -> Result<Self> {
+        let path = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).with_context(|| {
+                format!("{name} is not set. Run the end-to-end tests with `cargo xtask test`, which starts a cluster and sets it.")
+            })
+        };
+        Ok(Self {
+            kubeconfig: path("GPU_TENANCY_KUBECONFIG")?,
+            tools: path("GPU_TENANCY_TOOLS")?,
+            cli_config: path("GPU_TENANCY_CLI_CONFIG")?,
+            stacks: path("GPU_TENANCY_STACKS_BIN")?,
+            pods: path("GPU_TENANCY_PODS")?.as_os_str() == "true",
+        })
+    }
+
+    /// A program of the tools folder.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        self.tools.join(name)
+    }
+}

@@ -1,0 +1,217 @@
+//! Real terraform and real tofu, in a folder of their own.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::Surroundings;
+
+/// Which CLI runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    /// HashiCorp's.
+    Terraform,
+    /// OpenTofu.
+    Tofu,
+}
+
+impl Binary {
+    /// Both, for tests that both must pass.
+    pub const BOTH: [Binary; 2] = [Binary::Terraform, Binary::Tofu];
+
+    /// The program's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Binary::Terraform => "terraform",
+            Binary::Tofu => "tofu",
+        }
+    }
+}
+
+/// One folder with a configuration and its local state.
+#[derive(Debug)]
+pub struct Workspace {
+    folder: TempDir,
+    binary: Binary,
+    kubeconfig: String,
+}
+
+const HEAD: &str = r#"
+terraform {
+  required_providers {
+    gpu = {
+      source = "gpu-tenancy/gpu"
+    }
+  }
+}
+
+provider "gpu" {}
+"#;
+
+impl Workspace {
+    /// A folder with `configuration` and our provider, initialised.
+    ///
+    /// # Errors
+    /// When `init` fails.
+    pub fn new(binary: Binary, configuration: &str) -> Result<Self> {
+        let kubeconfig = Surroundings::get().kubeconfig.to_string_lossy().into_owned();
+        let workspace = Self { folder: tempfile::tempdir()?, binary, kubeconfig };
+        workspace.write(configuration)?;
+        workspace.ok(&["init", "-input=false"])?;
+        Ok(workspace)
+    }
+
+    /// The same workspace against a cluster that cannot be reached.
+    pub fn without_cluster(mut self) -> Result<Self> {
+        let path = self.folder.path().join("nowhere.kubeconfig");
+        std::fs::write(&path, NOWHERE)?;
+        self.kubeconfig = path.to_string_lossy().into_owned();
+        Ok(self)
+    }
+
+    /// Another kubeconfig from now on.
+    pub fn with_kubeconfig(mut self, path: &Path) -> Self {
+        self.kubeconfig = path.to_string_lossy().into_owned();
+        self
+    }
+
+    /// Replaces the configuration.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, configuration: &str) -> Result<()> {
+        Ok(std::fs::write(self.path().join("main.tf"), format!("{HEAD}{configuration}"))?)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let surroundings = Surroundings::get();
+        let mut command = Command::new(surroundings.tool(self.binary.name()));
+        command
+            .current_dir(self.path())
+            .args(arguments)
+            .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
+            .env("KUBE_CONFIG_PATH", &self.kubeconfig)
+            .env("TF_IN_AUTOMATION", "1")
+            .env("CHECKPOINT_DISABLE", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the CLI, whatever it answers.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output> {
+        self.command(arguments).output().with_context(|| format!("start {}", self.binary.name()))
+    }
+
+    /// Starts the CLI and lets it run.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, arguments: &[&str]) -> Result<Child> {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().with_context(|| format!("start {}", self.binary.name()))
+    }
+
+    /// Runs the CLI, which must succeed, and returns everything it printed.
+    ///
+    /// # Errors
+    /// When it does not exit with 0, with everything it printed.
+    pub fn ok(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.run(arguments)?;
+        let text = printed(&output);
+        ensure!(output.status.success(), "{} {}: {text}", self.binary.name(), arguments.join(" "));
+        Ok(text)
+    }
+
+    /// Runs the CLI, which must fail, and returns everything it printed, lines joined.
+    ///
+    /// # Errors
+    /// When it exits with 0.
+    pub fn fails(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.run(arguments)?;
+        let text = printed(&output);
+        ensure!(
+            !output.status.success(),
+            "{} {} should fail: {text}",
+            self.binary.name(),
+            arguments.join(" ")
+        );
+        Ok(unwrapped(&text))
+    }
+
+    /// Applies the configuration.
+    ///
+    /// # Errors
+    /// As [`Workspace::ok`].
+    pub fn apply(&self) -> Result<String> {
+        self.ok(&["apply", "-auto-approve", "-input=false", "-no-color"])
+    }
+
+    /// Destroys what the state holds.
+    ///
+    /// # Errors
+    /// As [`Workspace::ok`].
+    pub fn destroy(&self) -> Result<String> {
+        self.ok(&["destroy", "-auto-approve", "-input=false", "-no-color"])
+    }
+
+    /// Plans and returns the text.
+    ///
+    /// # Errors
+    /// As [`Workspace::ok`].
+    pub fn plan(&self) -> Result<String> {
+        self.ok(&["plan", "-input=false", "-no-color"])
+    }
+
+    /// Plans, which must change nothing.
+    ///
+    /// # Errors
+    /// With the plan when it would change something.
+    pub fn plan_is_empty(&self) -> Result<()> {
+        let output = self.run(&["plan", "-input=false", "-no-color", "-detailed-exitcode"])?;
+        ensure!(output.status.code() == Some(0), "the plan is not empty: {}", printed(&output));
+        Ok(())
+    }
+
+    /// The plan as JSON.
+    ///
+    /// # Errors
+    /// As [`Workspace::ok`].
+    pub fn plan_json(&self) -> Result<Value> {
+        self.ok(&["plan", "-input=false", "-no-color", "-out=saved.tfplan"])?;
+        Ok(serde_json::from_slice(&self.run(&["show", "-json", "saved.tfplan"])?.stdout)?)
+    }
+}
+
+/// Standard output and standard error, one after the other.
+pub fn printed(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A diagnostic's text without its frame and its line breaks, so that a test
+/// need not know how wide the CLI wraps.
+fn unwrapped(text: &str) -> String {
+    let lines = text.lines().map(|line| line.trim_start_matches(['│', '╷', '╵', ' ']).trim());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+/// A kubeconfig whose server nobody listens on.
+const NOWHERE: &str = r#"
+apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: nobody, user: {token: none}}]
+"#;
