@@ -1,3 +1,0 @@
-//! See ARCHITECTURE.md.
-
-fn main() {}
