@@ -1,0 +1,198 @@
+//! What a card's exporter says of the card: pages in, figures or a reason out.
+//!
+//! Everything here is pure. Admission rests on one question, "how much is free
+//! on this device", so a page that answers it with a doubt (empty, partial,
+//! contradicting itself, stale, absurd) gives no figures but the reason, and
+//! the gate treats the card as unknown. Unknown is never zero.
+
+use std::collections::BTreeMap;
+
+use tenancy::card::{Card, Device, DeviceSource};
+use tenancy::quantity::Mib;
+
+pub mod dcgm;
+pub mod nvidia_gpu_exporter;
+pub mod pods;
+pub mod text;
+
+use text::Series;
+
+/// Figures may disagree by this much before they contradict each other:
+/// exporters round each figure to MiB on its own, and read them one after the other.
+pub const TOLERANCE_MIB: u64 = 64;
+/// A series whose own timestamp is older than this says what the card was, not what it is.
+pub const FRESH_S: i64 = 60;
+/// No card of today has a hundredth of this; a larger figure is a blank or a bug
+/// (DCGM writes `9223372036854775794` where it has no value).
+const LARGEST_MIB: f64 = 67_108_864.0;
+
+/// What one page says of one card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// The size that the device reports.
+    pub total_mib: Mib,
+    /// What is free on it.
+    pub free_mib: Mib,
+    /// What processes hold.
+    pub used_mib: Mib,
+    /// What the driver keeps for itself.
+    pub reserved_mib: Mib,
+    /// What each pod holds, by namespace and pod name; `None` where the page
+    /// does not say, which is not the same as nothing.
+    pub pods: Option<BTreeMap<(String, String), Mib>>,
+    /// The device's UUID, where the page names it.
+    pub uuid: Option<String>,
+    /// The device's index, where the page names it.
+    pub index: Option<u32>,
+    /// The oldest timestamp among the figures, in milliseconds since 1970, for
+    /// the exporters that write one.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// Why a page gives no figures, as a sentence without its full stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unknown(pub String);
+
+/// Reads the figures of `card` from a page of its device source.
+///
+/// `now_ms` is the API server's time in milliseconds since 1970; only series
+/// that carry a timestamp are compared with it.
+///
+/// # Errors
+/// The reason why the page does not answer for this card.
+pub fn read(card: &Card, page: &str, now_ms: i64) -> Result<Figures, Unknown> {
+    let series = text::parse(page).map_err(|bad| Unknown(bad.to_string()))?;
+    if series.is_empty() {
+        return Err(Unknown(
+            "the page is empty; an exporter that cannot ask the driver answers so".to_owned(),
+        ));
+    }
+    let figures = match &card.source.device {
+        DeviceSource::Dcgm(_) => dcgm::figures(card, &series),
+        DeviceSource::NvidiaGpuExporter(_) => nvidia_gpu_exporter::figures(card, &series),
+    };
+    let figures = figures.map_err(|unknown| refuse_pod_gauge(&series, unknown))?;
+    fresh(&figures, now_ms)?;
+    Ok(figures)
+}
+
+/// Says it plainly when the page of a per-pod gauge was given as the device source.
+fn refuse_pod_gauge(series: &[Series<'_>], unknown: Unknown) -> Unknown {
+    let device = |series: &Series<'_>| {
+        series.name.starts_with("DCGM_FI_DEV_FB_") || series.name.starts_with("nvidia_smi_memory_")
+    };
+    if series.iter().any(|series| series.name == pods::GAUGE) && !series.iter().any(device) {
+        return Unknown(format!(
+            "the page has only the per-pod gauge {}, in which an idle card and a dead collector look the same; \
+             give the card the page of dcgm-exporter or nvidia_gpu_exporter as its device source",
+            pods::GAUGE
+        ));
+    }
+    unknown
+}
+
+fn fresh(figures: &Figures, now_ms: i64) -> Result<(), Unknown> {
+    match figures.timestamp_ms.map(|at| now_ms.saturating_sub(at) / 1000) {
+        Some(age) if age > FRESH_S => Err(Unknown(format!(
+            "the figures are {age} s old by their own timestamps, and {FRESH_S} s are allowed"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How people know the card: `index 0 of node gpu-1` or `GPU-…`.
+fn wanted(card: &Card) -> String {
+    match &card.device {
+        Device::Index(index) => format!("index {index} on node {}", card.node),
+        Device::Uuid(uuid) => uuid.clone(),
+    }
+}
+
+/// Whether two spellings mean one UUID: exporters differ in case and in the `GPU-` prefix.
+fn same_uuid(a: &str, b: &str) -> bool {
+    fn bare(uuid: &str) -> &str {
+        match uuid.get(..4) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("GPU-") => &uuid[4..],
+            _ => uuid,
+        }
+    }
+    bare(a).eq_ignore_ascii_case(bare(b))
+}
+
+/// A sample as whole MiB, rounded in the direction that promises less.
+fn mib(series: &Series<'_>, unit: Unit) -> Result<Mib, Unknown> {
+    let (name, value) = (series.name, series.value);
+    if !value.is_finite() || value < 0.0 {
+        return Err(Unknown(format!("{name} is {value}, which is no amount of memory")));
+    }
+    let mib = match unit {
+        Unit::Mib => value,
+        Unit::Bytes => value / (1024.0 * 1024.0),
+    };
+    if mib > LARGEST_MIB {
+        return Err(Unknown(format!(
+            "{name} is {value:.0}, which is no card's memory (DCGM writes such a number where it has no value)"
+        )));
+    }
+    let whole = if name.contains("used") || name.contains("USED") { mib.ceil() } else { mib.floor() };
+    // In range and not negative by the checks above, and whole.
+    Ok(Mib(whole as u64))
+}
+
+/// In what a metric counts.
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    /// MiB, as DCGM does.
+    Mib,
+    /// Bytes, as Prometheus' naming rules want.
+    Bytes,
+}
+
+/// The one value that all series of a metric agree on; `None` when there is no series.
+fn agreed<'s>(
+    name: &str,
+    series: impl Iterator<Item = &'s Series<'s>>,
+    unit: Unit,
+) -> Result<Option<Mib>, Unknown> {
+    let mut value = None;
+    for one in series {
+        let this = mib(one, unit)?;
+        match value {
+            None => value = Some(this),
+            Some(other) if other == this => {}
+            Some(other) => {
+                return Err(Unknown(format!("{name} contradicts itself for this card: {other} and {this}")));
+            }
+        }
+    }
+    Ok(value)
+}
+
+/// Refuses what no card can show.
+fn plausible(figures: Figures) -> Result<Figures, Unknown> {
+    let Figures { total_mib: total, free_mib: free, used_mib: used, reserved_mib: reserved, .. } = figures;
+    if total.0 == 0 {
+        return Err(Unknown("the card's size is reported as 0".to_owned()));
+    }
+    if free > total {
+        return Err(Unknown(format!("{free} free is more than the card's {total}")));
+    }
+    let sum = Mib(used.0 + free.0 + reserved.0);
+    // Older drivers count their reserve as used, newer ones beside it.
+    let agrees = |sum: u64| sum.abs_diff(total.0) <= TOLERANCE_MIB;
+    if !agrees(sum.0) && !agrees(used.0 + free.0) {
+        return Err(Unknown(format!(
+            "used {used}, free {free} and reserved {reserved} make {sum} on a card of {total}"
+        )));
+    }
+    Ok(figures)
+}
+
+/// The oldest timestamp of some series.
+fn oldest<'s>(series: impl Iterator<Item = &'s Series<'s>>) -> Option<i64> {
+    series.filter_map(|series| series.timestamp_ms).min()
+}
+
+#[cfg(test)]
+mod tests;

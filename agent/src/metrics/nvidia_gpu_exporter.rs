@@ -1,0 +1,116 @@
+//! The page of utkuozdemir/nvidia_gpu_exporter, in bytes.
+//!
+//! Its `uuid` label has neither the `GPU-` prefix nor capital letters, and it
+//! names no node: an index is looked up among the devices of the page, and
+//! refused where two have it.
+
+use tenancy::card::{Card, Device};
+use tenancy::quantity::Mib;
+
+use super::text::Series;
+use super::{Figures, TOLERANCE_MIB, Unit, Unknown, agreed, oldest, plausible, same_uuid, wanted};
+
+const FREE: &str = "nvidia_smi_memory_free_bytes";
+const USED: &str = "nvidia_smi_memory_used_bytes";
+const TOTAL: &str = "nvidia_smi_memory_total_bytes";
+const RESERVED: &str = "nvidia_smi_memory_reserved_bytes";
+
+/// Reads the figures of one card.
+///
+/// # Errors
+/// The reason why the page does not answer for it.
+pub fn figures(card: &Card, page: &[Series<'_>]) -> Result<Figures, Unknown> {
+    let uuid = uuid(card, page)?;
+    let own: Vec<&Series<'_>> = page
+        .iter()
+        .filter(|one| [FREE, USED, TOTAL, RESERVED].contains(&one.name))
+        .filter(|one| one.label("uuid").is_some_and(|label| same_uuid(label, uuid)))
+        .collect();
+    let value = |name: &str| agreed(name, own.iter().copied().filter(|one| one.name == name), Unit::Bytes);
+    let required = |name: &str| {
+        value(name)?.ok_or_else(|| Unknown(format!("the page has no {name} for {}", wanted(card))))
+    };
+    let (free, used, total) = (required(FREE)?, required(USED)?, required(TOTAL)?);
+    let reserved = match value(RESERVED)? {
+        Some(reserved) => reserved,
+        None => unaccounted(free, used, total)?,
+    };
+    plausible(Figures {
+        total_mib: total,
+        free_mib: free,
+        used_mib: used,
+        reserved_mib: reserved,
+        // The exporter has series per process since 1.3, but without their pods.
+        pods: None,
+        uuid: Some(uuid.to_owned()),
+        index: index(uuid, page),
+        timestamp_ms: oldest(own.iter().copied()),
+    })
+}
+
+/// The UUID of the card that is meant, as the page spells it.
+fn uuid<'p>(card: &Card, page: &'p [Series<'_>]) -> Result<&'p str, Unknown> {
+    let mut found: Vec<&str> = page
+        .iter()
+        .filter_map(|one| {
+            let uuid = one.label("uuid")?;
+            match &card.device {
+                Device::Uuid(wanted) => same_uuid(uuid, wanted).then_some(uuid),
+                Device::Index(wanted) => (index_of(one)? == *wanted).then_some(uuid),
+            }
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(Unknown(format!("no device on the page is {}; it has {}", wanted(card), devices(page)))),
+        several => Err(Unknown(format!(
+            "{} devices on the page are {}; give the card its UUID instead: {}",
+            several.len(),
+            wanted(card),
+            several.join(" or ")
+        ))),
+    }
+}
+
+/// The index that a series tells of its device: as a label of the info metric, or as a value.
+fn index_of(series: &Series<'_>) -> Option<u32> {
+    match series.name {
+        "nvidia_smi_gpu_info" => series.label("index")?.parse().ok(),
+        "nvidia_smi_index" if series.value >= 0.0 && series.value < 1024.0 => Some(series.value as u32),
+        _ => None,
+    }
+}
+
+fn index(uuid: &str, page: &[Series<'_>]) -> Option<u32> {
+    page.iter().filter(|one| one.label("uuid") == Some(uuid)).find_map(index_of)
+}
+
+fn devices(page: &[Series<'_>]) -> String {
+    let mut uuids: Vec<&str> = page
+        .iter()
+        .filter(|one| one.name.starts_with("nvidia_smi_"))
+        .filter_map(|one| one.label("uuid"))
+        .collect();
+    uuids.sort_unstable();
+    uuids.dedup();
+    if uuids.is_empty() { "none".to_owned() } else { uuids.join(", ") }
+}
+
+/// What the driver keeps, where the page does not say: the rest of the card.
+/// More than an eighth of it and 2 GiB is no reserve, but a figure of another moment or device.
+fn unaccounted(free: Mib, used: Mib, total: Mib) -> Result<Mib, Unknown> {
+    let known = free.0 + used.0;
+    if known > total.0 + TOLERANCE_MIB {
+        return Err(Unknown(format!("used {used} and free {free} are more than the card's {total}")));
+    }
+    let rest = total.0.saturating_sub(known);
+    if rest > (total.0 / 8).max(2048) {
+        return Err(Unknown(format!(
+            "used {used} and free {free} leave {} of the card's {total} unaccounted for",
+            Mib(rest)
+        )));
+    }
+    Ok(Mib(rest))
+}
