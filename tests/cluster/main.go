@@ -22,6 +22,7 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
+	"k8s.io/client-go/util/keyutil"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 )
 
@@ -47,10 +48,27 @@ func main() {
 		etcdmain.Main(os.Args)
 		return
 	}
+	if name == "new-key" && len(os.Args) == 2 {
+		if err := writeNewKey(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "cluster:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	command, known := commands[name]
 	if !known {
 		fmt.Fprintf(os.Stderr, "cluster: no component is called %q\n", name)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command()))
+}
+
+// writeNewKey makes the key that signs service account tokens, so that whoever
+// starts a cluster needs no openssl.
+func writeNewKey(path string) error {
+	pem, err := keyutil.MakeEllipticPrivateKeyPEM()
+	if err != nil {
+		return err
+	}
+	return keyutil.WriteKey(path, pem)
 }

@@ -1,0 +1,220 @@
+//! Daemons that outlive the command that started them, and how they are found again.
+//!
+//! Each carries a mark in its environment. The kernel keeps a process's environment, so neither a killed
+//! xtask nor a reused process id can make us lose one of ours or take another's for ours, which a file with
+//! process ids could not promise.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::content::Content;
+use crate::environment::MARK;
+
+/// How often a process that was told to end is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A program to keep running.
+#[derive(Debug, Clone)]
+pub(crate) struct Daemon {
+    /// The component's name, unique in its home.
+    pub(crate) component: String,
+    /// The program's own path; what `/proc/PID/exe` will show.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// Settings that it reads from elsewhere: with other ones it is another daemon and must be restarted.
+    pub(crate) settings: Vec<String>,
+    /// The network namespace to run in, by path; the machine's own when absent.
+    pub(crate) network: Option<PathBuf>,
+    /// Where its output goes.
+    pub(crate) log: PathBuf,
+}
+
+/// A process that carries our mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Marked {
+    /// The process id.
+    pub(crate) pid: Pid,
+    /// The component that it, or the process that started it, was started as.
+    pub(crate) component: String,
+    /// The digest of the settings it was started with.
+    pub(crate) digest: String,
+    /// The program it runs.
+    pub(crate) program: PathBuf,
+}
+
+impl Daemon {
+    /// Changes when the program, its arguments or its settings do.
+    pub(crate) fn digest(&self) -> String {
+        let mut content = Content::default().bytes(self.program.as_os_str().as_encoded_bytes());
+        for part in self.arguments.iter().chain(&self.settings) {
+            content = content.bytes(part);
+        }
+        content.hash()
+    }
+
+    /// Starts it in a session of its own, so that no terminal's hang-up reaches it.
+    ///
+    /// # Errors
+    /// When its log cannot be written or `setsid` cannot be run.
+    pub(crate) fn start(&self, home: &Path) -> Result<()> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .with_context(|| format!("cannot write {}", self.log.display()))?;
+        let errors = log.try_clone().with_context(|| format!("cannot write {}", self.log.display()))?;
+        // Both setsid and nsenter become the program they are given: one process, one id.
+        let mut command = Command::new("setsid");
+        if let Some(network) = &self.network {
+            command.arg("nsenter").arg(format!("--net={}", network.display()));
+        }
+        command
+            .arg(&self.program)
+            .args(&self.arguments)
+            .env(MARK, format!("{} {} {}", self.component, self.digest(), home.display()))
+            .current_dir(home)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .with_context(|| {
+                format!("cannot start {} through setsid (package util-linux)", self.component)
+            })?;
+        Ok(())
+    }
+}
+
+/// Every living process whose mark names this home.
+pub(crate) fn marked(home: &Path) -> Vec<Marked> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter_map(Pid::from_raw)
+        .filter_map(|pid| read_mark(pid, home))
+        .collect()
+}
+
+fn read_mark(pid: Pid, home: &Path) -> Option<Marked> {
+    let folder = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let environment = fs::read(folder.join("environ")).ok()?;
+    let prefix = format!("{MARK}=");
+    let value = environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| std::str::from_utf8(variable).ok()?.strip_prefix(&prefix))?;
+    let (component, digest) = parse_mark(value, home)?;
+    let program = fs::read_link(folder.join("exe")).ok()?;
+    Some(Marked { pid, component, digest, program })
+}
+
+fn parse_mark(value: &str, home: &Path) -> Option<(String, String)> {
+    let mut parts = value.splitn(3, ' ');
+    let (component, digest, of) = (parts.next()?, parts.next()?, parts.next()?);
+    (Path::new(of) == home).then(|| (component.to_owned(), digest.to_owned()))
+}
+
+/// Ends processes: asks, waits for the grace, then kills. The mark is read again before each signal, so that
+/// an id that was reused in between is left alone.
+///
+/// # Errors
+/// When one is still there in the end.
+pub(crate) fn stop(processes: &[Marked], home: &Path, grace: Duration) -> Result<()> {
+    signal(processes, home, Signal::TERM);
+    if gone_within(processes, home, grace) {
+        return Ok(());
+    }
+    signal(processes, home, Signal::KILL);
+    if gone_within(processes, home, Duration::from_secs(10)) {
+        return Ok(());
+    }
+    let left: Vec<String> = processes
+        .iter()
+        .filter(|process| alive(process, home))
+        .map(|process| format!("{} ({})", process.pid.as_raw_nonzero(), process.component))
+        .collect();
+    bail!("cannot stop these processes, even by SIGKILL: {}", left.join(", "))
+}
+
+fn signal(processes: &[Marked], home: &Path, signal: Signal) {
+    for process in processes.iter().filter(|process| alive(process, home)) {
+        // One that ended by itself in between is what was wanted.
+        let _ = kill_process(process.pid, signal);
+    }
+}
+
+fn gone_within(processes: &[Marked], home: &Path, limit: Duration) -> bool {
+    let started = Instant::now();
+    loop {
+        if !processes.iter().any(|process| alive(process, home)) {
+            return true;
+        }
+        if started.elapsed() > limit {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+fn alive(process: &Marked, home: &Path) -> bool {
+    read_mark(process.pid, home).is_some_and(|found| found.component == process.component)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper(home: &Path, seconds: &str) -> Daemon {
+        Daemon {
+            component: "sleeper".to_owned(),
+            program: fs::canonicalize("/bin/sleep").unwrap(),
+            arguments: vec![seconds.to_owned()],
+            settings: Vec::new(),
+            network: None,
+            log: home.join("sleeper.log"),
+        }
+    }
+
+    #[test]
+    fn a_started_daemon_is_found_by_its_home_and_stopped() {
+        let home = tempfile::tempdir().unwrap();
+        let daemon = sleeper(home.path(), "600");
+        daemon.start(home.path()).unwrap();
+        let started = Instant::now();
+        let found = loop {
+            let found = marked(home.path());
+            if found.iter().any(|process| process.program == daemon.program) {
+                break found;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "never appeared: {found:?}");
+            std::thread::sleep(POLL);
+        };
+        assert_eq!(found[0].component, "sleeper");
+        assert_eq!(found[0].digest, daemon.digest());
+        assert_eq!(marked(Path::new("/another/home")), Vec::new());
+
+        stop(&found, home.path(), Duration::from_secs(5)).unwrap();
+        assert_eq!(marked(home.path()), Vec::new());
+    }
+
+    #[test]
+    fn other_settings_are_another_digest() {
+        let one = sleeper(Path::new("/home"), "1");
+        let other = Daemon { settings: vec!["changed".to_owned()], ..one.clone() };
+        assert_ne!(one.digest(), other.digest());
+    }
+
+    #[test]
+    fn a_mark_keeps_a_home_with_spaces() {
+        let home = Path::new("/a home/with spaces");
+        assert_eq!(
+            parse_mark("etcd 12ab /a home/with spaces", home),
+            Some(("etcd".to_owned(), "12ab".to_owned()))
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! Every environment variable that xtask reads or that it sets for the end-to-end tests, in one place.
+
+/// Read: where built tools are kept; the default is `.cache` in the repository.
+pub(crate) const CACHE: &str = "GPU_TENANCY_CACHE";
+
+/// Read: where the cluster keeps its files; see [`crate::places::Places::cluster_home`] for the default.
+pub(crate) const CLUSTER_HOME: &str = "GPU_TENANCY_CLUSTER_HOME";
+
+/// Read only with `--use-kubeconfig`: the user's own cluster, as kubectl knows it.
+pub(crate) const USER_KUBECONFIG: &str = "KUBECONFIG";
+
+/// Set for the tests: path of the kubeconfig of the cluster to test against, with an administrator's rights.
+pub(crate) const KUBECONFIG: &str = "GPU_TENANCY_KUBECONFIG";
+
+/// Set for the tests: a folder that holds `terraform`, `tofu`, `terragrunt`, `tfplugindocs` and `kubectl`.
+pub(crate) const TOOLS: &str = "GPU_TENANCY_TOOLS";
+
+/// Set for the tests: a filesystem mirror with the provider under test, for both registries' host names.
+/// `cli.tfrc` beside it is a CLI configuration file that points at it.
+pub(crate) const PROVIDER_DIR: &str = "GPU_TENANCY_PROVIDER_DIR";
+
+/// Set for the tests: `true` where pods can run, `false` where only the control plane is up.
+pub(crate) const PODS: &str = "GPU_TENANCY_PODS";
+
+/// Set for the tests: path of the `gpu-stacks` binary.
+pub(crate) const STACKS_BIN: &str = "GPU_TENANCY_STACKS_BIN";
+
+/// Set on every daemon that xtask starts: `component digest home`. It is how a later run, even after one that
+/// was killed, knows which processes are its own and whether they run with the present settings.
+pub(crate) const MARK: &str = "GPU_TENANCY_DAEMON";
