@@ -23,6 +23,26 @@ pub const LOADING_LIMIT_S: u32 = 1200;
 pub const BACKOFF_S: u32 = 600;
 /// A multi-minute synthesis is worth a minute's patience; the tenant may ask for more.
 pub const GRACE_PERIOD_S: u32 = 60;
+/// Clocks that differ by more than this make log lines and windows disagree visibly.
+pub const CLOCK_SKEW_LIMIT_S: i64 = 30;
+/// dcgm-exporter collects every 30 s unless told otherwise; twice that is stale.
+pub const SAMPLE_FRESH_S: i64 = 60;
+/// The first crash may be chance and the second a neighbour's; the third is a habit.
+pub const CRASH_LIMIT: u32 = 3;
+/// On demand: a start is paid for before it is thrown away.
+pub const MIN_AWAKE_S: u32 = 600;
+/// On demand: a pause between two requests is not the end of the work.
+pub const EMPTY_BEFORE_SLEEP_S: u32 = 600;
+/// A hand's override ends within a day, so that nobody forgets it for ever.
+pub const OVERRIDE_LIMIT_S: i64 = 86_400;
+/// Beyond its grace period a pod needs seconds to go, and the driver less to
+/// take its memory back; after this long it is worth a person's look.
+pub const MEMORY_RETURN_S: u32 = 120;
+/// Between two looks while something is under way: a pod that starts or goes, a
+/// shortage within its grace.
+pub const LOOK_AGAIN_S: u32 = 5;
+/// Between two Events that say the same: one a guard tick, not one a look.
+pub const REPEAT_EVENT_S: i64 = 240;
 
 /// The critical line where a card declares none: a quarter of the headroom.
 /// Above it a spike may still pass within the grace; below it the next

@@ -3,13 +3,21 @@
 //!
 //! Nothing here does I/O, reads a clock or is async. Time is an argument.
 
+pub mod admit;
+pub mod arithmetic;
 pub mod card;
+pub mod check;
+pub mod decide;
 pub mod declared;
 pub mod defaults;
 pub mod floor;
 pub mod gate;
 pub mod invalid;
+pub mod leaves;
+pub mod ledger;
 pub mod names;
+pub mod objects;
+pub mod observation;
 pub mod quantity;
 pub mod tenant;
 pub mod window;

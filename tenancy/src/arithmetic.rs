@@ -1,0 +1,119 @@
+//! The arithmetic of a card: may this tenant come in, and is the card short.
+//!
+//! ```text
+//! owed(i) = max(0, peak_i - used_i)     for everybody whose room is kept
+//! H       = the largest headroom among the candidate and those awake, once per card
+//! admit:  free - sum of owed(i) - peak  >=  H
+//! short:  free - sum of owed(i)         <   H
+//! ```
+//!
+//! `free` is the device's own figure. `used_i` counts only from the same scrape
+//! as `free`; where it is not known, the whole peak is owed to an admission and
+//! nothing to a judgement of shortage. So a missing figure never lets anybody
+//! in, and never puts anybody out.
+
+use std::fmt;
+
+use crate::names::{ResidentName, TenantId};
+use crate::quantity::Mib;
+
+/// Somebody whose room on the card is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who.
+    pub holder: Holder,
+    /// The most it may hold.
+    pub peak_mib: Mib,
+    /// What it holds now, when that is from the same scrape as `free`.
+    pub used_mib: Option<Mib>,
+    /// What it wants to stay free beside it; zero for residents.
+    pub headroom_mib: Mib,
+}
+
+/// Whose claim it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// A tenant.
+    Tenant(TenantId),
+    /// A protected resident.
+    Resident(ResidentName),
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Tenant(tenant) => tenant.fmt(f),
+            Holder::Resident(resident) => resident.fmt(f),
+        }
+    }
+}
+
+impl Claim {
+    /// What must be kept for it when somebody else wants to come in.
+    pub fn owed_when_admitting(&self) -> Mib {
+        Mib(self.peak_mib.0.saturating_sub(self.used_mib.map_or(0, |used| used.0)))
+    }
+
+    /// What it is known to be able to take yet.
+    pub fn owed_when_short(&self) -> Mib {
+        self.used_mib.map_or(Mib(0), |used| Mib(self.peak_mib.0.saturating_sub(used.0)))
+    }
+}
+
+/// The outcome of one of the two sums, with the figures that a person asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// What the device called free.
+    pub free_mib: Mib,
+    /// What is owed to others.
+    pub owed_mib: Mib,
+    /// The candidate's peak; zero when nobody asks.
+    pub peak_mib: Mib,
+    /// H, what must stay free.
+    pub headroom_mib: Mib,
+}
+
+impl Balance {
+    /// What would be left free. Negative when it does not fit at all.
+    pub fn left_mib(&self) -> i64 {
+        signed(self.free_mib).saturating_sub(signed(self.owed_mib)).saturating_sub(signed(self.peak_mib))
+    }
+
+    /// How much is missing to the headroom; `None` when it suffices.
+    pub fn short_by(&self) -> Option<Mib> {
+        let missing = signed(self.headroom_mib).saturating_sub(self.left_mib());
+        u64::try_from(missing).ok().filter(|missing| *missing > 0).map(Mib)
+    }
+}
+
+/// Sums up what an admission would leave. `others` are all claims but the candidate's.
+pub fn admission<'a>(
+    free: Mib,
+    others: impl IntoIterator<Item = &'a Claim>,
+    peak: Mib,
+    headroom: Mib,
+) -> Balance {
+    let start = Balance { free_mib: free, owed_mib: Mib(0), peak_mib: peak, headroom_mib: headroom };
+    others.into_iter().fold(start, |sum, claim| sum.with(claim, claim.owed_when_admitting()))
+}
+
+/// Sums up where the card stands with everybody who is in.
+pub fn standing<'a>(free: Mib, everybody: impl IntoIterator<Item = &'a Claim>) -> Balance {
+    let start = Balance { free_mib: free, owed_mib: Mib(0), peak_mib: Mib(0), headroom_mib: Mib(0) };
+    everybody.into_iter().fold(start, |sum, claim| sum.with(claim, claim.owed_when_short()))
+}
+
+impl Balance {
+    fn with(self, claim: &Claim, owed: Mib) -> Self {
+        Self {
+            owed_mib: Mib(self.owed_mib.0.saturating_add(owed.0)),
+            headroom_mib: self.headroom_mib.max(claim.headroom_mib),
+            ..self
+        }
+    }
+}
+
+/// MiB as a number that may go below zero. 2^63 MiB are beyond any card.
+fn signed(mib: Mib) -> i64 {
+    i64::try_from(mib.0).unwrap_or(i64::MAX)
+}

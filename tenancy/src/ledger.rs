@@ -1,0 +1,363 @@
+//! The ledger of a card: which tenant is asleep, reserved, loading, awake or
+//! draining, since when, and for how much.
+//!
+//! It is the `data` of one ConfigMap: a key per tenant ([`TenantId::key`]) and
+//! the key [`CARD_MEMORY_KEY`] for what concerns the card as a whole. Gates
+//! write it with the `resourceVersion` that they read. A 409 means that another
+//! gate was faster: observe and decide again, never write the old decision.
+//!
+//! A gate changes its own key and the card's, nothing else. Every other key is
+//! written back byte for byte as it was read, so fields of a newer gate and
+//! keys that cannot be read survive an older one.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::decide::Rule;
+use crate::gate::ScaleTarget;
+use crate::names::TenantId;
+use crate::quantity::Mib;
+
+/// The key for what concerns the card as a whole. No tenant has it: tenants'
+/// keys contain a dot.
+pub const CARD_MEMORY_KEY: &str = "card";
+
+/// The ledger of one card.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// The tenants' entries. One without an entry is asleep.
+    pub entries: BTreeMap<TenantId, Entry>,
+    /// What concerns the card as a whole.
+    pub card: CardMemory,
+    /// Keys that could not be read, with the reason as a clause. While there is
+    /// one, nobody is admitted: a claim that nobody counts is memory promised twice.
+    pub unreadable: BTreeMap<String, String>,
+    /// The text of every key as it was read.
+    texts: BTreeMap<String, String>,
+}
+
+/// One tenant's place in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What it is doing.
+    pub state: State,
+    /// Since when it is in that state.
+    pub since: Timestamp,
+    /// What it was promised, while it is reserved, loading, awake or draining.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
+    /// When it last became ready, while it is awake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_since: Option<Timestamp>,
+    /// The pod that holds, or is about to take, the memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<PodRef>,
+    /// The replicas that the gate set last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas_set: Option<u32>,
+    /// Whether they were seen since. Until then another figure means that our
+    /// own call was lost, afterwards that a hand was at work.
+    #[serde(default)]
+    pub replicas_confirmed: bool,
+    /// Option B: who was scaled down for this tenant and what they had before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<Paused>,
+    /// Not before this moment is the tenant admitted again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_until: Option<Timestamp>,
+    /// Crashes in a row of the model server.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub crashes: u32,
+    /// The restart count of `pod` that those crashes were counted from.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts_seen: u32,
+    /// A person put it to sleep; it stays so until this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by_hand_until: Option<Timestamp>,
+    /// The override annotation as the last tick saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_seen: Option<OverrideSeen>,
+    /// Since when there is no demand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_since: Option<Timestamp>,
+    /// What must be seen to return, while it drains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<Drain>,
+    /// What the last tick decided and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+}
+
+/// What a tenant is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It holds nothing and is owed nothing.
+    Asleep,
+    /// Room is kept for it; its pod is not admitted yet.
+    Reserved,
+    /// Its pod takes the memory.
+    Loading,
+    /// It answers.
+    Awake,
+    /// It was told to go; its memory has not been seen to return.
+    Draining,
+}
+
+impl State {
+    /// Whether room is kept for it: reserved, loading or awake.
+    pub fn is_admitted(self) -> bool {
+        matches!(self, State::Reserved | State::Loading | State::Awake)
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            State::Asleep => "asleep",
+            State::Reserved => "reserved",
+            State::Loading => "loading",
+            State::Awake => "awake",
+            State::Draining => "draining",
+        })
+    }
+}
+
+/// What a tenant was promised, and on which figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// When.
+    pub at: Timestamp,
+    /// Its peak at that time.
+    pub peak_mib: Mib,
+    /// Its headroom at that time.
+    pub headroom_mib: Mib,
+    /// What was free then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_mib: Option<Mib>,
+}
+
+/// A pod by name and uid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodRef {
+    /// Its name, by which metrics know it.
+    pub name: String,
+    /// Its uid, which a successor of the same name does not share.
+    pub uid: String,
+}
+
+/// A Deployment that was scaled down for the tenant's window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Which one.
+    #[serde(flatten)]
+    pub target: ScaleTarget,
+    /// The replicas it had and gets back.
+    pub replicas: u32,
+    /// When they were written down, which is before it was scaled.
+    pub since: Timestamp,
+    /// Whether it was seen at 0 since.
+    #[serde(default)]
+    pub seen_at_zero: bool,
+    /// Somebody changed it meanwhile, so it is theirs until the window is over.
+    #[serde(default)]
+    pub left_alone: bool,
+}
+
+/// The override annotation as it was when it was first seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideSeen {
+    /// Its text.
+    pub text: String,
+    /// Whether it was legal when first seen. A time too far away does not become
+    /// legal by waiting.
+    pub accepted: bool,
+}
+
+/// What a draining tenant held, and why it had to go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drain {
+    /// What was free when it was told to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_mib: Option<Mib>,
+    /// What it held then: as attributed, or else estimated from what was free
+    /// when it was admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_mib: Option<Mib>,
+    /// The rule that sent it away.
+    pub cause: Rule,
+    /// Whether people were told that the memory does not come back.
+    #[serde(default)]
+    pub reported: bool,
+}
+
+/// What concerns the card as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CardMemory {
+    /// Since when the card is short without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_since: Option<Timestamp>,
+    /// Since when there is no fresh sample of the card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<Timestamp>,
+    /// When memory was last seen to return: samples before it prove no shortage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Timestamp>,
+    /// Who yielded last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_yield: Option<Yield>,
+}
+
+/// A yield, kept for people and for whoever would be next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Yield {
+    /// Who yielded.
+    pub tenant: TenantId,
+    /// When.
+    pub at: Timestamp,
+    /// The rule that made it.
+    pub rule: Rule,
+    /// What was free then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_mib: Option<Mib>,
+}
+
+/// What the last tick decided: read by people and by Terraform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The rule that decided.
+    pub rule: Rule,
+    /// Why, as one sentence with the figures.
+    pub reason: String,
+    /// When, in the API server's time.
+    pub at: Timestamp,
+    /// What the device called free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_mib: Option<Mib>,
+    /// What was owed to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed_mib: Option<Mib>,
+    /// How long it has been awake after its window closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrun_seconds: Option<i64>,
+    /// Clock of the gate's machine minus the API server's, when that is more
+    /// than [`crate::defaults::CLOCK_SKEW_LIMIT_S`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew_s: Option<i64>,
+    /// When people were last told of this rule by an Event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Entry {
+    /// The entry of a tenant that sleeps.
+    pub fn asleep(since: Timestamp) -> Self {
+        Self {
+            state: State::Asleep,
+            since,
+            admission: None,
+            awake_since: None,
+            pod: None,
+            replicas_set: None,
+            replicas_confirmed: false,
+            paused: Vec::new(),
+            backoff_until: None,
+            crashes: 0,
+            restarts_seen: 0,
+            held_by_hand_until: None,
+            override_seen: None,
+            empty_since: None,
+            drain: None,
+            status: None,
+        }
+    }
+
+    /// Moves to `state`; `since` changes only if the state does.
+    pub fn enter(&mut self, state: State, now: Timestamp) {
+        if self.state != state {
+            self.state = state;
+            self.since = now;
+        }
+    }
+
+    /// The record of an Option B target, if it is paused for this tenant.
+    pub fn paused(&self, target: &ScaleTarget) -> Option<&Paused> {
+        self.paused.iter().find(|paused| paused.target == *target)
+    }
+}
+
+impl Ledger {
+    /// Reads the `data` of a ledger ConfigMap. Whatever stands there, this
+    /// answers: what cannot be read is listed in [`Ledger::unreadable`].
+    pub fn parse(data: &BTreeMap<String, String>) -> Self {
+        let mut ledger = Self { texts: data.clone(), ..Self::default() };
+        for (key, text) in data {
+            let outcome = if key == CARD_MEMORY_KEY {
+                serde_json::from_str(text).map(|card| ledger.card = card).map_err(|why| why.to_string())
+            } else {
+                TenantId::from_key(key).map_err(|why| why.to_string()).and_then(|tenant| {
+                    let entry = serde_json::from_str(text).map_err(|why| why.to_string())?;
+                    ledger.entries.insert(tenant, entry);
+                    Ok(())
+                })
+            };
+            if let Err(why) = outcome {
+                ledger.unreadable.insert(key.clone(), why);
+            }
+        }
+        ledger
+    }
+
+    /// The `data` to write. A key whose meaning did not change keeps its text,
+    /// and a tenant's key that could not be read stays as it is; the card's is
+    /// only a recollection and is written anew.
+    pub fn to_data(&self) -> BTreeMap<String, String> {
+        let mut data: BTreeMap<String, String> = self
+            .unreadable
+            .keys()
+            .filter_map(|key| Some((key.clone(), self.texts.get(key)?.clone())))
+            .collect();
+        let before = |key: &str| self.texts.get(key);
+        for (tenant, entry) in &self.entries {
+            let key = tenant.key();
+            let text = match before(&key) {
+                Some(text) if serde_json::from_str::<Entry>(text).is_ok_and(|read| read == *entry) => {
+                    text.clone()
+                }
+                _ => json(entry),
+            };
+            data.insert(key, text);
+        }
+        let text = match before(CARD_MEMORY_KEY) {
+            Some(text) if serde_json::from_str::<CardMemory>(text).is_ok_and(|read| read == self.card) => {
+                text.clone()
+            }
+            None if self.card == CardMemory::default() => return data,
+            _ => json(&self.card),
+        };
+        data.insert(CARD_MEMORY_KEY.to_owned(), text);
+        data
+    }
+
+    /// The tenant's entry; one without is asleep since the epoch.
+    pub fn entry(&self, tenant: &TenantId) -> Entry {
+        self.entries.get(tenant).cloned().unwrap_or_else(|| Entry::asleep(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Whether the tenant's own key is there and cannot be read.
+    pub fn is_unreadable(&self, tenant: &TenantId) -> bool {
+        self.unreadable.contains_key(&tenant.key())
+    }
+}
+
+/// Indented JSON: people read the ledger with `kubectl get configmap -o yaml`.
+/// The types here have no maps with keys that are not text, so this cannot fail.
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
