@@ -42,6 +42,57 @@ pub struct Tenant {
     pub gate: Gate,
     /// A strategic-merge patch of the pod template's `spec`, for what has no attribute.
     pub pod_patch: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Fields of the Deployment that are ours at its creation and another updater's from then on.
+    pub handed_over: BTreeSet<HandedOver>,
+}
+
+/// A field of the Deployment that another updater rewrites in place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HandedOver {
+    /// The server's image, which Keel and its kin rewrite. Written `image`.
+    Image,
+    /// Any other field, by its leaf path such as
+    /// `spec.template.spec.containers[server].resources.limits.memory`.
+    Leaf(String),
+}
+
+impl HandedOver {
+    /// The leaf path within the Deployment, as [`crate::leaves`] spells it.
+    pub fn path(&self) -> &str {
+        match self {
+            HandedOver::Image => "spec.template.spec.containers[server].image",
+            HandedOver::Leaf(path) => path,
+        }
+    }
+}
+
+impl std::str::FromStr for HandedOver {
+    type Err = crate::Invalid;
+
+    fn from_str(text: &str) -> Result<Self, crate::Invalid> {
+        match text {
+            "image" => Ok(HandedOver::Image),
+            _ if text == HandedOver::Image.path() => Ok(HandedOver::Image),
+            _ if text.starts_with("spec.") || text.starts_with("metadata.") => {
+                Ok(HandedOver::Leaf(text.to_owned()))
+            }
+            _ => Err(crate::Invalid::new(
+                "field to hand over",
+                text,
+                "it is neither `image` nor a path within the Deployment",
+                "Write `image`, or a path as the plan shows it under `Deployment/…`.",
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for HandedOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            HandedOver::Image => "image",
+            HandedOver::Leaf(path) => path,
+        })
+    }
 }
 
 /// The model server's container.
