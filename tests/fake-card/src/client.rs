@@ -32,6 +32,8 @@ pub enum ClientError {
     OutOfMemory {
         /// Who asked for how much.
         error: String,
+        /// How much more was asked for, in MiB.
+        requested_mib: u64,
         /// What was free, in MiB.
         free_mib: u64,
     },
@@ -62,6 +64,14 @@ impl Client {
         let config =
             Agent::config_builder().http_status_as_error(false).timeout_global(Some(CALL_TIMEOUT)).build();
         Client { url: url.trim_end_matches('/').to_owned(), agent: config.into() }
+    }
+
+    /// Whether fake-card answers at all.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub fn health(&self) -> Result<(), ClientError> {
+        self.empty("GET", "/health").map(drop)
     }
 
     /// Adds a card.
@@ -212,10 +222,12 @@ fn checked(what: String, answer: Result<Response<ureq::Body>, ureq::Error>) -> R
     }
     let status = answer.status().as_u16();
     let text = answer.body_mut().read_to_string().unwrap_or_default();
-    let problem = serde_json::from_str(&text).unwrap_or(Problem { error: text, free_mib: None });
+    let problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem::new(text));
     Err(match problem {
-        Problem { error, free_mib: Some(free_mib) } => ClientError::OutOfMemory { error, free_mib },
-        Problem { error, free_mib: None } => ClientError::Refused { what, status, error },
+        Problem { error, requested_mib: Some(requested_mib), free_mib: Some(free_mib) } => {
+            ClientError::OutOfMemory { error, requested_mib, free_mib }
+        }
+        Problem { error, .. } => ClientError::Refused { what, status, error },
     })
 }
 

@@ -244,9 +244,19 @@ pub enum HolderKind {
 pub struct Problem {
     /// What is wrong, and what to do about it.
     pub error: String,
+    /// With 507: how much more was asked for, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_mib: Option<u64>,
     /// With 507: how much was free, in MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_mib: Option<u64>,
+}
+
+impl Problem {
+    /// A problem that is a sentence and no more.
+    pub fn new(error: String) -> Self {
+        Problem { error, requested_mib: None, free_mib: None }
+    }
 }
 
 fn default_lease_s() -> f64 {

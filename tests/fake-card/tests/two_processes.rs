@@ -221,6 +221,31 @@ fn an_early_port_says_that_nothing_is_loaded_yet() {
 }
 
 #[test]
+fn works_at_once_grow_one_after_the_other() {
+    let bench = Bench::start();
+    let model = bench.model(&[("GROW_MIB", "10"), ("WORK_MS", "100")]);
+    let port = model.port();
+    let works: Vec<_> =
+        (0..8).map(|_| thread::spawn(move || post(port, "/v1/audio/speech", "{}").0)).collect();
+    assert!(works.into_iter().all(|work| work.join().unwrap() == 200));
+    assert_eq!(bench.used_mib(), 4096 + 80);
+}
+
+#[test]
+fn an_unload_stops_a_load() {
+    let bench = Bench::start();
+    let mut model = bench.model(&[("OPEN_EARLY", "true"), ("LOAD_SECONDS", "3")]);
+    let port = model.port();
+    bench.wait_for_used_mib(4096 - 9 * 409);
+    assert_eq!(post(port, "/unload", "").0, 200);
+    assert_eq!(bench.used_mib(), 0);
+    model.wait_for_line("it was unloaded while it loaded");
+    assert_eq!(get(port, "/health").0, 503);
+    assert_eq!(bench.used_mib(), 0);
+    assert!(model.child.try_wait().unwrap().is_none(), "it stays up");
+}
+
+#[test]
 fn grace_keeps_the_memory_after_sigterm() {
     let bench = Bench::start();
     let mut model = bench.model(&[("GRACE_S", "1")]);

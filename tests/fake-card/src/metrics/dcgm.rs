@@ -13,7 +13,7 @@ use crate::wire::{Fault, Holder};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// `KUBERNETES_VIRTUAL_GPUS` before 4.6: every series once for each pod, each
-    /// with the figures of the whole card and a `vgpu` label.
+    /// with the figures of the whole card and a `vgpu` label; none without a pod.
     pub r#virtual: bool,
     /// `KUBERNETES_VIRTUAL_GPUS` from 4.6 on: beside the device's series one
     /// `FB_USED` for each pod with what that pod holds, so that a sum counts twice.
@@ -51,7 +51,8 @@ pub fn page(readings: &[Reading], settings: Settings) -> String {
 
 fn device(card: &Snapshot, fault: Fault, settings: Settings, value: impl Fn(Figures) -> u64) -> Vec<String> {
     let pods = pods(card, fault);
-    let series: Vec<String> = if settings.r#virtual && !pods.is_empty() {
+    let series: Vec<String> = if settings.r#virtual {
+        // Made from the pods alone: a card that no pod has a slice of vanishes.
         pods.iter()
             .enumerate()
             .map(|(slot, pod)| series(card, settings, Some((pod[0], Some(slot)))))

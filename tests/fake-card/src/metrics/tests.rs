@@ -97,6 +97,16 @@ fn dcgm_with_virtual_gpus_and_the_old_host_label() {
 }
 
 #[test]
+fn virtual_gpus_hide_an_idle_card() {
+    let [(mut card, fault)] = reading(Fault::None);
+    card.holders.clear();
+    let settings = dcgm::Settings { r#virtual: true, ..Default::default() };
+    assert_eq!(dcgm::page(&[(card.clone(), fault)], settings), "");
+    let settings = dcgm::Settings { per_process: true, ..Default::default() };
+    assert_eq!(values(&dcgm::page(&[(card, fault)], settings), "DCGM_FI_DEV_FB_USED{").len(), 1);
+}
+
+#[test]
 fn the_three_figures_of_dcgm_make_the_card() {
     let page = dcgm(Fault::None, dcgm::Settings::default());
     let figures = ["FREE", "USED", "RESERVED"].map(|what| values(&page, &format!("DCGM_FI_DEV_FB_{what}{{")));

@@ -12,14 +12,13 @@ use crate::client::ClientError;
 use crate::say;
 
 /// In how many steps the memory grows while the model loads.
-const LOAD_STEPS: u64 = 10;
+const LOAD_STEPS: u32 = 10;
 
 /// One fake model.
 #[derive(Debug)]
 pub struct Life {
     settings: Settings,
     memory: Memory,
-    loaded: AtomicBool,
     draining: AtomicBool,
     at_work: AtomicU64,
     /// What GET /queue says; [`UNKNOWN`] when it is to fail.
@@ -51,7 +50,6 @@ impl Life {
     pub fn new(settings: Settings) -> Result<Self, NoCard> {
         Ok(Life {
             memory: Memory::new(&settings)?,
-            loaded: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             at_work: AtomicU64::new(0),
             pending: AtomicU64::new(settings.pending),
@@ -66,7 +64,7 @@ impl Life {
 
     /// Whether the model is loaded.
     pub fn is_loaded(&self) -> bool {
-        self.loaded.load(Ordering::SeqCst)
+        self.memory.is_loaded()
     }
 
     /// Whether new work is refused.
@@ -91,26 +89,28 @@ impl Life {
         self.pending.store(pending.unwrap_or(UNKNOWN), Ordering::SeqCst);
     }
 
-    /// Loads the model: its memory grows step by step.
+    /// Loads the model: its memory grows step by step. Says whether it is loaded
+    /// then: an unload that comes between stops it.
     ///
     /// # Errors
     /// CUDA's words when the card is full; what the steps before got is held until
     /// the process ends, as in a real server.
-    pub async fn load(&self) -> Result<(), String> {
+    pub async fn load(&self) -> Result<bool, String> {
         let target_mib = self.settings.load_mib;
         say!("fake-model: loading {target_mib} MiB in {} s", self.settings.load_seconds);
+        let unloads = self.with_memory(|memory| memory.wait_for_card().map(|()| memory.unloads())).await?;
         for step in 1..=LOAD_STEPS {
-            sleep(self.settings.load_time() / LOAD_STEPS as u32).await;
-            let mib = u64::try_from(u128::from(target_mib) * u128::from(step) / u128::from(LOAD_STEPS))
-                .unwrap_or(target_mib);
-            if mib > 0 {
-                self.hold(mib).await?;
+            sleep(self.settings.load_time() / LOAD_STEPS).await;
+            let mib = target_mib - target_mib / u64::from(LOAD_STEPS) * u64::from(LOAD_STEPS - step);
+            let is_last = step == LOAD_STEPS;
+            if !self.with_memory(move |memory| memory.load_step(unloads, mib, is_last)).await? {
+                say!("fake-model: it was unloaded while it loaded");
+                return Ok(false);
             }
         }
         self.draining.store(false, Ordering::SeqCst);
-        self.loaded.store(true, Ordering::SeqCst);
         say!("fake-model: loaded, holds {target_mib} MiB");
-        Ok(())
+        Ok(true)
     }
 
     /// Does one piece of work, then grows as the settings say.
@@ -128,32 +128,29 @@ impl Life {
         }
         sleep(self.settings.work_time()).await;
         if self.settings.grow_mib > 0 {
-            let held_mib = self.held_mib().await;
-            let room = self.settings.grow_up_to_mib.saturating_sub(held_mib);
-            self.grow(self.settings.grow_mib.min(room)).await.map_err(WorkError::Memory)?;
+            let (more_mib, up_to_mib) = (self.settings.grow_mib, self.settings.grow_up_to_mib);
+            self.grow(more_mib, up_to_mib).await.map_err(WorkError::Memory)?;
         }
         Ok(())
     }
 
-    /// Holds this much more, in MiB; returns what it holds then.
+    /// Holds this much more, in MiB, up to a limit; returns what it holds then.
     ///
     /// # Errors
     /// CUDA's words when the card is full.
-    pub async fn grow(&self, more_mib: u64) -> Result<u64, String> {
-        let mib = self.held_mib().await.saturating_add(more_mib);
-        self.hold(mib).await?;
-        say!("fake-model: grew by {more_mib} MiB to {mib}");
+    pub async fn grow(&self, more_mib: u64, up_to_mib: u64) -> Result<u64, String> {
+        let mib = self.with_memory(move |memory| memory.grow(more_mib, up_to_mib)).await?;
+        say!("fake-model: grew to {mib} MiB");
         Ok(mib)
     }
 
-    /// Frees all memory and stays up; returns how much that was, in MiB.
+    /// Frees all memory and stays up; stops a load that is under way. Returns how
+    /// much was held, in MiB.
     ///
     /// # Errors
     /// The card could not be told.
     pub async fn unload(&self) -> Result<u64, String> {
-        self.loaded.store(false, Ordering::SeqCst);
-        let held_mib = self.held_mib().await;
-        self.hold(0).await?;
+        let held_mib = self.with_memory(Memory::unload).await?;
         say!("fake-model: unloaded, {held_mib} MiB freed");
         Ok(held_mib)
     }
@@ -167,27 +164,27 @@ impl Life {
         say!("fake-model: drained");
     }
 
-    async fn hold(&self, mib: u64) -> Result<(), String> {
+    /// Does something with the memory beside the requests, since it blocks.
+    async fn with_memory<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Memory) -> Result<T, MemoryError> + Send + 'static,
+    ) -> Result<T, String> {
         let memory = self.memory.clone();
-        match spawn_blocking(move || memory.set(mib)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.in_cuda_s_words(mib, &error).await),
+        match spawn_blocking(move || act(&memory)).await {
+            Ok(outcome) => outcome.map_err(|error| in_cuda_s_words(&error)),
             Err(panicked) => Err(panicked.to_string()),
         }
     }
+}
 
-    /// What PyTorch prints, so that whoever reads logs for it finds it.
-    async fn in_cuda_s_words(&self, wanted_mib: u64, error: &MemoryError) -> String {
-        match error {
-            MemoryError::Card(ClientError::OutOfMemory { error, free_mib }) => {
-                let more_mib = wanted_mib.saturating_sub(self.held_mib().await);
-                format!(
-                    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate {more_mib}.00 MiB. \
-                     GPU 0 has {free_mib}.00 MiB free. (This is fake-model: {error})"
-                )
-            }
-            other => other.to_string(),
-        }
+/// What PyTorch prints, so that whoever reads logs for it finds it.
+fn in_cuda_s_words(error: &MemoryError) -> String {
+    match error {
+        MemoryError::Card(ClientError::OutOfMemory { error, requested_mib, free_mib }) => format!(
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate {requested_mib}.00 MiB. \
+             GPU 0 has {free_mib}.00 MiB free. (This is fake-model: {error})"
+        ),
+        other => other.to_string(),
     }
 }
 

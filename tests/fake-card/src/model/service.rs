@@ -106,7 +106,7 @@ async fn show_config(State(Shared { config, .. }): State<Shared>) -> Response {
 }
 
 async fn load(State(Shared { life, .. }): State<Shared>) -> Response {
-    answer(life.load().await, |()| json!({ "loaded": true }))
+    answer(life.load().await, |loaded| json!({ "loaded": loaded }))
 }
 
 async fn unload(State(Shared { life, .. }): State<Shared>) -> Response {
@@ -125,7 +125,7 @@ struct Growth {
 }
 
 async fn grow(State(Shared { life, .. }): State<Shared>, Json(growth): Json<Growth>) -> Response {
-    answer(life.grow(growth.mib).await, |held_mib| json!({ "held_mib": held_mib }))
+    answer(life.grow(growth.mib, u64::MAX).await, |held_mib| json!({ "held_mib": held_mib }))
 }
 
 async fn crash() -> StatusCode {
@@ -149,5 +149,5 @@ fn answer<T>(outcome: Result<T, String>, body: impl FnOnce(T) -> serde_json::Val
 }
 
 fn problem(status: StatusCode, error: String) -> Response {
-    (status, Json(Problem { error, free_mib: None })).into_response()
+    (status, Json(Problem::new(error))).into_response()
 }

@@ -15,10 +15,11 @@ impl IntoResponse for BoardError {
             BoardError::NoCard(_) | BoardError::NoAllocation(_) => StatusCode::NOT_FOUND,
             BoardError::OutOfMemory(_) => StatusCode::INSUFFICIENT_STORAGE,
         };
-        let free_mib = match &self {
-            BoardError::OutOfMemory(refusal) => Some(refusal.free_mib),
-            _ => None,
-        };
-        (status, Json(Problem { error: self.to_string(), free_mib })).into_response()
+        let mut problem = Problem::new(self.to_string());
+        if let BoardError::OutOfMemory(refusal) = self {
+            problem.requested_mib = Some(refusal.requested_mib);
+            problem.free_mib = Some(refusal.free_mib);
+        }
+        (status, Json(problem)).into_response()
     }
 }
