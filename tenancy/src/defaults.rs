@@ -44,6 +44,24 @@ pub const LOOK_AGAIN_S: u32 = 5;
 /// Between two Events that say the same: one a guard tick, not one a look.
 pub const REPEAT_EVENT_S: i64 = 240;
 
+/// A tenant is given one share of its card unless it says otherwise.
+pub const SLICES: u32 = 1;
+/// What NVIDIA's device plugin calls a share, unless it was told to rename it.
+pub const SLICE_RESOURCE: &str = "nvidia.com/gpu";
+/// The name of a tenant's only port.
+pub const PORT_NAME: &str = "http";
+/// Seconds between two tries of a probe, as Kubernetes has it.
+pub const PROBE_PERIOD_S: u32 = 10;
+/// Seconds that one try of a probe may take, as Kubernetes has it.
+pub const PROBE_TIMEOUT_S: u32 = 1;
+/// Failures of a probe in a row that count, as Kubernetes has it.
+pub const PROBE_FAILURE_THRESHOLD: u32 = 3;
+/// The method of the call that unloads a model.
+pub const UNLOAD_METHOD: &str = "POST";
+/// Freeing memory takes a second; a server that needs longer is stuck, and the
+/// scale to 0 that follows frees it anyway.
+pub const UNLOAD_TIMEOUT_S: u32 = 10;
+
 /// The critical line where a card declares none: a quarter of the headroom.
 /// Above it a spike may still pass within the grace; below it the next
 /// allocation of a neighbour fails.
