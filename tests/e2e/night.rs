@@ -52,7 +52,8 @@ fn a_tenant_is_admitted_answers_yields_and_is_admitted_again() -> Result<()> {
     ensure!(Kubectl.replicas(namespace, DEPLOYMENT)? == 0, "apply woke the tenant");
 
     awake(namespace, DEPLOYMENT)?;
-    ensure!(card.free_mib()? == 15360 - 450 - 4096 - 4096, "{}", card.state()?);
+    let state = card.state()?;
+    ensure!(state.free_mib == 15360 - 450 - 4096 - 4096, "{state:?}");
     workspace.plan_is_empty()?;
     workspace.apply()?;
     ensure!(Kubectl.replicas(namespace, DEPLOYMENT)? == 1, "an apply put a working tenant to sleep");
@@ -150,7 +151,8 @@ fn a_pod_deleted_at_noon_waits_in_admit() -> Result<()> {
         ensure!(admit["state"]["running"].is_object(), "{}", pods["items"][0]["status"]);
         Ok(Some(()))
     })?;
-    ensure!(card.free_mib()? == 15360 - 450, "it took memory outside its window: {}", card.state()?);
+    let state = card.state()?;
+    ensure!(state.free_mib == 15360 - 450, "it took memory outside its window: {state:?}");
     let said = Kubectl.fire(namespace, &guard(namespace)?)?;
     ensure!(Kubectl.replicas(namespace, DEPLOYMENT)? == 0, "the next tick left it running: {said}");
     workspace.destroy().map(drop)

@@ -4,21 +4,25 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use fake_card::client::Client;
+use fake_card::spec::CardSpec;
+use fake_card::wire::{CardState, Fault, ResidentRequest};
+use serde_json::json;
 
 use crate::{Kubectl, kubectl, wait};
 
 const NAMESPACE: &str = "fake-card";
 const PORT: u16 = 9400;
+/// The node of the cluster that `cargo xtask cluster` brings up.
+pub const NODE: &str = "gpu-1";
 
 /// One card in the allocator, removed with its test.
 #[derive(Debug)]
 pub struct FakeCard {
     /// The card's name.
     pub name: String,
-    /// Its UUID.
-    pub uuid: String,
     base: String,
+    client: Client,
 }
 
 impl FakeCard {
@@ -28,15 +32,12 @@ impl FakeCard {
     /// When the allocator does not come up.
     pub fn t4() -> Result<Self> {
         let name = format!("card-{}", kubectl::unique());
-        let uuid = format!("GPU-{}", kubectl::unique());
-        let card = Self { name, uuid, base: base()?.to_owned() };
-        card.post(
-            "/cards",
-            &json!({
-                "name": card.name, "uuid": card.uuid, "index": 0, "total_mib": 15360, "reserved_mib": 450,
-            }),
-        )?;
-        Ok(card)
+        let base = base()?.to_owned();
+        let client = Client::new(&base);
+        let uuid = format!("GPU-{name}");
+        let flag = format!("name={name},uuid={uuid},total-mib=15360,reserved-mib=450,node={NODE}");
+        client.add_card(&flag.parse::<CardSpec>()?)?;
+        Ok(Self { name, base, client })
     }
 
     /// URL under which pods and tests reach the allocator.
@@ -49,62 +50,50 @@ impl FakeCard {
         format!("{}/cards/{}/dcgm/metrics?per_process=true", self.base, self.name)
     }
 
-    /// URL of this card's page of per-pod gauges.
-    pub fn pods(&self) -> String {
-        format!("{}/cards/{}/pods/metrics", self.base, self.name)
-    }
-
     /// Sets what a resident holds, in MiB.
     ///
     /// # Errors
     /// When it does not fit.
     pub fn resident(&self, name: &str, mib: u64) -> Result<()> {
-        self.post(&format!("/cards/{}/residents", self.name), &json!({"name": name, "mib": mib}))
+        let resident =
+            ResidentRequest { name: name.to_owned(), mib, scripted: false, hidden: false, owner: None };
+        self.client.set_resident(&self.name, &resident)?;
+        Ok(())
     }
 
-    /// The allocator's own account: total, reserved, used, free, holders, refusals.
+    /// Lets its metrics pages fail in some way.
+    ///
+    /// # Errors
+    /// When the allocator does not answer.
+    pub fn fault(&self, fault: Fault) -> Result<()> {
+        self.client.set_fault(&self.name, fault)?;
+        Ok(())
+    }
+
+    /// The allocator's own account.
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn state(&self) -> Result<Value> {
-        let mut answer = agent().get(format!("{}/cards/{}/state", self.base, self.name)).call()?;
-        Ok(answer.body_mut().read_json()?)
-    }
-
-    /// Free memory, in MiB.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn free_mib(&self) -> Result<u64> {
-        self.state()?["free_mib"].as_u64().context("no free_mib")
+    pub fn state(&self) -> Result<CardState> {
+        Ok(self.client.state(&self.name)?)
     }
 
     /// That no allocation was refused which the script did not order.
     ///
     /// # Errors
-    /// Names how many were.
+    /// Names those that were.
     pub fn never_refused(&self) -> Result<()> {
-        let state = self.state()?;
-        let refused = &state["refused_unscripted"];
-        ensure!(*refused == 0, "{} refused {refused} allocations: {state}", self.name);
-        Ok(())
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Result<()> {
-        let answer = agent().post(format!("{}{path}", self.base)).send_json(body)?;
-        ensure!(answer.status().is_success(), "POST {path}: {}", answer.status());
+        let refusals = self.client.refusals(Some(&self.name))?;
+        ensure!(refusals.refused.unscripted == 0, "allocations were refused: {:?}", refusals.refusals);
         Ok(())
     }
 }
 
 impl Drop for FakeCard {
     fn drop(&mut self) {
-        let _ = agent().delete(format!("{}/cards/{}", self.base, self.name)).call();
+        // The allocator may be gone already, and with it the card.
+        let _ = self.client.remove_card(&self.name);
     }
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).build().new_agent()
 }
 
 /// Address of the allocator's Service; brings the allocator up the first time.
@@ -141,8 +130,9 @@ fn start() -> Result<String> {
     let service = Kubectl.get(NAMESPACE, "service", "fake-card")?;
     let address = service["spec"]["clusterIP"].as_str().context("the Service has no address")?;
     let base = format!("http://{address}:{PORT}");
+    let client = Client::new(&base);
     wait::until("fake-card answers", Duration::from_secs(60), || {
-        agent().get(format!("{base}/refusals")).call()?;
+        client.health()?;
         Ok(Some(()))
     })?;
     Ok(base)

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::card::NODE;
 use crate::{FakeCard, Scratch};
 
 /// The tenant `chatterbox-tts` on a card, in a namespace of its own.
@@ -24,6 +25,13 @@ pub struct Example {
     /// Lines added to the service's block.
     pub more: String,
 }
+
+/// Tells the fake model which pod it is: a real server's memory is attributed
+/// by the driver, a fake one has to say whose it is.
+const WHO_AM_I: &str = r#"  pod_patch = jsonencode({ containers = [{ name = "server", env = [
+    { name = "POD_NAME", valueFrom = { fieldRef = { fieldPath = "metadata.name" } } },
+    { name = "POD_NAMESPACE", valueFrom = { fieldRef = { fieldPath = "metadata.namespace" } } },
+  ] }] })"#;
 
 /// The port that fake-model listens on.
 pub const PORT: u16 = 8004;
@@ -57,7 +65,7 @@ impl Example {
             r#"
 resource "gpu_card" "t4" {{
   name   = "{card}"
-  node   = "node"
+  node   = "{NODE}"
   index  = 0
   source = {{ dcgm = "{source}" }}
 }}
@@ -110,7 +118,7 @@ resource "gpu_windowed_service" "{label}" {{
     pub fn loads(&self, card: &FakeCard, load_mib: u64) -> Self {
         let mut other = self.clone();
         other.more = format!(
-            "{}\n  args = [\"--card-url\", \"{}\", \"--card\", \"{}\", \"--load-mib\", \"{load_mib}\", \"--load-seconds\", \"5\", \"--port\", \"{PORT}\"]",
+            "{}\n  args = [\"--card-url\", \"{}\", \"--card\", \"{}\", \"--load-mib\", \"{load_mib}\", \"--load-seconds\", \"5\", \"--port\", \"{PORT}\"]\n{WHO_AM_I}",
             self.more,
             card.base(),
             card.name

@@ -48,7 +48,9 @@ terraform {
   }
 }
 
-provider "gpu" {}
+provider "gpu" {
+  agent_image = "gpu-tenancy.local/gpu-agent:dev"
+}
 "#;
 
 impl Workspace {

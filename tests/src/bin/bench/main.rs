@@ -1,0 +1,118 @@
+//! How long the provider takes, as ratios: to the same API calls sent raw over
+//! ten connections, and to as many resources that do nothing, in the same run.
+//!
+//! `cargo xtask bench` builds the provider in release and starts this.
+
+mod raw;
+mod table;
+mod watch;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use e2e::{Binary, Example, Scratch, Workspace};
+
+use raw::Raw;
+
+/// What one size took.
+#[derive(Debug)]
+struct Row {
+    tenants: usize,
+    objects: usize,
+    plan: Duration,
+    apply: Duration,
+    plan_again: Duration,
+    destroy: Duration,
+    peak_rss_kib: u64,
+    raw_apply: Duration,
+    raw_reads: Duration,
+    raw_delete: Duration,
+    nothing_plan: Duration,
+    nothing_apply: Duration,
+    nothing_plan_again: Duration,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let sizes = std::env::args()
+        .skip(1)
+        .map(|size| size.parse::<usize>().with_context(|| format!("{size:?} is not a number of tenants")));
+    let mut sizes: Vec<usize> = sizes.collect::<Result<_>>()?;
+    if sizes.is_empty() {
+        sizes = vec![1, 10, 100];
+    }
+    let mut rows = Vec::new();
+    for tenants in sizes {
+        eprintln!("{tenants} tenants ...");
+        rows.push(measure(tenants)?);
+    }
+    println!("{}", table::render(&rows));
+    Ok(())
+}
+
+fn measure(tenants: usize) -> Result<Row> {
+    let scratches: Vec<Scratch> = (0..tenants).map(|_| Scratch::reserve("bench")).collect();
+    let card = format!("card-{}", scratches.first().context("a bench needs a tenant")?.namespace);
+    let source = "http://dcgm.example.org:9400/metrics";
+    let examples: Vec<Example> =
+        scratches.iter().map(|scratch| Example::asleep(scratch, &card, source)).collect();
+    let mut hcl = examples.first().map(Example::card_hcl).unwrap_or_default();
+    for (index, example) in examples.iter().enumerate() {
+        hcl.push_str(&example.tenant_hcl(&format!("t{index}"), "gpu_card.t4.id"));
+    }
+    let workspace = Workspace::new(Binary::Terraform, &hcl)?;
+    let watch = watch::Watch::start("terraform-provider-gpu");
+    let plan = timed(|| workspace.plan())?;
+    let apply = timed(|| workspace.apply())?;
+    let plan_again = timed(|| workspace.plan_is_empty())?;
+    let mut raw = Raw::connect()?;
+    raw.learn(&examples)?;
+    let destroy = timed(|| workspace.destroy())?;
+    let peak_rss_kib = watch.stop();
+    raw.clear()?;
+    let raw_apply = timed(|| raw.apply())?;
+    let raw_reads = timed(|| raw.read())?;
+    let raw_delete = timed(|| raw.delete())?;
+
+    let nothing = Workspace::new(
+        Binary::Terraform,
+        &format!(
+            "resource \"terraform_data\" \"nothing\" {{\n  count = {}\n  input = \"x\"\n}}\n",
+            2 * tenants + 1
+        ),
+    )?;
+    let nothing_plan = timed(|| nothing.plan())?;
+    let nothing_apply = timed(|| nothing.apply())?;
+    let nothing_plan_again = timed(|| nothing.plan_is_empty())?;
+    Ok(Row {
+        tenants,
+        objects: raw.count(),
+        plan,
+        apply,
+        plan_again,
+        destroy,
+        peak_rss_kib,
+        raw_apply,
+        raw_reads,
+        raw_delete,
+        nothing_plan,
+        nothing_apply,
+        nothing_plan_again,
+    })
+}
+
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
+    let started = Instant::now();
+    work()?;
+    Ok(started.elapsed())
+}

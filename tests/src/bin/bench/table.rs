@@ -1,0 +1,42 @@
+//! The figures as a table that can stand in a document.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::Row;
+
+/// Renders all sizes, seconds with the ratio to the reference behind them.
+pub(crate) fn render(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| tenants | objects | plan (x nothing) | apply (x raw) | plan again (x nothing + reads) | destroy (x raw) | provider peak RSS | raw apply / reads / delete | nothing plan / apply / plan |\n|-|-|-|-|-|-|-|-|-|\n",
+    );
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} MiB | {} / {} / {} s | {} / {} / {} s |",
+            row.tenants,
+            row.objects,
+            ratio(row.plan, row.nothing_plan),
+            ratio(row.apply, row.raw_apply),
+            ratio(row.plan_again, row.nothing_plan_again + row.raw_reads),
+            ratio(row.destroy, row.raw_delete),
+            row.peak_rss_kib / 1024,
+            seconds(row.raw_apply),
+            seconds(row.raw_reads),
+            seconds(row.raw_delete),
+            seconds(row.nothing_plan),
+            seconds(row.nothing_apply),
+            seconds(row.nothing_plan_again),
+        );
+    }
+    text.push_str("\nAims at 100 tenants: plan 5x, apply 3x, plan again 3x, destroy 3x, 40 MiB.");
+    text
+}
+
+fn ratio(ours: Duration, reference: Duration) -> String {
+    format!("{} s ({:.1}x)", seconds(ours), ours.as_secs_f64() / reference.as_secs_f64().max(0.001))
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2}", duration.as_secs_f64())
+}

@@ -1,0 +1,137 @@
+//! The live repository of the demo: two files that a person would write, and
+//! what gpu-stacks and terragrunt make of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use e2e::example::in_minutes;
+use e2e::{FakeCard, Surroundings};
+
+use crate::screen;
+
+/// Minutes from now until the demo's window opens. The gate needs a minute's
+/// turn to fire, and the stacks take less than one to apply.
+const OPENS_IN: i64 = 2;
+/// How long the window is, in minutes: wake, yield, wake again, close.
+const LENGTH: i64 = 7;
+
+/// The demo's own live repository.
+pub(crate) struct Live {
+    folder: PathBuf,
+}
+
+impl Live {
+    /// Writes fleet.yaml and one tenant file, over those of an earlier demo.
+    pub(crate) fn write(folder: &Path, card: &FakeCard) -> Result<Self> {
+        let live = Self { folder: folder.to_path_buf() };
+        screen::step("Two files, written by a person");
+        fs::create_dir_all(folder.join("tenants"))?;
+        let kubeconfig = Surroundings::get().kubeconfig.display().to_string();
+        let fleet = format!(
+            "backend:\n  local: {{}}\nprovider:\n  config_path: {kubeconfig}\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n\
+             cards:\n  gpu-1-0:\n    node: gpu-1\n    index: 0\n    memory: 15360MiB\n    source:\n      dcgm: \"{}\"\n\
+             \x20   residents:\n      llama: {{ namespace: llm, peak: 9GiB }}\n",
+            card.dcgm()
+        );
+        let (start, end) = (in_minutes(OPENS_IN), in_minutes(OPENS_IN + LENGTH));
+        let tenant = format!(
+            r#"namespace: tts
+name: chatterbox-tts
+card: gpu-1-0
+peak: 4GiB
+headroom: 2GiB
+image: gpu-tenancy.local/fake-model:dev
+args: [--card-url, "{base}", --card, {name}, --load-mib, "4096", --load-seconds, "8", --port, "8004"]
+port: 8004
+service: {{ port: 8000 }}
+windows:
+  night: {{ start: "{start}", end: "{end}", time_zone: UTC }}
+guard_interval: 1m
+timing: {{ start_estimate: 15s, useful_minimum: 30s, shortage_grace: 10s, backoff: 45s }}
+node_selector: {{ kubernetes.io/hostname: gpu-1 }}
+config:
+  /app/config.yaml:
+    content: |
+      server:
+        port: 8004
+env: {{ TTS_BF16: "off" }}
+pod_patch:
+  containers:
+    - name: server
+      env:
+        - {{ name: POD_NAME, valueFrom: {{ fieldRef: {{ fieldPath: metadata.name }} }} }}
+        - {{ name: POD_NAMESPACE, valueFrom: {{ fieldRef: {{ fieldPath: metadata.namespace }} }} }}
+"#,
+            base = card.base(),
+            name = card.name
+        );
+        fs::write(folder.join("fleet.yaml"), fleet).context("write fleet.yaml")?;
+        fs::write(live.tenant_file(), tenant).context("write the tenant file")?;
+        screen::evidence("fleet", &folder.join("fleet.yaml").display().to_string());
+        screen::evidence("tenant", &live.tenant_file().display().to_string());
+        screen::evidence("window", &format!("{start} to {end} UTC, a guard each minute"));
+        Ok(live)
+    }
+
+    /// The file of the demo's tenant.
+    pub(crate) fn tenant_file(&self) -> PathBuf {
+        self.folder.join("tenants/chatterbox.yaml")
+    }
+
+    /// `gpu-stacks generate`.
+    pub(crate) fn generate(&self) -> Result<()> {
+        screen::step("gpu-stacks generate");
+        let mut command = Command::new(&Surroundings::get().stacks);
+        let shown = answer(command.arg("generate").arg(&self.folder))?;
+        screen::evidence("wrote", shown.trim());
+        Ok(())
+    }
+
+    /// `terragrunt run --all plan`.
+    pub(crate) fn plan(&self) -> Result<()> {
+        screen::step("terragrunt run --all plan, before anything exists in the cluster");
+        let shown = self.terragrunt(&["plan", "-no-color", "-input=false"])?;
+        let counts: Vec<&str> = shown.lines().filter(|line| line.contains("Plan:")).collect();
+        screen::evidence("plan", &counts.join("\n"));
+        let fields = shown.lines().filter(|line| line.contains("\"spec.")).count();
+        screen::evidence(
+            "objects",
+            &format!("{fields} fields of Kubernetes objects are shown, one line each"),
+        );
+        Ok(())
+    }
+
+    /// `terragrunt run --all apply`.
+    pub(crate) fn apply(&self) -> Result<()> {
+        screen::step("terragrunt run --all apply");
+        let shown = self.terragrunt(&["apply", "-no-color", "-input=false", "-auto-approve"])?;
+        let done: Vec<&str> = shown.lines().filter(|line| line.contains("Apply complete")).collect();
+        screen::evidence("apply", &done.join("\n"));
+        Ok(())
+    }
+
+    fn terragrunt(&self, arguments: &[&str]) -> Result<String> {
+        let surroundings = Surroundings::get();
+        let mut command = Command::new(surroundings.tool("terragrunt"));
+        command
+            .current_dir(&self.folder)
+            .args(["run", "--all", "--non-interactive", "--no-color", "--parallelism", "1", "--"])
+            .args(arguments)
+            .env("TG_TF_PATH", surroundings.tool("terraform"))
+            .env("TG_NO_AUTO_PROVIDER_CACHE_DIR", "true")
+            .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
+            .env("CHECKPOINT_DISABLE", "1");
+        answer(&mut command)
+    }
+}
+
+/// Runs a program and returns both its streams.
+fn answer(command: &mut Command) -> Result<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("start {program}"))?;
+    let shown = e2e::terraform::printed(&output);
+    ensure!(output.status.success(), "{program} failed:\n{shown}");
+    Ok(shown)
+}
