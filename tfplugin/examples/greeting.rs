@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tfplugin::{
-    Attr, Configured, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, Host, ImportBy, ImportRequest, Map,
-    Outcome, PlanRequest, Planned, Provider, ReadRequest, Resource, Resources, UpdateRequest, model,
+    Attr, Configured, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, Host, ImportBy, ImportRequest,
+    Map, Outcome, PlanRequest, Planned, Provider, ReadRequest, Resource, Resources, UpdateRequest, model,
 };
 
 fn main() -> ExitCode {

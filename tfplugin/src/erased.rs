@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Model, Outcome, Path, PlanRequest, Planned,
-    ReadRequest, Remains, Resource, Schema, UpdateRequest, Value,
+    CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Model, Outcome, Path, PlanRequest,
+    Planned, ReadRequest, Remains, Resource, Schema, UpdateRequest, Value,
 };
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -54,11 +54,7 @@ pub(crate) trait ErasedResource<D>: Send + Sync {
     fn read(&self, state: Value, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
     fn import(&self, by: ImportBy<Value>, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
     fn identity(&self, model: &Value) -> Option<Value>;
-    fn upgrade(
-        &self,
-        from_version: i64,
-        state: serde_json::Value,
-    ) -> Result<serde_json::Value, Diagnostics>;
+    fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics>;
 }
 
 /// A typed resource behind [`ErasedResource`].
@@ -194,11 +190,7 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
         self.0.identity(&model).map(|identity| identity.encode())
     }
 
-    fn upgrade(
-        &self,
-        from_version: i64,
-        state: serde_json::Value,
-    ) -> Result<serde_json::Value, Diagnostics> {
+    fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
         self.0.upgrade(from_version, state)
     }
 }

@@ -51,12 +51,9 @@ impl<T: Field> Attr<T> {
 
 /// What `decode` says of a value of another kind than the schema's.
 pub(crate) fn mismatch(expected: &str, value: &Value, path: &Path) -> Diagnostics {
-    Diagnostic::error(
-        "Unexpected value type",
-        format!("{path} must be {expected}, but is {}.", value.kind()),
-    )
-    .at(path.clone())
-    .into()
+    Diagnostic::error("Unexpected value type", format!("{path} must be {expected}, but is {}.", value.kind()))
+        .at(path.clone())
+        .into()
 }
 
 impl Field for String {

@@ -11,17 +11,24 @@
 //! Only the module `wire` names the types of the protocol.
 
 mod attr;
+mod codec;
 mod diagnostics;
 mod erased;
 mod field;
+mod logging;
 mod model;
 mod number;
+mod panic_hook;
 mod path;
+mod plugin;
+mod policy;
 mod provider;
 mod resource;
 mod rules;
 pub mod schema;
+mod server;
 mod value;
+mod wire;
 
 pub use attr::{Attr, List, Map, Set};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
@@ -29,10 +36,11 @@ pub use field::Field;
 pub use model::{Model, Nothing, macros};
 pub use number::{NotANumber, Number};
 pub use path::{Path, Step};
+pub use plugin::serve;
 pub use provider::{Configured, Host, Provider, Resources};
 pub use resource::{
-    CreateRequest, DeleteRequest, ImportBy, ImportRequest, Outcome, PlanRequest, Planned, ReadRequest, Remains,
-    Resource, UpdateRequest,
+    CreateRequest, DeleteRequest, ImportBy, ImportRequest, Outcome, PlanRequest, Planned, ReadRequest,
+    Remains, Resource, UpdateRequest,
 };
 pub use rules::Rules;
 pub use schema::{Kind, Mode, Schema};

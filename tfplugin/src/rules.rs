@@ -76,9 +76,8 @@ impl<T: Field + 'static> Rules<T> {
     pub fn conflicts_with(self, others: &[&str]) -> Rules<T> {
         self.sibling_check(others, |name, set, _, others| {
             let both = others.iter().find(|other| set(other) == Some(true));
-            both.filter(|_| set(name) == Some(true)).map(|other| {
-                format!("{name} and {other} cannot be set together. Remove one of them.")
-            })
+            both.filter(|_| set(name) == Some(true))
+                .map(|other| format!("{name} and {other} cannot be set together. Remove one of them."))
         })
     }
 
@@ -216,7 +215,10 @@ impl<T: Field + Display + PartialOrd + 'static> Rules<T> {
 
 impl Rules<String> {
     /// Refuses text whose count of characters is outside of `range`.
-    pub fn length(self, range: impl RangeBounds<usize> + std::fmt::Debug + Send + Sync + 'static) -> Rules<String> {
+    pub fn length(
+        self,
+        range: impl RangeBounds<usize> + std::fmt::Debug + Send + Sync + 'static,
+    ) -> Rules<String> {
         self.validate(move |text| {
             let length = text.chars().count();
             if range.contains(&length) {

@@ -1,0 +1,107 @@
+//! JSON as it stands in state files, read and written without rounding numbers.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::CodecError;
+use crate::{Number, Path, Type, Value};
+
+/// The value of type `ty` in a state file. Attributes that the type does not
+/// have are dropped and those that the text does not have are null, so that a
+/// schema may gain and lose attributes.
+pub(crate) fn decode(text: &str, ty: &Type) -> Result<Value, CodecError> {
+    let raw: &RawValue =
+        serde_json::from_str(text).map_err(|error| CodecError::malformed(&Path::root(), error))?;
+    read(raw, ty, &Path::root())
+}
+
+fn read(raw: &RawValue, ty: &Type, path: &Path) -> Result<Value, CodecError> {
+    let text = raw.get();
+    if text == "null" {
+        return Ok(Value::Null);
+    }
+    let malformed = |error: serde_json::Error| CodecError::malformed(path, error);
+    match ty {
+        Type::Bool => serde_json::from_str(text).map(Value::Bool).map_err(malformed),
+        Type::String => serde_json::from_str(text).map(Value::String).map_err(malformed),
+        // Old states hold some numbers as text.
+        Type::Number => match text.trim_matches('"').parse::<Number>() {
+            Ok(number) => Ok(Value::Number(number)),
+            Err(error) => Err(CodecError::malformed(path, error)),
+        },
+        Type::List(element) => {
+            let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(malformed)?;
+            let elements = elements.into_iter().enumerate();
+            elements
+                .map(|(index, raw)| read(raw, element, &path.index(index)))
+                .collect::<Result<_, _>>()
+                .map(Value::List)
+        }
+        Type::Set(element) => {
+            let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(malformed)?;
+            let elements = elements.into_iter().map(|raw| read(raw, element, path));
+            elements.collect::<Result<Vec<_>, _>>().map(Value::set)
+        }
+        Type::Map(element) => {
+            let elements: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(malformed)?;
+            let elements = elements.into_iter().map(|(key, raw)| {
+                let value = read(raw, element, &path.key(&key))?;
+                Ok((key, value))
+            });
+            elements.collect::<Result<_, _>>().map(Value::Map)
+        }
+        Type::Object(attributes) => {
+            let values: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(malformed)?;
+            let values = attributes.iter().map(|(name, attribute)| {
+                let value = values.get(name).map(|raw| read(raw, attribute, &path.field(name)));
+                Ok((name.clone(), value.transpose()?.unwrap_or_default()))
+            });
+            values.collect::<Result<_, _>>().map(Value::Object)
+        }
+    }
+}
+
+/// The text that a state file would hold. Unknown values, which a state cannot have, are null.
+pub(crate) fn encode(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value);
+    out
+}
+
+fn write(out: &mut String, value: &Value) {
+    match value {
+        Value::Null | Value::Unknown => out.push_str("null"),
+        Value::Bool(flag) => out.push_str(&flag.to_string()),
+        Value::Number(number) => out.push_str(&number.to_string()),
+        Value::String(text) => write_text(out, text),
+        Value::List(elements) | Value::Set(elements) => {
+            out.push('[');
+            for (position, element) in elements.iter().enumerate() {
+                separate(out, position);
+                write(out, element);
+            }
+            out.push(']');
+        }
+        Value::Map(entries) | Value::Object(entries) => {
+            out.push('{');
+            for (position, (key, entry)) in entries.iter().enumerate() {
+                separate(out, position);
+                write_text(out, key);
+                out.push(':');
+                write(out, entry);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn separate(out: &mut String, position: usize) {
+    if position > 0 {
+        out.push(',');
+    }
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}

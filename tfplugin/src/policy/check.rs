@@ -1,0 +1,108 @@
+//! The rules that a configuration must keep.
+
+use super::walk::objects;
+use crate::{Diagnostic, Diagnostics, Path, Schema, Value};
+
+/// What is wrong with a configuration by the rules of its attributes.
+pub(crate) fn configuration(schema: &Schema, config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let Value::Object(object) = config else { return diagnostics };
+    objects(schema, object, &Path::root(), &mut |schema, object, path| {
+        for attribute in &schema.attributes {
+            let path = path.field(&attribute.name);
+            let value = object.get(&attribute.name).unwrap_or(&Value::Null);
+            for check in &attribute.rules.sibling_checks {
+                diagnostics.extend(check(object, &path, &attribute.name));
+            }
+            if value.is_null() {
+                continue;
+            }
+            if let Some(instead) = &attribute.deprecation {
+                diagnostics.push(Diagnostic::warning("Deprecated attribute", instead).at(path.clone()));
+            }
+            if !value.is_unknown() {
+                diagnostics.extend(attribute.rules.checks.iter().flat_map(|check| check(value, &path)));
+            }
+        }
+    });
+    diagnostics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Attr, List, Map, Model, Severity, model};
+
+    model! {
+        /// An inner object.
+        struct Inner {
+            /// A port.
+            port: Attr<i64> = required().range(1..=65535),
+        }
+    }
+
+    model! {
+        /// An outer object.
+        struct Outer {
+            /// A choice.
+            mode: Attr<String> = optional().one_of(["copy", "mount"]),
+            /// Another.
+            inline: Attr<String> = optional().exactly_one_of(&["file"]).length(1..=3),
+            /// The other.
+            file: Attr<String> = optional().deprecated("Use inline."),
+            /// Inner objects.
+            inner: Attr<Map<Inner>> = optional(),
+            /// Words.
+            words: Attr<List<String>> = optional().requires(&["mode"]),
+        }
+    }
+
+    fn found(config: Outer) -> Vec<(String, String)> {
+        let diagnostics = configuration(&Outer::schema(), &Model::encode(&config));
+        diagnostics.into_iter().map(|one| (one.path.to_string(), one.detail)).collect()
+    }
+
+    #[test]
+    fn each_rule_names_the_attribute_and_the_reason() {
+        let inner = [("a".to_owned(), Attr::Known(Inner { port: 0.into() }))].into();
+        let config = Outer {
+            mode: "move".into(),
+            inline: "long".into(),
+            inner: Attr::Known(inner),
+            ..Outer::default()
+        };
+        assert_eq!(
+            found(config),
+            [
+                ("mode", r#"mode must be one of "copy", "mount", but is "move"."#),
+                ("inline", "inline must have a length in 1..=3, but has 4 characters."),
+                (r#"inner["a"].port"#, r#"inner["a"].port must be in 1..=65535, but is 0."#),
+            ]
+            .map(|(path, detail)| (path.to_owned(), detail.to_owned()))
+        );
+    }
+
+    #[test]
+    fn siblings_are_told_apart() {
+        let none = found(Outer::default());
+        assert_eq!(none[0].1, "One of inline, file must be set, and none is.");
+        let both = Outer { inline: "a".into(), file: "b".into(), ..Outer::default() };
+        let both = configuration(&Outer::schema(), &Model::encode(&both));
+        assert!(both.iter().any(|one| one.detail.starts_with("inline and file cannot be set together")));
+        assert!(both.iter().any(|one| one.severity == Severity::Warning && one.detail == "Use inline."));
+        let alone = Outer { inline: "a".into(), words: Attr::Known(vec![]), ..Outer::default() };
+        assert!(found(alone)[0].1.starts_with("words has no meaning without mode"));
+    }
+
+    #[test]
+    fn what_is_unknown_is_not_judged() {
+        let config = Outer {
+            mode: Attr::Unknown,
+            inline: Attr::Unknown,
+            file: Attr::Null,
+            inner: Attr::Known([("a".to_owned(), Attr::Known(Inner { port: Attr::Unknown }))].into()),
+            words: Attr::Unknown,
+        };
+        assert_eq!(found(config), []);
+    }
+}

@@ -1,0 +1,130 @@
+//! The provider behind the protocol: calls in the framework's own types.
+//!
+//! Architecture invariant: nothing here names a type of the wire.
+
+mod apply;
+mod configure;
+mod import;
+mod plan;
+mod read;
+mod upgrade;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use apply::ApplyInput;
+pub(crate) use plan::PlanInput;
+pub(crate) use read::ReadInput;
+
+use crate::erased::{Call, ErasedResource};
+use crate::{Diagnostic, Diagnostics, Model, Provider, Schema, Type, Value};
+
+/// A provider with what the host has told it so far.
+pub(crate) struct Server<P: Provider> {
+    pub(crate) provider: P,
+    pub(crate) config_schema: Schema,
+    pub(crate) resources: BTreeMap<&'static str, Entry<P::Data>>,
+    session: Mutex<Session<P::Data>>,
+}
+
+/// What changes while the provider runs. Held only to copy in and out, never
+/// across an await.
+struct Session<D> {
+    data: Option<Arc<D>>,
+    cancel: CancellationToken,
+}
+
+/// A resource with its schema, made once.
+pub(crate) struct Entry<D> {
+    pub(crate) resource: Box<dyn ErasedResource<D>>,
+    pub(crate) schema: Schema,
+    pub(crate) value_type: Type,
+    pub(crate) identity_schema: Schema,
+    pub(crate) identity_type: Type,
+}
+
+impl<D> Entry<D> {
+    /// Whether the resource says what identifies it.
+    pub(crate) fn has_identity(&self) -> bool {
+        !self.identity_schema.attributes.is_empty()
+    }
+
+    /// What identifies the resource in this state, where all of it is known.
+    fn identity(&self, state: &Value) -> Option<Value> {
+        let identity = self.has_identity().then(|| self.resource.identity(state))??;
+        identity.is_wholly_known().then_some(identity)
+    }
+}
+
+/// What a call leaves behind: a state (nothing where there is none), and what is to be said.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) state: Option<Value>,
+    pub(crate) private: Vec<u8>,
+    pub(crate) identity: Option<Value>,
+    pub(crate) diagnostics: Diagnostics,
+}
+
+impl<P: Provider> Server<P> {
+    pub(crate) fn new(provider: P) -> Server<P> {
+        let resources = provider.resources().all.into_iter().map(|resource| {
+            let (schema, identity_schema) = (resource.schema(), resource.identity_schema());
+            let (value_type, identity_type) = (schema.value_type(), identity_schema.value_type());
+            (resource.type_name(), Entry { resource, schema, value_type, identity_schema, identity_type })
+        });
+        let session = Session { data: None, cancel: CancellationToken::new() };
+        Server {
+            resources: resources.collect(),
+            config_schema: P::Config::schema(),
+            provider,
+            session: Mutex::new(session),
+        }
+    }
+
+    /// The resource of that name.
+    pub(crate) fn entry(&self, type_name: &str) -> Result<&Entry<P::Data>, Diagnostics> {
+        self.resources.get(type_name).ok_or_else(|| {
+            let detail = format!("The provider {} has no resource {type_name}.", P::NAME);
+            Diagnostic::error("Unknown resource type", detail).into()
+        })
+    }
+
+    /// Asks running calls to end soon. The provider keeps serving.
+    pub(crate) fn stop(&self) {
+        self.with_session(|session| session.cancel.cancel());
+    }
+
+    fn set_data(&self, data: Arc<P::Data>) {
+        // A provider that stays up for several runs of the host is configured
+        // by each, and an interrupt of one does not concern the next.
+        self.with_session(|session| {
+            *session = Session { data: Some(data), cancel: CancellationToken::new() };
+        });
+    }
+
+    fn cancel(&self) -> CancellationToken {
+        self.with_session(|session| session.cancel.clone())
+    }
+
+    fn data(&self) -> Option<Arc<P::Data>> {
+        self.with_session(|session| session.data.clone())
+    }
+
+    /// What a call that needs the configured provider goes with.
+    fn call(&self, private: Vec<u8>) -> Result<Call<P::Data>, Diagnostics> {
+        let provider = self.data().ok_or_else(|| {
+            let detail = "Terraform asked for a resource before it configured the provider, or configuring it \
+                          failed. The earlier errors say why.";
+            Diagnostic::error("Provider not configured", detail)
+        })?;
+        Ok(Call { private, provider, cancel: self.cancel() })
+    }
+
+    fn with_session<T>(&self, change: impl FnOnce(&mut Session<P::Data>) -> T) -> T {
+        // A panic in between cannot leave the session half changed.
+        change(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

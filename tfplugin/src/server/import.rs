@@ -1,0 +1,29 @@
+use super::{Answer, Server};
+use crate::{Diagnostic, Diagnostics, ImportBy, Provider, Remains, Value};
+
+impl<P: Provider> Server<P> {
+    /// The state to start from; Terraform reads the resource next.
+    pub(crate) async fn import(&self, type_name: &str, by: ImportBy<Value>) -> Result<Answer, Diagnostics> {
+        let entry = self.entry(type_name)?;
+        let outcome = entry.resource.import(by.clone(), self.call(Vec::new())?).await;
+        let mut diagnostics = outcome.diagnostics;
+        let state = match outcome.remains {
+            Remains::State(state) => Some(state),
+            Remains::Gone | Remains::AsBefore => None,
+        };
+        if state.is_none() && !diagnostics.has_errors() {
+            let named = match &by {
+                ImportBy::Id(id) => format!("{id:?}"),
+                ImportBy::Identity(_) => "that identity".to_owned(),
+            };
+            let detail =
+                format!("There is no {type_name} with {named}. Check its spelling, or create it instead.");
+            diagnostics.push(Diagnostic::error("Nothing to import", detail));
+        }
+        let identity = state.as_ref().and_then(|state| entry.identity(state)).or(match by {
+            ImportBy::Identity(identity) => Some(identity),
+            ImportBy::Id(_) => None,
+        });
+        Ok(Answer { state, private: outcome.private.unwrap_or_default(), identity, diagnostics })
+    }
+}

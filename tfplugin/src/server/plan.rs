@@ -1,0 +1,72 @@
+use super::{Answer, Entry, Server};
+use crate::erased::PlanValues;
+use crate::policy::{consistency, merge, replace};
+use crate::{Diagnostics, Path, Planned, Provider, Value};
+
+/// What Terraform asks to plan. Nothing proposed is a destroy, nothing prior a create.
+pub(crate) struct PlanInput {
+    pub(crate) config: Option<Value>,
+    pub(crate) prior: Option<Value>,
+    pub(crate) proposed: Option<Value>,
+    pub(crate) private: Vec<u8>,
+    pub(crate) prior_identity: Option<Value>,
+}
+
+impl<P: Provider> Server<P> {
+    /// The plan, and the attributes because of which it needs a new resource.
+    pub(crate) async fn plan(
+        &self,
+        type_name: &str,
+        input: PlanInput,
+    ) -> Result<(Answer, Vec<Path>), Diagnostics> {
+        let entry = self.entry(type_name)?;
+        match (input.proposed, input.config) {
+            (Some(proposed), Some(config)) => {
+                let values = PlanValues { config, prior: input.prior, proposed };
+                self.plan_change(entry, values, input.private, input.prior_identity).await
+            }
+            _ => self.plan_destroy(entry, input.prior, input.private, input.prior_identity).await,
+        }
+    }
+
+    async fn plan_destroy(
+        &self,
+        entry: &Entry<P::Data>,
+        prior: Option<Value>,
+        private: Vec<u8>,
+        identity: Option<Value>,
+    ) -> Result<(Answer, Vec<Path>), Diagnostics> {
+        let diagnostics = match prior {
+            Some(prior) => entry.resource.plan_destroy(prior, self.call(private.clone())?).await,
+            None => Diagnostics::new(),
+        };
+        Ok((Answer { state: None, private, identity, diagnostics }, Vec::new()))
+    }
+
+    async fn plan_change(
+        &self,
+        entry: &Entry<P::Data>,
+        values: PlanValues,
+        private: Vec<u8>,
+        prior_identity: Option<Value>,
+    ) -> Result<(Answer, Vec<Path>), Diagnostics> {
+        let PlanValues { config, prior, proposed } = values;
+        let proposed = merge::proposal(&entry.schema, &config, prior.as_ref(), proposed);
+        let asked = PlanValues { config: config.clone(), prior: prior.clone(), proposed };
+        let planned = entry.resource.plan(asked, private.clone(), self.data(), self.cancel()).await?;
+        let Planned { mut model, mut replace, private: new_private, mut diagnostics } = planned;
+        if let Some(prior) = &prior {
+            model = merge::with_spelling_of(&entry.schema, prior, model);
+            let declared = replace::paths(&entry.schema, prior, &model);
+            replace.extend(declared.into_iter().filter(|path| !replace.contains(path)).collect::<Vec<_>>());
+        } else {
+            replace.clear();
+        }
+        if cfg!(debug_assertions) && !diagnostics.has_errors() {
+            diagnostics.extend(consistency::of_plan(&entry.schema, &config, prior.as_ref(), &model));
+        }
+        let identity = entry.identity(&model).or(prior_identity);
+        let private = new_private.unwrap_or(private);
+        Ok((Answer { state: Some(model), private, identity, diagnostics }, replace))
+    }
+}

@@ -1,0 +1,163 @@
+//! Messages of the protocol from and to the framework's types.
+
+use std::collections::HashMap;
+
+use super::tfplugin6 as proto;
+use crate::codec::msgpack;
+use crate::schema::{Attribute, Kind, Mode};
+use crate::server::Entry;
+use crate::{Diagnostic, Diagnostics, Path, Schema, Severity, Step, Type, Value};
+
+/// The value in a message; nothing where it is missing or null as a whole.
+pub(super) fn decode(
+    dynamic: Option<proto::DynamicValue>,
+    ty: &Type,
+    what: &str,
+) -> Result<Option<Value>, Diagnostics> {
+    let Some(dynamic) = dynamic.filter(|dynamic| !dynamic.msgpack.is_empty()) else { return Ok(None) };
+    match msgpack::decode(&dynamic.msgpack, ty) {
+        Ok(Value::Null) => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(error) => {
+            Err(protocol_error(format!("The {what} that Terraform sent does not fit the schema: {error}.")))
+        }
+    }
+}
+
+/// The value in a message that must have one.
+pub(super) fn decode_required(
+    dynamic: Option<proto::DynamicValue>,
+    ty: &Type,
+    what: &str,
+) -> Result<Value, Diagnostics> {
+    decode(dynamic, ty, what)?.ok_or_else(|| protocol_error(format!("Terraform sent no {what}.")))
+}
+
+fn protocol_error(detail: String) -> Diagnostics {
+    Diagnostic::error("Protocol error", detail).into()
+}
+
+/// The message of a value. What does not fit the schema becomes an error in `diagnostics`.
+pub(super) fn encode(
+    value: Option<&Value>,
+    ty: &Type,
+    diagnostics: &mut Diagnostics,
+) -> Option<proto::DynamicValue> {
+    match msgpack::encode(value.unwrap_or(&Value::Null), ty) {
+        Ok(bytes) => Some(proto::DynamicValue { msgpack: bytes.into(), json: Default::default() }),
+        Err(error) => {
+            let detail = format!(
+                "The provider's answer does not fit its schema: {error}. Report this to its authors."
+            );
+            diagnostics.push(Diagnostic::error("Provider bug", detail));
+            None
+        }
+    }
+}
+
+pub(super) fn decode_identity<D>(
+    identity: Option<proto::ResourceIdentityData>,
+    entry: &Entry<D>,
+) -> Result<Option<Value>, Diagnostics> {
+    decode(identity.and_then(|identity| identity.identity_data), &entry.identity_type, "identity")
+}
+
+pub(super) fn encode_identity<D>(
+    identity: Option<&Value>,
+    entry: &Entry<D>,
+    diagnostics: &mut Diagnostics,
+) -> Option<proto::ResourceIdentityData> {
+    let identity_data = encode(Some(identity?), &entry.identity_type, diagnostics);
+    Some(proto::ResourceIdentityData { identity_data })
+}
+
+/// Diagnostics whose source line Terraform finds; a path cut for that is named in the text.
+pub(super) fn diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
+    use proto::diagnostic::Severity as Wire;
+    let message = |one: Diagnostic| {
+        let place = one.path.to_string();
+        let deep = one.path.steps().len() > 2 && !one.detail.contains(&place);
+        proto::Diagnostic {
+            severity: match one.severity {
+                Severity::Error => Wire::Error.into(),
+                Severity::Warning => Wire::Warning.into(),
+            },
+            summary: one.summary,
+            detail: if deep { format!("At {place}: {}", one.detail) } else { one.detail },
+            attribute: (!one.path.is_root()).then(|| path(&one.path.for_source_line())),
+        }
+    };
+    diagnostics.into_iter().map(message).collect()
+}
+
+pub(super) fn path(path: &Path) -> proto::AttributePath {
+    use proto::attribute_path::Step as WireStep;
+    use proto::attribute_path::step::Selector;
+    let step = |step: &Step| WireStep {
+        selector: Some(match step {
+            Step::Attribute(name) => Selector::AttributeName(name.clone()),
+            Step::Key(key) => Selector::ElementKeyString(key.clone()),
+            Step::Index(index) => Selector::ElementKeyInt(i64::try_from(*index).unwrap_or(i64::MAX)),
+        }),
+    };
+    proto::AttributePath { steps: path.steps().iter().map(step).collect() }
+}
+
+pub(super) fn schema(schema: &Schema, version: i64) -> proto::Schema {
+    let block = proto::schema::Block {
+        attributes: schema.attributes.iter().map(attribute).collect(),
+        description: schema.description.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+        ..Default::default()
+    };
+    proto::Schema { version, block: Some(block) }
+}
+
+fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
+    use proto::schema::object::NestingMode;
+    let nested = |schema: &Schema, nesting: NestingMode| {
+        let attributes = schema.attributes.iter().map(self::attribute).collect();
+        proto::schema::Object { attributes, nesting: nesting.into(), ..Default::default() }
+    };
+    let (plain, nested_type) = match &attribute.kind {
+        Kind::Plain(ty) => (ty.to_json().to_string(), None),
+        Kind::Single(schema) => (String::new(), Some(nested(schema, NestingMode::Single))),
+        Kind::List(schema) => (String::new(), Some(nested(schema, NestingMode::List))),
+        Kind::Set(schema) => (String::new(), Some(nested(schema, NestingMode::Set))),
+        Kind::Map(schema) => (String::new(), Some(nested(schema, NestingMode::Map))),
+    };
+    proto::schema::Attribute {
+        name: attribute.name.clone(),
+        r#type: plain.into_bytes().into(),
+        nested_type,
+        description: attribute.description.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+        required: attribute.mode == Mode::Required,
+        optional: matches!(attribute.mode, Mode::Optional | Mode::OptionalComputed),
+        computed: attribute.mode.is_computed(),
+        sensitive: attribute.sensitive,
+        deprecated: attribute.deprecation.is_some(),
+        deprecation_message: attribute.deprecation.clone().unwrap_or_default(),
+        write_only: false,
+    }
+}
+
+pub(super) fn identity_schema(schema: &Schema) -> proto::ResourceIdentitySchema {
+    use proto::resource_identity_schema::IdentityAttribute;
+    let attributes = schema.attributes.iter().map(|attribute| IdentityAttribute {
+        name: attribute.name.clone(),
+        r#type: attribute.kind.value_type().to_json().to_string().into_bytes().into(),
+        required_for_import: attribute.mode == Mode::Required,
+        optional_for_import: attribute.mode != Mode::Required,
+        description: attribute.description.clone(),
+    });
+    proto::ResourceIdentitySchema { version: 0, identity_attributes: attributes.collect() }
+}
+
+/// The schemas of all resources, by type name.
+pub(super) fn by_name<D, T>(
+    entries: &std::collections::BTreeMap<&'static str, Entry<D>>,
+    describe: impl Fn(&Entry<D>) -> T,
+) -> HashMap<String, T> {
+    entries.iter().map(|(name, entry)| ((*name).to_owned(), describe(entry))).collect()
+}
