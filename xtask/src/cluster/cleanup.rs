@@ -1,6 +1,8 @@
-//! Taking away what containers leave on a machine: processes, control groups, mounts, address leases.
+//! Taking away what containers leave on a machine: processes, control groups, mounts, files.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::settings::{CONTROL_GROUP, POD_NETWORK};
+use super::settings::CONTROL_GROUP;
 
 /// Kills every process in our control group and removes the group from every hierarchy.
 ///
@@ -104,15 +106,42 @@ fn parse_mounts(text: &str) -> impl Iterator<Item = PathBuf> {
         .map(|point| PathBuf::from(point.replace("\\040", " ")))
 }
 
-/// Removes what the network plugins cached for our pods outside our folder.
-pub(crate) fn forget_pod_network() {
-    let Ok(entries) = fs::read_dir("/var/lib/cni/results") else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(POD_NETWORK) {
-            // A stale result costs a few bytes and is never read again.
-            let _ = fs::remove_file(entry.path());
+/// Removes what containerd, the kubelet and the network plugins wrote to places that cannot be configured:
+/// only what names our folder, and folders that are empty then.
+pub(crate) fn sweep(home: &Path) {
+    for path in entries("/var/lib/cni/results") {
+        if fs::read_to_string(&path).is_ok_and(|text| text.contains(&*home.to_string_lossy())) {
+            // What cannot be removed costs a few bytes and is never read again; so below.
+            let _ = fs::remove_file(path);
         }
     }
+    for path in entries("/var/log/containers") {
+        if fs::read_link(&path).is_ok_and(|target| target.starts_with(home)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+    // The kubelet's socket for device plugins; with a kubelet behind it, it is not ours.
+    let socket = Path::new("/var/lib/kubelet/device-plugins/kubelet.sock");
+    if UnixStream::connect(socket).is_err_and(|cause| cause.kind() == ErrorKind::ConnectionRefused) {
+        let _ = fs::remove_file(socket);
+    }
+    for folder in [
+        "/var/lib/cni/results",
+        "/var/lib/cni",
+        "/var/log/containers",
+        "/var/lib/kubelet/device-plugins",
+        "/var/lib/kubelet",
+        "/run/containerd/s",
+        "/run/containerd",
+    ] {
+        // Refused by the kernel unless empty, which is the point.
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+fn entries(folder: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).collect()
 }
 
 #[cfg(test)]

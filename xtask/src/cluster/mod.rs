@@ -30,8 +30,11 @@ use crate::toolbox::{self, ClusterBinaries};
 /// How long a component may take to become healthy, on a machine that is busy compiling.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
-/// How long a component gets to end by itself.
+/// How long a component gets to end by itself before it is started anew.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The same when the cluster ends: its data goes too, so an orderly end is worth little.
+const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// A cluster that can be worked with.
 #[derive(Debug, Clone)]
@@ -75,9 +78,7 @@ pub(crate) fn up(places: &Places) -> Result<(Cluster, Found)> {
     for component in plan.control_plane() {
         started += ensure(&component, home)?;
     }
-    if started > 0 || before == 0 {
-        create_objects(&plan)?;
-    }
+    create_objects(&plan)?;
     for component in plan.node() {
         started += ensure(&component, home)?;
         if component.daemon.component == "containerd" {
@@ -160,17 +161,17 @@ pub(crate) fn down(places: &Places) -> Result<bool> {
     let (node, rest): (Vec<Marked>, Vec<Marked>) =
         processes.into_iter().partition(|process| is_node(&process.component));
     // The kubelet goes first: it would start again what is stopped.
-    daemon::stop(&node, home, GRACE)?;
+    daemon::stop(&node, home, LAST_GRACE)?;
     if rustix::process::geteuid().is_root() {
         cleanup::end_containers()?;
     }
-    daemon::stop(&rest, home, GRACE)?;
+    daemon::stop(&rest, home, LAST_GRACE)?;
     // Again, for what containerd still started while it was being stopped.
-    daemon::stop(&daemon::marked(home), home, GRACE)?;
+    daemon::stop(&daemon::marked(home), home, LAST_GRACE)?;
     if rustix::process::geteuid().is_root() {
         cleanup::end_containers()?;
         cleanup::unmount_below(home)?;
-        cleanup::forget_pod_network();
+        cleanup::sweep(home);
         if state.as_ref().is_none_or(|state| state.block.is_some()) {
             Network::down();
         }
@@ -185,14 +186,21 @@ pub(crate) fn down(places: &Places) -> Result<bool> {
 
 /// Holds the folder against another `up` or `down` until dropped.
 fn lock(home: &Path) -> Result<File> {
-    fs::create_dir_all(home).with_context(|| format!("cannot create {}", home.display()))?;
+    use std::os::unix::fs::MetadataExt;
     let path = home.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    if file.try_lock().is_err() {
-        step::say("another `cargo xtask cluster` is at work; waiting for it ...");
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    loop {
+        fs::create_dir_all(home).with_context(|| format!("cannot create {}", home.display()))?;
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        if file.try_lock().is_err() {
+            step::say("another `cargo xtask cluster` is at work; waiting for it ...");
+            file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        }
+        // A `down` that we waited for has removed the file that we now hold; then there is a new one to take.
+        let held = file.metadata().with_context(|| format!("cannot read {}", path.display()))?;
+        if fs::metadata(&path).is_ok_and(|present| present.ino() == held.ino()) {
+            return Ok(file);
+        }
     }
-    Ok(file)
 }
 
 /// Reads or makes the cluster's choices, and what must exist before the first daemon.
@@ -297,42 +305,49 @@ fn kubectl(plan: &Plan<'_>, arguments: &[&str]) -> Result<String> {
     step::output(Command::new(&words[0]).args(&words[1..]).args(arguments))
 }
 
+/// Creates what every cluster begins with, unless it was done and no volume needs renewal.
 fn create_objects(plan: &Plan<'_>) -> Result<()> {
     let volumes = plan.network.map(|_| plan.home.join("volumes"));
-    if let Some(volumes) = &volumes {
-        renew_volumes(plan, volumes)?;
+    let renewed = match &volumes {
+        Some(volumes) => renew_volumes(plan, volumes)?,
+        None => false,
+    };
+    let wanted = objects::all(volumes.as_deref());
+    let done = plan.home.join("objects.json");
+    if !renewed && fs::read_to_string(&done).is_ok_and(|present| present == wanted) {
+        return Ok(());
     }
-    let path = plan.home.join("objects.json");
-    write_private(&path, &objects::all(volumes.as_deref()))?;
-    let file = path.display().to_string();
-    kubectl(plan, &["apply", "--server-side", "--force-conflicts", "-f", &file])?;
-    Ok(())
+    // It gets its name only when the API server has taken it, so that a killed `up` is repeated.
+    let file = plan.home.join("objects.new.json");
+    write_private(&file, &wanted)?;
+    let argument = file.display().to_string();
+    kubectl(plan, &["apply", "--server-side", "--force-conflicts", "-f", &argument])?;
+    fs::rename(&file, &done).with_context(|| format!("cannot write {}", done.display()))
 }
 
-/// A volume whose claim is gone stays with that claim's name for ever; it is emptied and made anew.
-fn renew_volumes(plan: &Plan<'_>, volumes: &Path) -> Result<()> {
+/// A volume whose claim is gone keeps that claim's name for ever; it is emptied, to be made anew. Returns
+/// whether there was one.
+fn renew_volumes(plan: &Plan<'_>, volumes: &Path) -> Result<bool> {
     use std::os::unix::fs::PermissionsExt;
-    let released = kubectl(
-        plan,
-        &[
-            "get",
-            "persistentvolumes",
-            "-o",
-            "jsonpath={range .items[?(@.status.phase==\"Released\")]}{.metadata.name}{\"\\n\"}{end}",
-        ],
-    )?;
+    let query = "jsonpath={range .items[?(@.status.phase==\"Released\")]}{.metadata.name}{\"\\n\"}{end}";
+    let released = kubectl(plan, &["get", "persistentvolumes", "-o", query])?;
+    let mut renewed = false;
     for name in objects::volume_names() {
         let folder = volumes.join(&name);
         if released.lines().any(|line| line == name) {
             kubectl(plan, &["delete", "persistentvolume", &name])?;
             fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+            renewed = true;
+        }
+        if folder.is_dir() {
+            continue;
         }
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         // A hostPath volume is not given to the pod's group, and pods run as any user.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))
             .with_context(|| format!("cannot open {} to pods", folder.display()))?;
     }
-    Ok(())
+    Ok(renewed)
 }
 
 /// Gives the node its card's slices, and waits until it is ready with them.
@@ -359,9 +374,13 @@ fn give_card(plan: &Plan<'_>) -> Result<()> {
     }
 }
 
-/// Writes a file that only its owner may read: some hold tokens.
+/// Writes a file that only its owner may read, since some hold tokens. A file that has the content already is
+/// not touched: kube-proxy ends when its configuration is written, even with the same text.
 fn write_private(path: &Path, content: &str) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
+    if fs::read_to_string(path).is_ok_and(|present| present == content) {
+        return Ok(());
+    }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }

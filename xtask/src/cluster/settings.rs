@@ -15,9 +15,6 @@ pub(crate) const PAUSE_IMAGE: &str = "gpu-tenancy.local/pause:dev";
 /// The control group that every container is put in, so that `down` finds them all.
 pub(crate) const CONTROL_GROUP: &str = "gpu-tenancy";
 
-/// The name of the pods' network; its traces outside our home carry it.
-pub(crate) const POD_NETWORK: &str = "gpu-tenancy-pods";
-
 /// A user of the API server: the name of its token, its user name and its group.
 pub(crate) const USERS: [(&str, &str, &str); 6] = [
     ("admin", "admin", "system:masters"),
@@ -87,6 +84,7 @@ runtime_type = "io.containerd.runc.v2"
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 SystemdCgroup = false
+Root = "{home}/containerd/runc"
 
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
@@ -100,7 +98,7 @@ conf_dir = "{home}/cni"
 pub(crate) fn pod_network(home: &Path, network: Network) -> String {
     text(&json!({
         "cniVersion": "0.4.0",
-        "name": POD_NETWORK,
+        "name": "gpu-tenancy-pods",
         "plugins": [
             {
                 "type": "ptp",
