@@ -6,8 +6,11 @@ mod content;
 mod daemon;
 mod environment;
 mod image;
+mod mirror;
 mod packages;
 mod places;
+mod runner;
+mod stage;
 mod step;
 mod toolbox;
 
@@ -36,6 +39,10 @@ enum Task {
     },
     /// Make container images of our programs without a Docker daemon.
     Image,
+    /// Formatting, lints, and what may be depended on.
+    Check,
+    /// Every test: tools, build, unit tests, then end-to-end tests against the cluster.
+    Test(commands::test::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +51,8 @@ fn main() -> ExitCode {
         Task::Tools => commands::tools::run(&places),
         Task::Cluster { action } => commands::cluster::run(&places, action),
         Task::Image => commands::image::run(&places),
+        Task::Check => commands::check::run(&places),
+        Task::Test(options) => commands::test::run(&places, options),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,8 @@
 //! `cargo xtask cluster up|down|status`.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
@@ -7,6 +10,7 @@ use crate::cluster::{self, Found};
 use crate::environment;
 use crate::places::Places;
 use crate::step;
+use crate::toolbox;
 
 /// What to do with the cluster.
 #[derive(Debug, Subcommand)]
@@ -29,21 +33,28 @@ pub(crate) enum Action {
 /// When the cluster does not do as asked; the cause is named.
 pub(crate) fn run(places: &Places, action: &Action) -> Result<()> {
     match action {
-        Action::Up { use_kubeconfig: true } => use_the_users(),
+        Action::Up { use_kubeconfig: true } => {
+            println!("{}", of_the_user(places)?.display());
+            Ok(())
+        }
         Action::Up { use_kubeconfig: false } => up(places),
         Action::Down => down(places),
         Action::Status => status(places),
     }
 }
 
-fn use_the_users() -> Result<()> {
+/// The kubeconfig of the user's own cluster, which must answer.
+///
+/// # Errors
+/// When KUBECONFIG is not set or the cluster does not answer.
+pub(crate) fn of_the_user(places: &Places) -> Result<PathBuf> {
     let kubeconfig = std::env::var(environment::USER_KUBECONFIG)
         .context("--use-kubeconfig needs KUBECONFIG to be set to a file")?;
-    step::output(std::process::Command::new("kubectl").args(["get", "--raw", "/readyz"]))
+    let binaries = toolbox::cluster_binaries(places)?;
+    step::output(Command::new(&binaries.cluster).args(["kubectl", "get", "--raw", "/readyz"]))
         .with_context(|| format!("the cluster of KUBECONFIG={kubeconfig} does not answer"))?;
     step::say("using the cluster of KUBECONFIG; nothing is started");
-    println!("{kubeconfig}");
-    Ok(())
+    Ok(PathBuf::from(kubeconfig))
 }
 
 fn up(places: &Places) -> Result<()> {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::cluster;
+use crate::cluster::{self, Cluster};
 use crate::image;
 use crate::places::Places;
 use crate::step;
@@ -19,15 +19,29 @@ pub(crate) fn run(places: &Places) -> Result<()> {
             .args(["build", "--package", "gpu-agent", "--package", "fake-card", "--bins"])
             .current_dir(&places.repository),
     )?;
-    let socket = cluster::running(places)?.and_then(|cluster| cluster.containerd);
     for built in image::build_ours(places)? {
-        if let Some(socket) = &socket {
-            image::import(&built, socket)?;
-        }
         println!("{} {} {}", built.names[0], built.names[1], built.archive.display());
     }
-    if socket.is_none() {
-        step::say("no cluster of ours runs pods, so the images were not imported anywhere");
+    match cluster::running(places)? {
+        Some(cluster) => import_ours(places, &cluster),
+        None => {
+            step::say("no cluster is up, so the images were imported nowhere");
+            Ok(())
+        }
+    }
+}
+
+/// Brings the images of programs that are built already into a cluster that runs pods.
+///
+/// # Errors
+/// When a program is not built, or the cluster does not take an image.
+pub(crate) fn import_ours(places: &Places, cluster: &Cluster) -> Result<()> {
+    let Some(socket) = &cluster.containerd else {
+        step::say("this cluster runs no pods, so it needs no images");
+        return Ok(());
+    };
+    for built in image::build_ours(places)? {
+        image::import(&built, socket)?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The subcommands, one file each.
 
+pub(crate) mod check;
 pub(crate) mod cluster;
 pub(crate) mod image;
+pub(crate) mod test;
 pub(crate) mod tools;

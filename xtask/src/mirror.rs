@@ -1,0 +1,109 @@
+//! The provider under test, laid out as terraform and tofu install one from a folder.
+
+use std::env::consts;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::places::Places;
+
+/// The provider's name below each registry.
+const SOURCE: &str = "gpu-tenancy/gpu";
+
+/// The registries that the two CLIs put before a source without a host name.
+const REGISTRIES: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
+
+/// Our version: that of the workspace, which this program shares.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A filesystem mirror and a CLI configuration that installs from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Mirror {
+    /// The mirror's root.
+    pub(crate) folder: PathBuf,
+    /// For `TF_CLI_CONFIG_FILE`.
+    pub(crate) configuration: PathBuf,
+}
+
+/// Lays out the provider from cargo's dev profile. Nothing else can be installed with this configuration, so a
+/// test that asks for another provider fails at once and not after a minute of network timeouts.
+///
+/// # Errors
+/// When the provider is not built or the folder cannot be written.
+pub(crate) fn lay_out(places: &Places) -> Result<Mirror> {
+    let folder = places.target.join("provider").join("mirror");
+    let binary = places.built("terraform-provider-gpu");
+    if !binary.is_file() {
+        bail!("{} is missing; run `cargo build --package terraform-provider-gpu`", binary.display());
+    }
+    for registry in REGISTRIES {
+        let place = folder.join(registry).join(SOURCE).join(VERSION).join(platform()?);
+        place_binary(&binary, &place)?;
+    }
+    let configuration = folder.with_file_name("cli.tfrc");
+    fs::write(&configuration, configuration_text(&folder))
+        .with_context(|| format!("cannot write {}", configuration.display()))?;
+    Ok(Mirror { folder, configuration })
+}
+
+fn place_binary(binary: &Path, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let at = folder.join(format!("terraform-provider-gpu_v{VERSION}"));
+    // Moved into place, so that a provider that runs from here meanwhile is not written over.
+    let fresh = folder.join(format!(".new-{}", std::process::id()));
+    fs::copy(binary, &fresh).with_context(|| format!("cannot write {}", fresh.display()))?;
+    fs::rename(&fresh, &at).with_context(|| format!("cannot write {}", at.display()))
+}
+
+/// The platform as Go names it, which is how the CLIs look for it.
+fn platform() -> Result<String> {
+    let architecture = match consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => bail!("terraform has no name for the architecture {other}"),
+    };
+    Ok(format!("{}_{architecture}", consts::OS))
+}
+
+fn configuration_text(folder: &Path) -> String {
+    let include: Vec<String> = REGISTRIES.iter().map(|registry| format!("\"{registry}/{SOURCE}\"")).collect();
+    format!(
+        "disable_checkpoint = true\n\nprovider_installation {{\n  filesystem_mirror {{\n    path    = \"{}\"\n    \
+         include = [{}]\n  }}\n}}\n",
+        folder.display(),
+        include.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_installs_for_both_clis() {
+        let text = configuration_text(Path::new("/mirror"));
+        assert!(text.contains("\"registry.terraform.io/gpu-tenancy/gpu\""), "{text}");
+        assert!(text.contains("\"registry.opentofu.org/gpu-tenancy/gpu\""), "{text}");
+    }
+
+    #[test]
+    fn the_binary_lies_where_the_clis_look() {
+        let target = tempfile::tempdir().unwrap();
+        let places = Places {
+            repository: target.path().to_path_buf(),
+            cache: target.path().to_path_buf(),
+            target: target.path().to_path_buf(),
+            cluster_home: target.path().to_path_buf(),
+        };
+        fs::create_dir(target.path().join("debug")).unwrap();
+        fs::write(places.built("terraform-provider-gpu"), "binary").unwrap();
+        let mirror = lay_out(&places).unwrap();
+        let inside = format!(
+            "registry.terraform.io/gpu-tenancy/gpu/{VERSION}/{}/terraform-provider-gpu_v{VERSION}",
+            platform().unwrap()
+        );
+        assert_eq!(fs::read_to_string(mirror.folder.join(inside)).unwrap(), "binary");
+        assert!(mirror.configuration.is_file());
+    }
+}
