@@ -1,0 +1,266 @@
+//! What is asked of the API server, in plain JSON: look, apply, delete, patch, list.
+
+mod failure;
+mod object;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+pub(crate) use failure::{Failure, Refusal};
+pub(crate) use object::{Live, Ref};
+
+use crate::cluster::{Answer, Ask, Cluster};
+
+/// How often a call is tried while the cluster is overloaded or restarting.
+const TRIES: u32 = 6;
+/// The first pause between two tries; it doubles. All of them together stay under 10 s.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause, also when the server asks for more.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a call does, in the words of RBAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    List,
+    Create,
+    Apply,
+    Patch,
+    Update,
+    Delete,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Get => "get",
+            Verb::List => "list",
+            Verb::Create => "create",
+            Verb::Apply => "apply (patch or create)",
+            Verb::Patch => "patch",
+            Verb::Update => "update",
+            Verb::Delete => "delete",
+        })
+    }
+}
+
+/// How an object is applied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner<'a> {
+    /// The field manager, at most 128 bytes.
+    pub(crate) manager: &'a str,
+    /// Take fields from their managers.
+    pub(crate) force: bool,
+    /// Answer what would be, change nothing.
+    pub(crate) dry_run: bool,
+}
+
+/// What an apply came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Applied {
+    pub(crate) live: Live,
+    /// It did not exist before.
+    pub(crate) created: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The API server.
+pub(crate) struct Api {
+    cluster: Cluster,
+    /// Once it has answered, silence is a restart worth waiting for; before, it is a wrong address.
+    answered: AtomicBool,
+}
+
+impl Api {
+    pub(crate) fn new(cluster: Cluster) -> Self {
+        Self { cluster, answered: AtomicBool::new(false) }
+    }
+
+    /// The object, or nothing where it is absent.
+    ///
+    /// # Errors
+    /// Everything but 200 and 404.
+    pub(crate) async fn get(&self, object: &Ref) -> Result<Option<Live>, Failure> {
+        let ask = Ask { method: Method::GET, path: object.path(), content_type: None, body: None };
+        match self.call(object.to_string(), Verb::Get, &ask).await {
+            Ok(answer) => Ok(Some(Live(answer.body))),
+            Err(failure) if failure.status() == Some(404) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Server-side apply.
+    ///
+    /// # Errors
+    /// Everything but 200 and 201.
+    pub(crate) async fn apply(
+        &self,
+        object: &Ref,
+        body: Value,
+        manner: Manner<'_>,
+    ) -> Result<Applied, Failure> {
+        let dry_run = if manner.dry_run { "&dryRun=All" } else { "" };
+        let path = format!(
+            "{}?fieldManager={}&force={}&fieldValidation=Strict{dry_run}",
+            object.path(),
+            query(manner.manager),
+            manner.force
+        );
+        let ask = Ask {
+            method: Method::PATCH,
+            path,
+            content_type: Some("application/apply-patch+yaml"),
+            body: Some(body),
+        };
+        let answer = self.call(object.to_string(), Verb::Apply, &ask).await?;
+        Ok(Applied { live: Live(answer.body), created: answer.status == 201, warnings: answer.warnings })
+    }
+
+    /// A JSON merge patch, of a subresource where `below` names one.
+    ///
+    /// # Errors
+    /// Everything but success.
+    pub(crate) async fn merge(
+        &self,
+        object: &Ref,
+        below: Option<&str>,
+        manager: &str,
+        patch: Value,
+    ) -> Result<Live, Failure> {
+        let below = below.map(|name| format!("/{name}")).unwrap_or_default();
+        let ask = Ask {
+            method: Method::PATCH,
+            path: format!("{}{below}?fieldManager={}", object.path(), query(manager)),
+            content_type: Some("application/merge-patch+json"),
+            body: Some(patch),
+        };
+        Ok(Live(self.call(object.to_string(), Verb::Patch, &ask).await?.body))
+    }
+
+    /// Makes an object that must not be there yet.
+    ///
+    /// # Errors
+    /// Everything but success; 409 when it exists.
+    pub(crate) async fn create(&self, object: &Ref, manager: &str, body: Value) -> Result<Live, Failure> {
+        let whole = object.path();
+        let place = whole.strip_suffix(&format!("/{}", object.name)).unwrap_or(&whole);
+        let ask = Ask {
+            method: Method::POST,
+            path: format!("{place}?fieldManager={}", query(manager)),
+            content_type: Some("application/json"),
+            body: Some(body),
+        };
+        Ok(Live(self.call(object.to_string(), Verb::Create, &ask).await?.body))
+    }
+
+    /// Replaces an object as a whole; the body's resourceVersion guards it.
+    ///
+    /// # Errors
+    /// Everything but success; 409 when it was changed since it was read.
+    pub(crate) async fn replace(&self, object: &Ref, manager: &str, body: Value) -> Result<Live, Failure> {
+        let ask = Ask {
+            method: Method::PUT,
+            path: format!("{}?fieldManager={}", object.path(), query(manager)),
+            content_type: Some("application/json"),
+            body: Some(body),
+        };
+        Ok(Live(self.call(object.to_string(), Verb::Update, &ask).await?.body))
+    }
+
+    /// Deletes an object, but only the one with this uid. Absent is fine, and
+    /// so is another object that has taken its name since.
+    ///
+    /// # Errors
+    /// Everything but success and 404.
+    pub(crate) async fn delete(&self, object: &Ref, uid: Option<&str>) -> Result<(), Failure> {
+        let mut body = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+        });
+        if let Some(uid) = uid {
+            body["preconditions"] = json!({ "uid": uid });
+        }
+        let ask = Ask {
+            method: Method::DELETE,
+            path: object.path(),
+            content_type: Some("application/json"),
+            body: Some(body),
+        };
+        match self.call(object.to_string(), Verb::Delete, &ask).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.status() == Some(404) => Ok(()),
+            Err(failure) if failure.status() == Some(409) && uid.is_some() => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// All objects of a kind in a namespace whose labels match.
+    ///
+    /// # Errors
+    /// Everything but success.
+    pub(crate) async fn list(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        labels: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let place = Ref::new(api_version, kind, Some(namespace), "");
+        let selector =
+            if labels.is_empty() { String::new() } else { format!("?labelSelector={}", query(labels)) };
+        let path = format!("{}{selector}", place.path().trim_end_matches('/'));
+        let ask = Ask { method: Method::GET, path, content_type: None, body: None };
+        let what = format!("{kind}s in namespace {namespace}");
+        let mut answer = self.call(what, Verb::List, &ask).await?;
+        match answer.body["items"].take() {
+            Value::Array(items) => Ok(items),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Sends, and sends again what a healthy server would have taken. Every
+    /// call of ours may be repeated: applies and patches state what should be,
+    /// replaces and deletes carry a version or a uid.
+    async fn call(&self, object: String, verb: Verb, ask: &Ask) -> Result<Answer, Failure> {
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            let last = attempt >= TRIES;
+            let outcome = self.cluster.send(ask).await;
+            let wait = match &outcome {
+                Ok(answer) => {
+                    self.answered.store(true, Ordering::Relaxed);
+                    tracing::debug!(method = %ask.method, path = %ask.path, status = answer.status, "api call");
+                    match answer.status {
+                        200..=299 => return outcome,
+                        429 | 502..=504 if !last => {
+                            answer.retry_after_s.map_or(pause, Duration::from_secs).min(LONGEST_PAUSE)
+                        }
+                        status => {
+                            let refusal = Refusal::of(object, verb, status, &answer.body);
+                            return Err(Failure::Refused(Box::new(refusal)));
+                        }
+                    }
+                }
+                Err(Failure::Unreachable { .. }) if !last && self.answered.load(Ordering::Relaxed) => pause,
+                Err(_) => return outcome,
+            };
+            tracing::info!(%object, attempt, "the cluster is busy or away, trying again");
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Err(Failure::Cancelled)
+    }
+}
+
+/// Percent-encodes everything but unreserved characters.
+fn query(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,181 @@
+//! A whole set of objects: looked at, put in order, rolled back when it cannot be completed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use tenancy::objects::{Key, Kind, Object, Objects, Tenure};
+
+use super::put::{Put, Shown};
+use super::{Engine, Kept, reference};
+use crate::api::{Failure, Live, Ref};
+
+/// What is to be done with a set of objects.
+pub(crate) struct Order<'a> {
+    pub(crate) desired: &'a Objects,
+    /// Those to apply; the others are as they should be.
+    pub(crate) apply: BTreeSet<Key>,
+    /// What the plan has shown, by object. Nothing for those without an entry.
+    pub(crate) shown: BTreeMap<Key, Shown>,
+    /// Take over what exists.
+    pub(crate) adopt: bool,
+}
+
+impl<'a> Order<'a> {
+    /// Everything, for a resource that is not there yet.
+    pub(crate) fn all(desired: &'a Objects, adopt: bool) -> Self {
+        let apply = desired.iter().map(|(key, _)| key.clone()).collect();
+        Self { desired, apply, shown: BTreeMap::new(), adopt }
+    }
+
+    fn shown(&self, key: &Key) -> Shown {
+        if self.adopt {
+            return Shown::All;
+        }
+        self.shown.get(key).cloned().unwrap_or(Shown::Leaves(BTreeSet::new()))
+    }
+}
+
+/// What became of an [`Order`].
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// The objects that are there now.
+    pub(crate) kept: Kept,
+    /// Those of them that this call made.
+    pub(crate) made: Vec<(Key, Ref, String)>,
+    /// Those that carried our entry already although the state did not know them.
+    pub(crate) resumed: Vec<Key>,
+    pub(crate) failures: Vec<(Key, Failure)>,
+    pub(crate) remarks: Vec<String>,
+}
+
+/// Stages of an apply: within one, order does not matter. A RoleBinding needs
+/// its Role, a Deployment should find what it mounts, and a CronJob that fires
+/// must find everything.
+fn stage(kind: Kind) -> u8 {
+    match kind {
+        Kind::Namespace => 0,
+        Kind::RoleBinding | Kind::Deployment => 2,
+        Kind::CronJob => 3,
+        _ => 1,
+    }
+}
+
+impl Engine<'_> {
+    /// Looks at every object of an order before anything is touched. An answer
+    /// with failures means that nothing was done.
+    pub(crate) async fn look(&self, order: &Order<'_>, kept: &Kept) -> Result<BTreeMap<Key, Option<Live>>, Vec<(Key, Failure)>> {
+        let unknown: Vec<&Object> = order
+            .desired
+            .iter()
+            .filter(|(key, _)| order.apply.contains(*key) && kept.uid(key).is_none())
+            .map(|(_, object)| object)
+            .collect();
+        let names: Vec<Ref> = unknown.iter().map(|object| reference(object)).collect();
+        let found = join_all(names.iter().map(|name| self.api.get(name))).await;
+        let mut seen = BTreeMap::new();
+        let mut failures = Vec::new();
+        for (object, found) in unknown.into_iter().zip(found) {
+            let key = object.key();
+            let checked = found.and_then(|live| {
+                self.may_put(object, live.as_ref(), None, &order.shown(&key)).map(|()| live)
+            });
+            match checked {
+                Ok(live) => drop(seen.insert(key, live)),
+                Err(failure) => failures.push((key, failure)),
+            }
+        }
+        if failures.is_empty() { Ok(seen) } else { Err(failures) }
+    }
+
+    /// Puts the objects of an order, stage by stage; stops after the stage in
+    /// which something failed.
+    pub(crate) async fn settle(&self, order: &Order<'_>, kept: Kept) -> Report {
+        let mut report = Report { kept, ..Report::default() };
+        let seen = match self.look(order, &report.kept).await {
+            Ok(seen) => seen,
+            Err(failures) => return Report { failures, ..report },
+        };
+        for number in 0..=3 {
+            if self.cancel.is_cancelled() {
+                let rest = order.apply.iter().find(|key| stage(key.kind) >= number);
+                report.failures.extend(rest.map(|key| (key.clone(), Failure::Cancelled)));
+                break;
+            }
+            let objects: Vec<&Object> = order
+                .desired
+                .iter()
+                .filter(|(key, _)| stage(key.kind) == number && order.apply.contains(*key))
+                .map(|(_, object)| object)
+                .collect();
+            let calls = objects.iter().map(|object| self.put_one(order, object, &report.kept, &seen));
+            let outcomes = join_all(calls).await;
+            for (object, outcome) in objects.into_iter().zip(outcomes) {
+                report.take(object, outcome, seen.get(&object.key()).and_then(Option::as_ref), &self.manager);
+            }
+            if !report.failures.is_empty() {
+                break;
+            }
+        }
+        report
+    }
+
+    async fn put_one(
+        &self,
+        order: &Order<'_>,
+        object: &Object,
+        kept: &Kept,
+        seen: &BTreeMap<Key, Option<Live>>,
+    ) -> Result<Put, Failure> {
+        let key = object.key();
+        let shown = order.shown(&key);
+        match (kept.uid(&key), seen.get(&key)) {
+            (Some(uid), _) => self.put_known(object, uid, &shown).await,
+            (None, Some(live)) => {
+                if object.kind == Kind::Namespace && live.is_none() {
+                    self.mark_ground(object).await?;
+                }
+                self.put_seen(object, live.as_ref(), None, &shown).await
+            }
+            (None, None) => {
+                let live = self.api.get(&reference(object)).await?;
+                self.put_seen(object, live.as_ref(), None, &shown).await
+            }
+        }
+    }
+
+    /// Takes back what a failed create has made, newest first. Namespaces stay:
+    /// another tenant may have moved in since. Says what could not be removed.
+    pub(crate) async fn roll_back(&self, report: &mut Report) -> Vec<Ref> {
+        let mut left = Vec::new();
+        for (key, name, uid) in report.made.drain(..).rev() {
+            if key.kind == Kind::Namespace {
+                continue;
+            }
+            match self.api.delete(&name, Some(&uid)).await {
+                Ok(()) => drop(report.kept.objects.remove(&key.to_string())),
+                Err(_) => left.push(name),
+            }
+        }
+        left
+    }
+}
+
+impl Report {
+    fn take(&mut self, object: &Object, outcome: Result<Put, Failure>, before: Option<&Live>, manager: &str) {
+        let key = object.key();
+        match outcome {
+            Ok(put) => {
+                if put.created {
+                    self.made.push((key.clone(), reference(object), put.kept.uid.clone()));
+                } else if matches!(object.tenure, Tenure::Own)
+                    && before.is_some_and(|live| live.applied_by(manager).is_some())
+                {
+                    self.resumed.push(key.clone());
+                }
+                self.remarks.extend(put.remarks);
+                self.kept.objects.insert(key.to_string(), put.kept);
+            }
+            Err(failure) => self.failures.push((key, failure)),
+        }
+    }
+}
