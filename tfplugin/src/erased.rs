@@ -61,12 +61,12 @@ pub(crate) trait ErasedResource<D>: Send + Sync {
 pub(crate) struct Typed<R>(pub(crate) R);
 
 fn decode<M: Model>(value: Value) -> Result<M, Diagnostics> {
-    M::decode(value, &Path::root())
+    M::from_value(value, &Path::root())
 }
 
 fn erase<M: Model>(outcome: Outcome<M>) -> Outcome<Value> {
     let remains = match outcome.remains {
-        Remains::State(model) => Remains::State(model.encode()),
+        Remains::State(model) => Remains::State(model.to_value()),
         Remains::Gone => Remains::Gone,
         Remains::AsBefore => Remains::AsBefore,
     };
@@ -121,7 +121,7 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
                 cancel,
             };
             let Planned { model, replace, private, diagnostics } = self.0.plan(request).await?;
-            Ok(Planned { model: model.encode(), replace, private, diagnostics })
+            Ok(Planned { model: model.to_value(), replace, private, diagnostics })
         })
     }
 
@@ -187,7 +187,7 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
 
     fn identity(&self, model: &Value) -> Option<Value> {
         let model = decode(model.clone()).ok()?;
-        self.0.identity(&model).map(|identity| identity.encode())
+        self.0.identity(&model).map(|identity| identity.to_value())
     }
 
     fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {

@@ -13,6 +13,7 @@
 mod attr;
 mod codec;
 mod diagnostics;
+pub mod docs;
 mod erased;
 mod field;
 mod logging;
@@ -27,6 +28,7 @@ mod resource;
 mod rules;
 pub mod schema;
 mod server;
+pub mod testing;
 mod value;
 mod wire;
 

@@ -11,10 +11,10 @@ pub trait Model: Clone + std::fmt::Debug + Default + PartialEq + Send + Sync + '
     ///
     /// # Errors
     /// Diagnostics with the path of what does not fit, at or below `path`.
-    fn decode(value: Value, path: &Path) -> Result<Self, Diagnostics>;
+    fn from_value(value: Value, path: &Path) -> Result<Self, Diagnostics>;
 
     /// The object value of the struct.
-    fn encode(&self) -> Value;
+    fn to_value(&self) -> Value;
 }
 
 /// Declares a struct whose fields are attributes.
@@ -64,7 +64,7 @@ macro_rules! model {
         $visibility:vis struct $model:ident {
             $(
                 $(#[doc = $meaning:literal])*
-                $field_visibility:vis $field:ident : Attr<$holds:ty> = $rules:expr
+                $field_visibility:vis $field:ident : $attr:ident<$holds:ty> = $rules:expr
             ),* $(,)?
         }
     ) => {
@@ -73,7 +73,7 @@ macro_rules! model {
         $visibility struct $model {
             $(
                 $(#[doc = $meaning])*
-                $field_visibility $field: $crate::Attr<$holds>,
+                $field_visibility $field: $attr<$holds>,
             )*
         }
 
@@ -90,7 +90,7 @@ macro_rules! model {
             }
 
             #[allow(unused_mut, unused_variables)]
-            fn decode(
+            fn from_value(
                 value: $crate::Value,
                 path: &$crate::Path,
             ) -> ::std::result::Result<Self, $crate::Diagnostics> {
@@ -101,7 +101,7 @@ macro_rules! model {
                 Ok($model { $($field: $field.unwrap_or_default()),* })
             }
 
-            fn encode(&self) -> $crate::Value {
+            fn to_value(&self) -> $crate::Value {
                 $crate::Value::Object(::std::collections::BTreeMap::from([
                     $(($crate::macros::name(stringify!($field)).to_owned(), self.$field.encode())),*
                 ]))
@@ -117,11 +117,11 @@ macro_rules! model {
                 value: $crate::Value,
                 path: &$crate::Path,
             ) -> ::std::result::Result<Self, $crate::Diagnostics> {
-                <$model as $crate::Model>::decode(value, path)
+                <$model as $crate::Model>::from_value(value, path)
             }
 
             fn encode(&self) -> $crate::Value {
-                <$model as $crate::Model>::encode(self)
+                <$model as $crate::Model>::to_value(self)
             }
         }
     };

@@ -124,7 +124,7 @@ impl fmt::Display for Number {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let length = i64::try_from(self.digits.len()).unwrap_or(i64::MAX);
         let point = length.saturating_add(self.exponent);
-        if point > PLAIN_DIGITS_MAX || point < -PLAIN_DIGITS_MAX {
+        if !(-PLAIN_DIGITS_MAX..=PLAIN_DIGITS_MAX).contains(&point) {
             return out.write_str(&self.scientific());
         }
         if self.negative {

@@ -75,7 +75,7 @@ impl Path {
         Path(steps)
     }
 
-    fn then(&self, step: Step) -> Path {
+    pub(crate) fn then(&self, step: Step) -> Path {
         let mut steps = self.0.clone();
         steps.push(step);
         Path(steps)

@@ -1,10 +1,12 @@
 //! The boundary to the protocol: only this module and those below it name its types.
 
 mod host;
+mod in_process;
 mod message;
 mod provider;
 
 pub(crate) use host::HostServices;
+pub(crate) use in_process::InProcess;
 pub(crate) use provider::ProviderService;
 
 /// What the build makes of `proto/tfplugin6.proto`.

@@ -58,7 +58,7 @@ mod tests {
     }
 
     fn found(config: Outer) -> Vec<(String, String)> {
-        let diagnostics = configuration(&Outer::schema(), &Model::encode(&config));
+        let diagnostics = configuration(&Outer::schema(), &Model::to_value(&config));
         diagnostics.into_iter().map(|one| (one.path.to_string(), one.detail)).collect()
     }
 
@@ -87,7 +87,7 @@ mod tests {
         let none = found(Outer::default());
         assert_eq!(none[0].1, "One of inline, file must be set, and none is.");
         let both = Outer { inline: "a".into(), file: "b".into(), ..Outer::default() };
-        let both = configuration(&Outer::schema(), &Model::encode(&both));
+        let both = configuration(&Outer::schema(), &Model::to_value(&both));
         assert!(both.iter().any(|one| one.detail.starts_with("inline and file cannot be set together")));
         assert!(both.iter().any(|one| one.severity == Severity::Warning && one.detail == "Use inline."));
         let alone = Outer { inline: "a".into(), words: Attr::Known(vec![]), ..Outer::default() };

@@ -168,9 +168,9 @@ mod tests {
     }
 
     fn plan(config: &Thing, prior: Option<&Thing>, planned: &Thing) -> Vec<String> {
-        let prior = prior.map(Model::encode);
+        let prior = prior.map(Model::to_value);
         let diagnostics =
-            of_plan(&Thing::schema(), &Model::encode(config), prior.as_ref(), &Model::encode(planned));
+            of_plan(&Thing::schema(), &Model::to_value(config), prior.as_ref(), &Model::to_value(planned));
         diagnostics.iter().map(|one| one.path.to_string()).collect()
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let planned = Thing { id: Attr::Unknown, texts: texts(Attr::Unknown), ..Thing::default() };
         let applied = Thing { id: "x".into(), texts: texts("2".into()), ..Thing::default() };
         let found = |applied: &Thing| -> Vec<String> {
-            let diagnostics = of_apply(&Model::encode(&planned), &Model::encode(applied));
+            let diagnostics = of_apply(&Model::to_value(&planned), &Model::to_value(applied));
             diagnostics.iter().map(|one| one.path.to_string()).collect()
         };
         assert!(found(&applied).is_empty());

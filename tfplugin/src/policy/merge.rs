@@ -114,10 +114,10 @@ mod tests {
     }
 
     fn proposed(config: &Whole, prior: Option<&Whole>, proposed: &Whole) -> Whole {
-        let prior = prior.map(Model::encode);
+        let prior = prior.map(Model::to_value);
         let schema = Whole::schema();
-        let value = proposal(&schema, &Model::encode(config), prior.as_ref(), Model::encode(proposed));
-        <Whole as Model>::decode(value, &Path::root()).unwrap()
+        let value = proposal(&schema, &Model::to_value(config), prior.as_ref(), Model::to_value(proposed));
+        <Whole as Model>::from_value(value, &Path::root()).unwrap()
     }
 
     #[test]

@@ -47,7 +47,7 @@ mod tests {
     fn replaced(old: (&str, i64), new: (&str, i64)) -> Vec<String> {
         let [old, new] = [old, new].map(|(class, size)| {
             let storage = Attr::Known(Storage { class: class.into(), size: size.into() });
-            Model::encode(&Holder { storage })
+            Model::to_value(&Holder { storage })
         });
         paths(&Holder::schema(), &old, &new).iter().map(Path::to_string).collect()
     }

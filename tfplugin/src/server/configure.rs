@@ -4,7 +4,7 @@ use crate::{Diagnostics, Host, Model, Path, Provider, Value};
 impl<P: Provider> Server<P> {
     /// Makes the provider's data from its configuration.
     pub(crate) async fn configure(&self, config: Value, host: Host) -> Diagnostics {
-        let config = match P::Config::decode(config, &Path::root()) {
+        let config = match P::Config::from_value(config, &Path::root()) {
             Ok(config) => config,
             Err(diagnostics) => return diagnostics,
         };

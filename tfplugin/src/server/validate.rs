@@ -5,7 +5,7 @@ impl<P: Provider> Server<P> {
     /// What is wrong with the provider's configuration.
     pub(crate) fn validate_provider(&self, config: Value) -> Diagnostics {
         let mut diagnostics = policy::check::configuration(&self.config_schema, &config);
-        diagnostics.extend(match P::Config::decode(config, &Path::root()) {
+        diagnostics.extend(match P::Config::from_value(config, &Path::root()) {
             Ok(config) => self.provider.validate(&config),
             Err(diagnostics) => diagnostics,
         });

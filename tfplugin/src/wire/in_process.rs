@@ -1,0 +1,246 @@
+//! The host's side of the calls, for [`crate::testing`]: the framework's types
+//! in, messages through the service, the framework's types out.
+
+use tonic::{Request, Response, Status};
+
+use super::message::{self, decode, encode};
+use super::provider::ProviderService;
+use super::tfplugin6::provider_server::Provider as Wire;
+use super::tfplugin6::{self as proto};
+use crate::server::{Answer, ApplyInput, Entry, PlanInput};
+use crate::testing::{After, Instance};
+use crate::{Diagnostic, Diagnostics, ImportBy, Path, Provider, Severity, Step, Type, Value};
+
+/// A service that is called without a connection.
+pub(crate) struct InProcess<P: Provider> {
+    pub(crate) service: ProviderService<P>,
+}
+
+impl<P: Provider> InProcess<P> {
+    pub(crate) async fn validate_provider(&self, config: &Value) -> Diagnostics {
+        let config = sent(Some(config), &self.service.server.config_schema.value_type());
+        let request = proto::validate_provider_config::Request { config };
+        received(self.service.validate_provider_config(Request::new(request)).await, |it| it.diagnostics)
+    }
+
+    pub(crate) async fn configure(&self, config: &Value) -> Diagnostics {
+        let config = sent(Some(config), &self.service.server.config_schema.value_type());
+        let request = proto::configure_provider::Request { config, ..Default::default() };
+        received(self.service.configure_provider(Request::new(request)).await, |it| it.diagnostics)
+    }
+
+    pub(crate) async fn validate_resource(&self, type_name: &str, config: &Value) -> Diagnostics {
+        let config = self.entry(type_name).and_then(|entry| sent(Some(config), &entry.value_type));
+        let request = proto::validate_resource_config::Request {
+            type_name: type_name.to_owned(),
+            config,
+            ..Default::default()
+        };
+        received(self.service.validate_resource_config(Request::new(request)).await, |it| it.diagnostics)
+    }
+
+    pub(crate) async fn plan(&self, type_name: &str, input: PlanInput) -> (Answer, Vec<Path>) {
+        let Some(entry) = self.entry(type_name) else { return (unknown_type(type_name), Vec::new()) };
+        let ty = &entry.value_type;
+        let request = proto::plan_resource_change::Request {
+            type_name: type_name.to_owned(),
+            config: sent(input.config.as_ref(), ty),
+            prior_state: sent(input.prior.as_ref(), ty),
+            proposed_new_state: sent(input.proposed.as_ref(), ty),
+            prior_private: input.private.into(),
+            prior_identity: sent_identity(input.prior_identity.as_ref(), entry),
+            ..Default::default()
+        };
+        match self.service.plan_resource_change(Request::new(request)).await.map(Response::into_inner) {
+            Ok(it) => {
+                let mut diagnostics = from_wire(it.diagnostics);
+                let answer = Answer {
+                    state: taken(it.planned_state, ty, &mut diagnostics),
+                    identity: taken_identity(it.planned_identity, entry, &mut diagnostics),
+                    private: it.planned_private.to_vec(),
+                    diagnostics,
+                };
+                (answer, it.requires_replace.into_iter().map(path).collect())
+            }
+            Err(status) => (Answer { diagnostics: refused(&status), ..Answer::default() }, Vec::new()),
+        }
+    }
+
+    pub(crate) async fn apply(&self, type_name: &str, input: ApplyInput) -> After {
+        let Some(entry) = self.entry(type_name) else { return after(unknown_type(type_name)) };
+        let ty = &entry.value_type;
+        let request = proto::apply_resource_change::Request {
+            type_name: type_name.to_owned(),
+            config: sent(input.config.as_ref(), ty),
+            prior_state: sent(input.prior.as_ref(), ty),
+            planned_state: sent(input.planned.as_ref(), ty),
+            planned_private: input.private.into(),
+            planned_identity: sent_identity(input.planned_identity.as_ref(), entry),
+            ..Default::default()
+        };
+        let answer = match self.service.apply_resource_change(Request::new(request)).await {
+            Ok(it) => {
+                let it = it.into_inner();
+                let mut diagnostics = from_wire(it.diagnostics);
+                Answer {
+                    state: taken(it.new_state, ty, &mut diagnostics),
+                    identity: taken_identity(it.new_identity, entry, &mut diagnostics),
+                    private: it.private.to_vec(),
+                    diagnostics,
+                }
+            }
+            Err(status) => Answer { diagnostics: refused(&status), ..Answer::default() },
+        };
+        after(answer)
+    }
+
+    pub(crate) async fn read(&self, type_name: &str, instance: Instance) -> After {
+        let Some(entry) = self.entry(type_name) else { return after(unknown_type(type_name)) };
+        let ty = &entry.value_type;
+        let request = proto::read_resource::Request {
+            type_name: type_name.to_owned(),
+            current_state: sent(Some(&instance.state), ty),
+            private: instance.private.into(),
+            current_identity: sent_identity(instance.identity.as_ref(), entry),
+            ..Default::default()
+        };
+        let answer = match self.service.read_resource(Request::new(request)).await {
+            Ok(it) => {
+                let it = it.into_inner();
+                let mut diagnostics = from_wire(it.diagnostics);
+                Answer {
+                    state: taken(it.new_state, ty, &mut diagnostics),
+                    identity: taken_identity(it.new_identity, entry, &mut diagnostics),
+                    private: it.private.to_vec(),
+                    diagnostics,
+                }
+            }
+            Err(status) => Answer { diagnostics: refused(&status), ..Answer::default() },
+        };
+        after(answer)
+    }
+
+    pub(crate) async fn import(&self, type_name: &str, by: ImportBy<Value>) -> After {
+        let Some(entry) = self.entry(type_name) else { return after(unknown_type(type_name)) };
+        let (id, identity) = match by {
+            ImportBy::Id(id) => (id, None),
+            ImportBy::Identity(identity) => (String::new(), sent_identity(Some(&identity), entry)),
+        };
+        let request = proto::import_resource_state::Request {
+            type_name: type_name.to_owned(),
+            id,
+            identity,
+            ..Default::default()
+        };
+        let answer = match self.service.import_resource_state(Request::new(request)).await {
+            Ok(it) => {
+                let it = it.into_inner();
+                let mut diagnostics = from_wire(it.diagnostics);
+                let imported = it.imported_resources.into_iter().next().unwrap_or_default();
+                Answer {
+                    state: taken(imported.state, &entry.value_type, &mut diagnostics),
+                    identity: taken_identity(imported.identity, entry, &mut diagnostics),
+                    private: imported.private.to_vec(),
+                    diagnostics,
+                }
+            }
+            Err(status) => Answer { diagnostics: refused(&status), ..Answer::default() },
+        };
+        after(answer)
+    }
+
+    pub(crate) async fn upgrade(
+        &self,
+        type_name: &str,
+        version: i64,
+        state: &str,
+    ) -> Result<Value, Diagnostics> {
+        let raw_state = proto::RawState { json: state.as_bytes().to_vec().into(), ..Default::default() };
+        let request = proto::upgrade_resource_state::Request {
+            type_name: type_name.to_owned(),
+            version,
+            raw_state: Some(raw_state),
+        };
+        let it = self.service.upgrade_resource_state(Request::new(request)).await;
+        let it = it.map_err(|status| refused(&status))?.into_inner();
+        from_wire(it.diagnostics).into_result()?;
+        let ty = &self.service.server.entry(type_name)?.value_type;
+        Ok(decode(it.upgraded_state, ty, "upgraded state")?.unwrap_or_default())
+    }
+
+    fn entry(&self, type_name: &str) -> Option<&Entry<P::Data>> {
+        self.service.server.entry(type_name).ok()
+    }
+}
+
+/// A message of what the host sends. A value that does not fit is sent as none, which the provider refuses.
+fn sent(value: Option<&Value>, ty: &Type) -> Option<proto::DynamicValue> {
+    encode(value, ty, &mut Diagnostics::new())
+}
+
+fn sent_identity<D>(identity: Option<&Value>, entry: &Entry<D>) -> Option<proto::ResourceIdentityData> {
+    message::encode_identity(identity, entry, &mut Diagnostics::new())
+}
+
+fn taken(value: Option<proto::DynamicValue>, ty: &Type, diagnostics: &mut Diagnostics) -> Option<Value> {
+    diagnostics.take(decode(value, ty, "answer")).flatten()
+}
+
+fn taken_identity<D>(
+    identity: Option<proto::ResourceIdentityData>,
+    entry: &Entry<D>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    diagnostics.take(message::decode_identity(identity, entry)).flatten()
+}
+
+fn after(answer: Answer) -> After {
+    let Answer { state, private, identity, diagnostics } = answer;
+    After { instance: state.map(|state| Instance { state, private, identity }), diagnostics }
+}
+
+fn received<T>(
+    response: Result<Response<T>, Status>,
+    diagnostics: impl Fn(T) -> Vec<proto::Diagnostic>,
+) -> Diagnostics {
+    match response {
+        Ok(response) => from_wire(diagnostics(response.into_inner())),
+        Err(status) => refused(&status),
+    }
+}
+
+fn refused(status: &Status) -> Diagnostics {
+    Diagnostic::error("Call refused", status.to_string()).into()
+}
+
+fn unknown_type(type_name: &str) -> Answer {
+    let diagnostics = Diagnostic::error("Unknown resource type", type_name).into();
+    Answer { diagnostics, ..Answer::default() }
+}
+
+fn from_wire(diagnostics: Vec<proto::Diagnostic>) -> Diagnostics {
+    let one = |it: proto::Diagnostic| Diagnostic {
+        severity: match it.severity() {
+            proto::diagnostic::Severity::Warning => Severity::Warning,
+            _ => Severity::Error,
+        },
+        path: it.attribute.map(path).unwrap_or_default(),
+        summary: it.summary,
+        detail: it.detail,
+    };
+    diagnostics.into_iter().map(one).collect()
+}
+
+fn path(wire: proto::AttributePath) -> Path {
+    use proto::attribute_path::step::Selector;
+    wire.steps.into_iter().filter_map(|step| step.selector).fold(
+        Path::root(),
+        |path, selector| match selector {
+            Selector::AttributeName(name) => path.then(Step::Attribute(name)),
+            Selector::ElementKeyString(key) => path.then(Step::Key(key)),
+            Selector::ElementKeyInt(index) => {
+                path.then(Step::Index(usize::try_from(index).unwrap_or(usize::MAX)))
+            }
+        },
+    )
+}
