@@ -40,7 +40,7 @@ impl Surroundings {
         Ok(Self {
             kubeconfig: path("GPU_TENANCY_KUBECONFIG")?,
             tools: path("GPU_TENANCY_TOOLS")?,
-            cli_config: path("GPU_TENANCY_CLI_CONFIG")?,
+            cli_config: path("GPU_TENANCY_PROVIDER_DIR")?.with_file_name("cli.tfrc"),
             stacks: path("GPU_TENANCY_STACKS_BIN")?,
             pods: path("GPU_TENANCY_PODS")?.as_os_str() == "true",
         })
