@@ -38,6 +38,9 @@ pub const OVERRIDE_LIMIT_S: i64 = 86_400;
 /// Beyond its grace period a pod needs seconds to go, and the driver less to
 /// take its memory back; after this long it is worth a person's look.
 pub const MEMORY_RETURN_S: u32 = 120;
+/// The longest grace period that anybody sensible gives a pod. Somebody who
+/// drains for longer is not waited for when the card is short.
+pub const SETTLE_LIMIT_S: i64 = 600;
 /// Between two looks while something is under way: a pod that starts or goes, a
 /// shortage within its grace.
 pub const LOOK_AGAIN_S: u32 = 5;
@@ -68,3 +71,30 @@ pub const UNLOAD_TIMEOUT_S: u32 = 10;
 pub fn critical_mib(headroom: Mib) -> Mib {
     Mib(headroom.0 / 4)
 }
+
+/// Scratch space of a model server that declares none. A server that runs out
+/// of memory in a loop dumps cores: 148 GiB in 50 minutes were seen, which
+/// evicted a whole node. Weights that a server without storage downloads fit.
+pub const EPHEMERAL_STORAGE_LIMIT: &str = "20Gi";
+/// Room for config files that their server rewrites: a ConfigMap holds 1 MiB.
+pub const CONFIG_COPY_LIMIT: &str = "16Mi";
+/// A gate is one decision: far below these in use, and bounded beside a model.
+pub const AGENT_REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "16Mi")];
+/// See [`AGENT_REQUESTS`].
+pub const AGENT_LIMITS: [(&str, &str); 2] = [("cpu", "500m"), ("memory", "64Mi")];
+/// The user and group that the agent's containers run as: the customary
+/// number for images without a shell.
+pub const AGENT_UID: u32 = 65_532;
+/// How late a tick may start. Below 10 s the CronJob controller may never
+/// start one; later than this the next guard tick is nearer.
+pub const TICK_DEADLINE_S: u32 = 120;
+/// What a tick may take beyond the grace and the drain that it waits out:
+/// scheduling, an image pull and the calls themselves.
+pub const TICK_MARGIN_S: u32 = 180;
+/// Finished ticks are kept long enough to read their logs in the morning.
+pub const TICK_TTL_S: u32 = 6 * 3600;
+/// What a rollout may take beyond the loading limit before the Deployment
+/// calls it stuck.
+pub const ROLLOUT_MARGIN_S: u32 = 600;
+/// Old ReplicaSets to roll back to.
+pub const REVISION_HISTORY: u32 = 3;

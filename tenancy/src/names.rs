@@ -260,6 +260,13 @@ name_type!(
     "Use at most 253 letters, digits, `-`, `_` and `.`."
 );
 
+impl Namespace {
+    /// The namespace of all cards' objects, [`crate::declared::SYSTEM_NAMESPACE`].
+    pub fn system() -> Self {
+        Self(crate::declared::SYSTEM_NAMESPACE.to_owned())
+    }
+}
+
 /// Who a tenant is in the whole cluster: `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

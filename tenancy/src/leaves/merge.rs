@@ -45,7 +45,7 @@ fn lay(path: &str, field: &str, base: &mut Value, over: &Value) {
 
 /// The value without the fields that are null, which server-side apply would
 /// take for fields of ours.
-fn without_nulls(value: &Value) -> Value {
+pub(crate) fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 pub use fields::from_fields_v1;
+pub(crate) use merge::without_nulls;
 pub use merge::{apply_patch, merge, remove_leaf};
 
 use crate::declared::CARD_KEY;
@@ -145,10 +146,20 @@ fn is_hashed(path: &str) -> bool {
 /// The first eight hexadecimal digits of the SHA-256 of a text: enough to tell
 /// two contents apart, too few to be worth searching for.
 pub fn short_hash(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let digest = Sha256::digest(text.as_bytes());
-    let digits: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    value.as_str().map_or_else(|| digest(&value.to_string(), 4), |text| digest(text, 4))
+}
+
+/// The first bytes of the SHA-256 of a text, as `sha256:` and hexadecimal digits.
+pub(crate) fn digest(text: &str, bytes: usize) -> String {
+    let digits: String =
+        Sha256::digest(text.as_bytes()).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digits}")
+}
+
+/// A value as JSON text with the keys of every map in order, whichever way
+/// this build of serde_json keeps them: the text is compared between builds.
+pub(crate) fn canonical_json<T: serde::Serialize>(value: &T) -> String {
+    sorted(&json!(value)).to_string()
 }
 
 #[cfg(test)]

@@ -1,0 +1,80 @@
+//! The agent's containers: what every one of them has, and what those have
+//! that speak to the API server.
+
+use serde_json::{Value, json};
+
+use crate::declared::gate_account;
+use crate::defaults::{AGENT_LIMITS, AGENT_REQUESTS, AGENT_UID};
+use crate::gate::GATE_CONFIG_DIR;
+use crate::tenant::Tenant;
+
+/// Name of a pod's volume with the gate's configuration.
+pub(super) const CONFIG_VOLUME: &str = "gate";
+/// Name of a pod's volume with the gate's token.
+pub(super) const TOKEN_VOLUME: &str = "gate-token";
+/// Name of the container that waits until the pod may start.
+pub(super) const ADMIT_CONTAINER: &str = "admit";
+/// Where clients look for their token.
+const TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Name of the ConfigMap with the gate's configuration.
+pub(super) fn config_name(tenant: &Tenant) -> String {
+    // The account and its configuration go by one name.
+    gate_account(&tenant.id)
+}
+
+/// A container of the agent's image, with the least rights there are.
+pub(super) fn container(name: &str, image: &str, args: &[&str]) -> Value {
+    let amounts =
+        |list: [(&str, &str); 2]| -> Value { list.into_iter().map(|(k, v)| (k, json!(v))).collect() };
+    json!({
+        "name": name,
+        "image": image,
+        "args": args,
+        "resources": {"requests": amounts(AGENT_REQUESTS), "limits": amounts(AGENT_LIMITS)},
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": true,
+            "runAsGroup": AGENT_UID,
+            "runAsNonRoot": true,
+            "runAsUser": AGENT_UID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    })
+}
+
+/// A container of the agent that speaks to the API server as the tenant's gate.
+pub(super) fn gate_container(name: &str, tenant: &Tenant, args: &[&str]) -> Value {
+    let mut container = container(name, &tenant.gate.image, args);
+    let env = [
+        ("NODE_NAME", "spec.nodeName"),
+        ("POD_NAME", "metadata.name"),
+        ("POD_NAMESPACE", "metadata.namespace"),
+        ("POD_UID", "metadata.uid"),
+    ];
+    container["env"] = env
+        .into_iter()
+        .map(|(name, path)| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}))
+        .collect();
+    container["volumeMounts"] = json!([
+        {"name": CONFIG_VOLUME, "mountPath": GATE_CONFIG_DIR, "readOnly": true},
+        {"name": TOKEN_VOLUME, "mountPath": TOKEN_DIR, "readOnly": true},
+    ]);
+    container
+}
+
+/// The volumes that a [`gate_container`] mounts. The token is projected here
+/// and not by Kubernetes, which would give it to every container of the pod.
+pub(super) fn gate_volumes(tenant: &Tenant) -> [Value; 2] {
+    [
+        json!({"name": CONFIG_VOLUME, "configMap": {"name": config_name(tenant)}}),
+        json!({"name": TOKEN_VOLUME, "projected": {"sources": [
+            {"serviceAccountToken": {"expirationSeconds": 3600, "path": "token"}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [
+                {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
+            ]}},
+        ]}}),
+    ]
+}

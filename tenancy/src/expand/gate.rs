@@ -1,0 +1,114 @@
+//! The gate: its configuration, and the CronJobs that ask it.
+
+use serde_json::{Value, json};
+
+use super::{agent, labels, of_tenant};
+use crate::cron::{self, Line};
+use crate::declared::gate_account;
+use crate::defaults::{AGENT_UID, TICK_DEADLINE_S, TICK_MARGIN_S, TICK_TTL_S};
+use crate::gate::{GATE_CONFIG_KEY, GateConfig};
+use crate::leaves::canonical_json;
+use crate::names::{CRONJOB_LIMIT, fit};
+use crate::objects::{Kind, Object};
+use crate::tenant::{ObjectKind, Tenant};
+use crate::window::Schedule;
+
+/// The zone of ticks that go round the clock, where none is declared.
+const NO_ZONE: &str = "Etc/UTC";
+
+/// What the gate is told, as a value.
+pub(super) fn gate_config(tenant: &Tenant) -> GateConfig {
+    GateConfig {
+        tenant: tenant.id.clone(),
+        schedule: tenant.schedule.clone(),
+        suspend: tenant.suspend,
+        pauses: tenant.gate.pauses.clone(),
+        unload: tenant.gate.unload.clone(),
+        timing: tenant.gate.timing,
+    }
+}
+
+/// The ConfigMap that tells it.
+pub(super) fn config(tenant: &Tenant) -> Object {
+    let data = json!({"data": { GATE_CONFIG_KEY: canonical_json(&gate_config(tenant)) }});
+    of_tenant(tenant, Kind::ConfigMap, ObjectKind::ConfigMap, &agent::config_name(tenant), data)
+}
+
+/// The CronJobs: for each window its start, its guard and its end; without
+/// windows one guard around the clock.
+pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
+    let interval_s = tenant.gate.timing.guard_interval_s;
+    if tenant.schedule == Schedule::OnDemand {
+        let line = cron::around_the_clock(interval_s);
+        return vec![cron_job(tenant, "guard", &format!("{}-guard", tenant.id.name), line, NO_ZONE)];
+    }
+    let mut jobs = Vec::new();
+    for (name, window) in tenant.schedule.windows() {
+        let asked = [
+            ("up", cron::up(window)),
+            ("guard", cron::guard(window, interval_s)),
+            ("down", cron::down(window)),
+        ];
+        for (trigger, lines) in asked {
+            for (index, line) in lines.into_iter().enumerate() {
+                let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
+                let name = format!("{}-{trigger}-{name}{number}", tenant.id.name);
+                jobs.push(cron_job(tenant, trigger, &name, line, window.time_zone().name()));
+            }
+        }
+    }
+    jobs
+}
+
+fn cron_job(tenant: &Tenant, trigger: &str, name: &str, line: Line, zone: &str) -> Object {
+    let mut spec = json!({
+        "schedule": line.to_string(),
+        "timeZone": zone,
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": TICK_DEADLINE_S,
+        "successfulJobsHistoryLimit": 1,
+        "failedJobsHistoryLimit": 2,
+        "jobTemplate": {"spec": {
+            "activeDeadlineSeconds": longest_tick_s(tenant),
+            "backoffLimit": 0,
+            "ttlSecondsAfterFinished": TICK_TTL_S,
+            "template": {"metadata": {"labels": tick_labels(tenant)}, "spec": tick_pod(tenant, trigger)},
+        }},
+    });
+    if tenant.suspend {
+        spec["suspend"] = json!(true);
+    }
+    let name = fit(name, "", CRONJOB_LIMIT);
+    of_tenant(tenant, Kind::CronJob, ObjectKind::CronJob, &name, json!({ "spec": spec }))
+}
+
+/// A tick stays through a shortage's grace and a drain.
+fn longest_tick_s(tenant: &Tenant) -> u32 {
+    let timing = tenant.gate.timing;
+    let unload_s = tenant.gate.unload.as_ref().map_or(0, |call| call.timeout_s);
+    [timing.shortage_grace_s, timing.grace_period_s, unload_s, TICK_MARGIN_S]
+        .into_iter()
+        .fold(0, u32::saturating_add)
+}
+
+fn tick_labels(tenant: &Tenant) -> Value {
+    let mut own = labels::of_tenant(&tenant.id);
+    own.insert(labels::NAME_LABEL.to_owned(), labels::GATE_POD_NAME.to_owned());
+    json!(own)
+}
+
+fn tick_pod(tenant: &Tenant, trigger: &str) -> Value {
+    let mut pod = json!({
+        "restartPolicy": "Never",
+        "serviceAccountName": gate_account(&tenant.id),
+        "automountServiceAccountToken": false,
+        "securityContext": {"fsGroup": AGENT_UID, "runAsNonRoot": true, "runAsUser": AGENT_UID},
+        "containers": [agent::gate_container("gate", tenant, &["gate", "--trigger", trigger])],
+        "volumes": agent::gate_volumes(tenant),
+    });
+    if !tenant.pod.image_pull_secrets.is_empty() {
+        pod["imagePullSecrets"] =
+            tenant.pod.image_pull_secrets.iter().map(|name| json!({"name": name.as_str()})).collect();
+    }
+    pod
+}

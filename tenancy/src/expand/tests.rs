@@ -1,0 +1,490 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, json};
+
+use super::*;
+use crate::card::Card;
+use crate::floor::Floor;
+use crate::gate::{ScaleTarget, Timing, UnloadCall};
+use crate::leaves::leaves;
+use crate::objects::Key;
+use crate::tenant::*;
+use crate::window::Window;
+
+/// The first seed's tenant: a text-to-speech server that may run at night.
+pub(crate) fn chatterbox() -> Tenant {
+    let http: crate::names::PortName = "http".parse().unwrap();
+    let probe = |period_s, failure_threshold| Probe {
+        action: ProbeAction::Tcp { port: http.clone() },
+        period_s,
+        timeout_s: 5,
+        failure_threshold,
+        initial_delay_s: 0,
+    };
+    let night = Window::new(
+        "02:00".parse().unwrap(),
+        "06:00".parse().unwrap(),
+        vec![],
+        "Europe/London".parse().unwrap(),
+    )
+    .unwrap();
+    Tenant {
+        id: "tts/chatterbox-tts".parse().unwrap(),
+        schedule: Schedule::Windows(BTreeMap::from([("night".parse().unwrap(), night)])),
+        suspend: false,
+        server: Server {
+            image: "ghcr.io/example/chatterbox-tts:915ae289".into(),
+            image_pull_policy: None,
+            command: vec![],
+            args: vec![],
+            ports: BTreeMap::from([(http.clone(), 8004)]),
+            main_port: http.clone(),
+            env: BTreeMap::from([
+                ("TTS_BF16".parse().unwrap(), "off".into()),
+                ("HF_HOME".parse().unwrap(), "/data/hf_cache".into()),
+            ]),
+            env_from_secrets: BTreeMap::new(),
+            requests: BTreeMap::from([
+                ("cpu".into(), "500m".parse().unwrap()),
+                ("memory".into(), "4096Mi".parse().unwrap()),
+            ]),
+            limits: BTreeMap::from([("memory".into(), "8Gi".parse().unwrap())]),
+            slices: 1,
+            slice_resource: "nvidia.com/gpu".into(),
+            startup_probe: Some(probe(10, 60)),
+            readiness_probe: Some(probe(10, 3)),
+            liveness_probe: Some(probe(30, 5)),
+            security_context: None,
+        },
+        service: Some(Service {
+            ports: BTreeMap::from([(http.clone(), ServicePort { port: 8000, target: http })]),
+        }),
+        storage: Some(Storage {
+            mount_path: "/data".parse().unwrap(),
+            backing: Backing::Nfs {
+                size: "20Gi".parse().unwrap(),
+                server: "192.0.2.10".into(),
+                path: "/srv/nfs-ssd/chatterbox".parse().unwrap(),
+                mount_options: vec![],
+            },
+            deletion_policy: DeletionPolicy::Retain,
+        }),
+        config: BTreeMap::from([("/app/config.yaml".parse().unwrap(), "server:\n  port: 8004\n".into())]),
+        config_mode: ConfigMode::Copy,
+        init_containers: BTreeMap::new(),
+        pod: Pod {
+            tolerations: vec![Toleration {
+                key: Some("nvidia.com/gpu".parse().unwrap()),
+                operator: Some("Exists".into()),
+                value: None,
+                effect: Some("NoSchedule".into()),
+            }],
+            priority_class: Some("tier-2-gpu".parse().unwrap()),
+            ..Pod::default()
+        },
+        metadata: BTreeMap::from([(
+            ObjectKind::Namespace,
+            Metadata {
+                labels: BTreeMap::from([("tier".parse().unwrap(), "2-gpu".parse().unwrap())]),
+                ..Metadata::default()
+            },
+        )]),
+        gate: Gate {
+            image: "ghcr.io/gpu-tenancy/gpu-agent:0.1.0".into(),
+            timing: Timing::default(),
+            pauses: vec![],
+            unload: Some(UnloadCall {
+                method: "POST".into(),
+                path: "/api/unload".into(),
+                port: 8004,
+                timeout_s: 20,
+            }),
+        },
+        pod_patch: None,
+        handed_over: BTreeSet::new(),
+    }
+}
+
+fn t4() -> Card {
+    serde_json::from_value(json!({
+        "name": "gpu-1-0",
+        "node": "gpu-1",
+        "device": {"index": 0},
+        "source": {"device": {"dcgm": "http://dcgm-exporter.gpu-operator:9400/metrics"}},
+        "memory_mib": 15360,
+        "residents": {"llama": {"namespace": "llama-cpp", "peak_mib": 9216, "protected": true}},
+    }))
+    .unwrap()
+}
+
+fn chatterbox_floor() -> Floor {
+    serde_json::from_value(json!({"tenant": "tts/chatterbox-tts", "peak_mib": 4096, "headroom_mib": 2048}))
+        .unwrap()
+}
+
+/// All bodies by key, with what belongs to birth beside them.
+fn bodies(objects: &Objects) -> Value {
+    let shown = objects.iter().map(|(key, object)| {
+        let mut shown = Map::from_iter([("body".to_owned(), object.body.clone())]);
+        if object.tenure != Tenure::Own {
+            shown.insert("tenure".into(), json!(format!("{:?}", object.tenure)));
+        }
+        if let Some(birth) = &object.birth {
+            shown.insert("birth".into(), birth.clone());
+        }
+        (key.to_string(), Value::Object(shown))
+    });
+    Value::Object(shown.collect())
+}
+
+fn get<'a>(objects: &'a Objects, key: &str) -> &'a Object {
+    objects.get(&key.parse::<Key>().unwrap()).unwrap_or_else(|| panic!("no {key}"))
+}
+
+fn deployment(tenant: &Tenant) -> Object {
+    get(&super::tenant(tenant), "Deployment/chatterbox-tts").clone()
+}
+
+fn pod_of(tenant: &Tenant) -> Value {
+    deployment(tenant).body["spec"]["template"]["spec"].clone()
+}
+
+fn keys(objects: &Objects) -> Vec<String> {
+    objects.iter().map(|(key, _)| key.to_string()).collect()
+}
+
+#[test]
+fn the_seed_s_tenant() {
+    insta::assert_json_snapshot!(bodies(&tenant(&chatterbox())));
+}
+
+#[test]
+fn the_seed_s_tenant_as_its_plan_shows_it() {
+    let objects = tenant(&chatterbox());
+    let shown: BTreeMap<String, _> =
+        objects.iter().map(|(key, object)| (key.to_string(), leaves(&object.body))).collect();
+    insta::assert_json_snapshot!(shown);
+}
+
+#[test]
+fn a_card_and_a_floor() {
+    insta::assert_json_snapshot!("card", bodies(&card(&t4())));
+    insta::assert_json_snapshot!("floor", bodies(&floor(&chatterbox_floor(), &t4().name)));
+}
+
+#[test]
+fn what_a_card_and_a_floor_declare_is_read_back() {
+    let mut data: BTreeMap<String, String> = BTreeMap::new();
+    for objects in [card(&t4()), floor(&chatterbox_floor(), &t4().name)] {
+        let declared = get(&objects, "ConfigMap/card.gpu-1-0.declared");
+        data.extend(
+            serde_json::from_value::<BTreeMap<String, String>>(declared.body["data"].clone()).unwrap(),
+        );
+    }
+    let declared = crate::declared::Declared::from_data(&data).unwrap();
+    assert_eq!(declared.card, t4());
+    assert_eq!(declared.floors.into_values().collect::<Vec<_>>(), [chatterbox_floor()]);
+}
+
+#[test]
+fn what_the_gate_is_told_is_read_back() {
+    let told = get(&tenant(&chatterbox()), "ConfigMap/chatterbox-tts-gate").body["data"]["gate.json"].clone();
+    let read: crate::gate::GateConfig = serde_json::from_str(told.as_str().unwrap()).unwrap();
+    assert_eq!(read, gate::gate_config(&chatterbox()));
+}
+
+#[test]
+fn only_the_admit_check_has_a_token() {
+    let pod = pod_of(&chatterbox());
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["initContainers"][0]["name"], "admit");
+    let containers =
+        pod["initContainers"].as_array().unwrap().iter().chain(pod["containers"].as_array().unwrap());
+    let with_token: Vec<&str> = containers
+        .filter(|container| container["volumeMounts"].to_string().contains("gate-token"))
+        .map(|container| container["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(with_token, ["admit"]);
+}
+
+#[test]
+fn no_service_takes_a_tick_for_a_server() {
+    let objects = tenant(&chatterbox());
+    let selector = get(&objects, "Service/chatterbox-tts").body["spec"]["selector"].clone();
+    let selects =
+        |labels: &Value| selector.as_object().unwrap().iter().all(|(key, value)| &labels[key] == value);
+    let deployment = &get(&objects, "Deployment/chatterbox-tts").body;
+    assert!(selects(&deployment["spec"]["template"]["metadata"]["labels"]));
+    for job in objects.of_kind(Kind::CronJob) {
+        let tick = &job.body["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"];
+        assert!(!selects(tick), "{tick}");
+    }
+}
+
+#[test]
+fn a_tenant_that_is_always_awake_has_no_gate_and_its_replicas_are_terraform_s() {
+    let mut always = chatterbox();
+    always.schedule = Schedule::Always;
+    let objects = tenant(&always);
+    let expected = [
+        "Namespace/tts",
+        "PersistentVolume/tts.chatterbox-tts",
+        "PersistentVolumeClaim/chatterbox-tts-data",
+        "ConfigMap/chatterbox-tts-config",
+        "Deployment/chatterbox-tts",
+        "Service/chatterbox-tts",
+    ];
+    assert_eq!(keys(&objects), expected);
+    let awake = deployment(&always);
+    assert_eq!((awake.body["spec"]["replicas"].clone(), awake.birth), (json!(1), None));
+    assert_eq!(awake.body["spec"]["template"]["spec"]["initContainers"][0]["name"], "copy-config");
+    always.suspend = true;
+    assert_eq!(deployment(&always).body["spec"]["replicas"], 0);
+}
+
+#[test]
+fn on_demand_has_one_guard_around_the_clock() {
+    let mut tenant = chatterbox();
+    tenant.schedule = Schedule::OnDemand;
+    let objects = super::tenant(&tenant);
+    let jobs: Vec<&Object> = objects.of_kind(Kind::CronJob).collect();
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(jobs[0].body["spec"]["schedule"], "*/5 * * * *");
+    assert_eq!(jobs[0].body["spec"]["timeZone"], "Etc/UTC");
+}
+
+#[test]
+fn suspend_suspends_the_cron_jobs_and_says_nothing_otherwise() {
+    let mut tenant = chatterbox();
+    let suspends = |tenant: &Tenant| -> Vec<Value> {
+        super::tenant(tenant).of_kind(Kind::CronJob).map(|job| job.body["spec"]["suspend"].clone()).collect()
+    };
+    assert_eq!(suspends(&tenant), [Value::Null, Value::Null, Value::Null]);
+    tenant.suspend = true;
+    assert_eq!(suspends(&tenant), [json!(true), json!(true), json!(true)]);
+}
+
+#[test]
+fn each_deployment_that_makes_room_has_its_role_beside_it() {
+    let mut tenant = chatterbox();
+    tenant.gate.pauses = ["immich", "photos"]
+        .map(|ns| ScaleTarget {
+            namespace: ns.parse().unwrap(),
+            deployment: "machine-learning".parse().unwrap(),
+        })
+        .to_vec();
+    let objects = super::tenant(&tenant);
+    for namespace in ["immich", "photos"] {
+        let name = format!("pause.tts.chatterbox-tts.{namespace}.machine-learning");
+        let role = get(&objects, &format!("Role/{name}"));
+        assert_eq!(role.namespace.as_ref().unwrap().as_str(), namespace);
+        assert_eq!(
+            role.body["rules"],
+            json!([{
+                "apiGroups": ["apps"],
+                "resources": ["deployments/scale"],
+                "resourceNames": ["machine-learning"],
+                "verbs": ["get", "patch"],
+            }])
+        );
+        let binding = get(&objects, &format!("RoleBinding/{name}"));
+        assert_eq!(binding.body["subjects"][0]["namespace"], "tts");
+    }
+}
+
+#[test]
+fn names_at_their_limits_are_legal_and_stay_apart() {
+    let mut tenant = chatterbox();
+    tenant.id.name = "n".repeat(63).parse().unwrap();
+    tenant.id.namespace = "s".repeat(63).parse().unwrap();
+    let Schedule::Windows(windows) = &mut tenant.schedule else { unreachable!() };
+    let night = windows.pop_first().unwrap().1;
+    for end in ["a", "b"] {
+        windows.insert(format!("{}{end}", "w".repeat(62)).parse().unwrap(), night.clone());
+    }
+    let objects = super::tenant(&tenant);
+    assert_eq!(objects.of_kind(Kind::CronJob).count(), 6, "no two share a name");
+    for (key, object) in objects.iter() {
+        let limit = match key.kind {
+            Kind::CronJob => 52,
+            Kind::Deployment | Kind::Service | Kind::Namespace => 63,
+            _ => 253,
+        };
+        assert!(key.name.len() <= limit, "{key}");
+        assert!(key.name.parse::<crate::names::ObjectName>().is_ok(), "{key}");
+        for (label, value) in object.body["metadata"]["labels"].as_object().unwrap() {
+            assert!(value.as_str().unwrap().parse::<crate::names::LabelValue>().is_ok(), "{key} {label}");
+        }
+    }
+}
+
+#[test]
+fn a_field_that_is_handed_over_is_ours_at_birth_alone() {
+    let mut tenant = chatterbox();
+    tenant.handed_over = BTreeSet::from([
+        HandedOver::Image,
+        HandedOver::Leaf("spec.template.spec.containers[server].resources.limits.memory".into()),
+    ]);
+    let object = deployment(&tenant);
+    let shown = leaves(&object.body);
+    for field in &tenant.handed_over {
+        assert!(!shown.contains_key(field.path()), "{field}");
+    }
+    assert_eq!(leaves(&object.body_at_birth()), {
+        let mut all = leaves(&deployment(&chatterbox()).body);
+        all.insert("spec.replicas".into(), json!(0));
+        all
+    });
+    let birth = object.birth_body().unwrap();
+    assert_eq!(birth["spec"]["replicas"], 0);
+    assert_eq!(
+        birth["spec"]["template"]["spec"]["containers"],
+        json!([{
+            "name": "server",
+            "image": "ghcr.io/example/chatterbox-tts:915ae289",
+            "resources": {"limits": {"memory": "8Gi"}},
+        }])
+    );
+}
+
+#[test]
+fn a_changed_file_restarts_the_pod_and_a_changed_window_does_not() {
+    let before = pod_template_leaves(&chatterbox());
+    let mut tenant = chatterbox();
+    *tenant.config.values_mut().next().unwrap() = "server:\n  port: 8005\n".into();
+    let after = pod_template_leaves(&tenant);
+    let changed: Vec<String> = crate::leaves::diff(&before, &after).into_keys().collect();
+    assert_eq!(changed, ["spec.template.metadata.annotations[gpu-tenancy.dev/config-checksum]"]);
+
+    let mut tenant = chatterbox();
+    tenant.schedule = Schedule::OnDemand;
+    assert_eq!(pod_template_leaves(&tenant), before);
+}
+
+fn pod_template_leaves(tenant: &Tenant) -> crate::leaves::Leaves {
+    leaves(&deployment(tenant).body)
+}
+
+#[test]
+fn files_are_mounted_read_only_unless_they_are_copied() {
+    let mut tenant = chatterbox();
+    tenant.config_mode = ConfigMode::Mount;
+    let pod = pod_of(&tenant);
+    assert_eq!(
+        pod["containers"][0]["volumeMounts"][1],
+        json!({"name": "config", "mountPath": "/app/config.yaml", "subPath": "__app__config.yaml", "readOnly": true})
+    );
+    assert_eq!(pod["initContainers"].as_array().unwrap().len(), 1, "only admit");
+}
+
+#[test]
+fn files_are_copied_as_the_user_that_rewrites_them() {
+    let mut tenant = chatterbox();
+    tenant.pod.security_context = Some(Map::from_iter([("runAsUser".to_owned(), json!(0))]));
+    let copy = pod_of(&tenant)["initContainers"][1]["securityContext"].clone();
+    assert_eq!((&copy["runAsUser"], &copy["runAsNonRoot"]), (&json!(0), &json!(false)));
+    tenant.server.security_context = Some(Map::from_iter([("runAsUser".to_owned(), json!(1000))]));
+    let copy = pod_of(&tenant)["initContainers"][1]["securityContext"].clone();
+    assert_eq!((&copy["runAsUser"], &copy["runAsNonRoot"]), (&json!(1000), &json!(true)));
+}
+
+#[test]
+fn scratch_space_is_bounded_unless_the_tenant_says_how() {
+    let mut tenant = chatterbox();
+    let resources = |tenant: &Tenant| pod_of(tenant)["containers"][0]["resources"].clone();
+    assert_eq!(resources(&tenant)["limits"]["ephemeral-storage"], "20Gi");
+    assert_eq!(resources(&tenant)["requests"]["ephemeral-storage"], "0");
+    tenant.server.requests.insert("ephemeral-storage".into(), "1Gi".parse().unwrap());
+    assert_eq!(resources(&tenant)["limits"].get("ephemeral-storage"), None);
+    assert_eq!(resources(&tenant)["requests"]["memory"], "4Gi", "canonical");
+}
+
+#[test]
+fn storage_by_class_by_claim_and_kept_or_not() {
+    let mut tenant = chatterbox();
+    let storage = tenant.storage.as_mut().unwrap();
+    storage.deletion_policy = DeletionPolicy::Delete;
+    storage.backing = Backing::Class {
+        size: "1.5Gi".parse().unwrap(),
+        class: Some("local-path".parse().unwrap()),
+        access_mode: AccessMode::ReadWriteOnce,
+    };
+    let objects = super::tenant(&tenant);
+    let claim = get(&objects, "PersistentVolumeClaim/chatterbox-tts-data");
+    assert_eq!(claim.tenure, Tenure::Own);
+    assert_eq!(
+        claim.body["spec"],
+        json!({
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1536Mi"}},
+            "storageClassName": "local-path",
+        })
+    );
+    assert_eq!(objects.of_kind(Kind::PersistentVolume).count(), 0);
+
+    tenant.storage.as_mut().unwrap().backing = Backing::ExistingClaim("weights".parse().unwrap());
+    let objects = super::tenant(&tenant);
+    assert_eq!(objects.of_kind(Kind::PersistentVolumeClaim).count(), 0);
+    assert!(pod_of(&tenant)["volumes"].to_string().contains(r#"{"claimName":"weights"}"#));
+}
+
+#[test]
+fn a_pod_patch_reaches_what_has_no_attribute() {
+    let mut tenant = chatterbox();
+    let patch = json!({
+        "dnsPolicy": "ClusterFirstWithHostNet",
+        "priorityClassName": null,
+        "containers": [{"name": "server", "tty": true}],
+        "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
+    });
+    tenant.pod_patch = patch.as_object().cloned();
+    let pod = pod_of(&tenant);
+    assert_eq!(pod["dnsPolicy"], "ClusterFirstWithHostNet");
+    assert_eq!(pod.get("priorityClassName"), None);
+    assert_eq!(pod["containers"][0]["tty"], true);
+    assert_eq!(pod["containers"][0]["image"], chatterbox().server.image);
+    assert_eq!(pod["volumes"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn no_body_has_a_null_or_an_empty_value() {
+    fn check(path: &str, value: &Value) {
+        match value {
+            Value::Null => panic!("null at {path}"),
+            Value::Object(fields) => {
+                assert!(!fields.is_empty(), "empty at {path}");
+                fields.iter().for_each(|(name, value)| check(&format!("{path}.{name}"), value));
+            }
+            Value::Array(list) => {
+                assert!(!list.is_empty(), "empty at {path}");
+                list.iter().for_each(|value| check(path, value));
+            }
+            _ => {}
+        }
+    }
+    let mut bare = chatterbox();
+    bare.service = None;
+    bare.storage = None;
+    bare.config.clear();
+    bare.metadata.clear();
+    bare.pod = Pod::default();
+    bare.server.env.clear();
+    bare.schedule = Schedule::Always;
+    for tenant in [chatterbox(), bare] {
+        for (key, object) in super::tenant(&tenant).iter() {
+            check(&key.to_string(), &object.body);
+        }
+    }
+}
+
+#[test]
+fn keys_of_files_stay_apart_and_are_legal() {
+    let paths = ["/a/b", "/a_b", "/a__b", "/a/_b", "/a_/b", "/_5f", "/ä", "/..a", "/a b", "/A-b.c"];
+    let keys: BTreeSet<String> = paths.iter().map(|path| config_key(&path.parse().unwrap())).collect();
+    assert_eq!(keys.len(), paths.len());
+    for key in &keys {
+        assert!(key.parse::<crate::names::ConfigKey>().is_ok(), "{key}");
+    }
+    let long: AbsolutePath = format!("/{}", "ä".repeat(200)).parse().unwrap();
+    assert!(config_key(&long).parse::<crate::names::ConfigKey>().is_ok());
+}
