@@ -1,7 +1,15 @@
 //! What runs in the cluster: the gate of a tenant, the admit check of its pod
-//! and the commands that explain them.
+//! and the commands beside them.
 //!
 //! A run is `observe -> decide -> act`. Deciding is pure and lives in
-//! `tenancy`; only `observe` and `act` speak to the world.
+//! `tenancy`; only [`observe`] and [`act`] speak to the world, and what a page
+//! of figures means is for [`metrics`] to say.
 
+pub mod act;
+pub mod admit;
+pub mod cli;
+pub mod copy;
+pub mod gate;
 pub mod metrics;
+pub mod observe;
+pub mod report;

@@ -1,3 +1,9 @@
-//! See ARCHITECTURE.md.
+//! `gpu-agent`: see the library's documentation and `gpu-agent help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    gpu_agent::cli::run(gpu_agent::cli::Cli::parse())
+}

@@ -21,7 +21,7 @@ use text::Series;
 /// exporters round each figure to MiB on its own, and read them one after the other.
 pub const TOLERANCE_MIB: u64 = 64;
 /// A series whose own timestamp is older than this says what the card was, not what it is.
-pub const FRESH_S: i64 = 60;
+pub const FRESH_S: i64 = tenancy::defaults::SAMPLE_FRESH_S;
 /// No card of today has a hundredth of this; a larger figure is a blank or a bug
 /// (DCGM writes `9223372036854775794` where it has no value).
 const LARGEST_MIB: f64 = 67_108_864.0;

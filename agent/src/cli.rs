@@ -1,0 +1,181 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tenancy::gate::{GATE_CONFIG_DIR, GATE_CONFIG_KEY};
+use tenancy::ledger::PodRef;
+use tenancy::observation::Trigger;
+
+use crate::admit::Admit;
+use crate::copy;
+use crate::gate::{self, Tick};
+use crate::observe::api::Api;
+use crate::report::Format;
+
+/// Admits, holds, yields and closes the tenants of a GPU.
+#[derive(Debug, Parser)]
+#[command(name = "gpu-agent", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// One tick of a tenant's gate. Every tick is the whole decision, whichever CronJob fired it.
+    ///
+    /// Prints a line per decision, also when it decides to do nothing. Exits
+    /// with 0 when a decision was taken, and with 1 when none could be.
+    Gate(GateArgs),
+    /// Waits in a pod's init container until its card has room, then enters the pod as loading.
+    ///
+    /// Exits with 0 once the pod is admitted, and with 143 at once on SIGTERM.
+    Admit(AdmitArgs),
+    /// Copies config files from a mounted ConfigMap to a writable folder.
+    Copy {
+        /// Where the ConfigMap is mounted.
+        source: PathBuf,
+        /// Where the server expects its files.
+        destination: PathBuf,
+    },
+    /// Prints the version.
+    Version,
+}
+
+#[derive(Debug, Args)]
+struct GateArgs {
+    /// Which CronJob fired.
+    #[arg(long)]
+    trigger: TriggerName,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Stay at most so many seconds while something is under way [default: almost one guard interval].
+    #[arg(long, value_name = "SECONDS")]
+    max_duration: Option<u64>,
+    /// The pod's name, by which Events say who spoke.
+    #[arg(long, env = "POD_NAME", default_value = "gpu-agent", hide_env_values = true)]
+    pod_name: String,
+}
+
+#[derive(Debug, Args)]
+struct AdmitArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Seconds between two looks at the card.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    poll: u64,
+    /// This pod's name.
+    #[arg(long, env = "POD_NAME", hide_env_values = true)]
+    pod_name: String,
+    /// This pod's uid.
+    #[arg(long, env = "POD_UID", hide_env_values = true)]
+    pod_uid: String,
+}
+
+#[derive(Debug, Args)]
+struct ClusterArgs {
+    /// The tenant's gate configuration.
+    #[arg(long, value_name = "FILE", default_value_os_t = default_config())]
+    config: PathBuf,
+    /// A kubeconfig, where this does not run inside a pod.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// For whom lines are printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+fn default_config() -> PathBuf {
+    PathBuf::from(GATE_CONFIG_DIR).join(GATE_CONFIG_KEY)
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TriggerName {
+    /// A window opened.
+    Up,
+    /// One of the ticks through the window and the hour after it.
+    Guard,
+    /// A window ended.
+    Down,
+}
+
+impl From<TriggerName> for Trigger {
+    fn from(name: TriggerName) -> Self {
+        match name {
+            TriggerName::Up => Trigger::Up,
+            TriggerName::Guard => Trigger::Guard,
+            TriggerName::Down => Trigger::Down,
+        }
+    }
+}
+
+/// Runs what the command line says; an error is told on standard error and exits with 1.
+pub fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Gate(args) => until_told_to_go(gate(args)),
+        Command::Admit(args) => until_told_to_go(admit(args)),
+        Command::Copy { source, destination } => copy::copy(&source, &destination)
+            .map(|copied| println!("{copied} files copied to {}", destination.display()))
+            .map_err(Into::into),
+        Command::Version => {
+            println!("gpu-agent {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("gpu-agent: {why}");
+            if why.is::<Told>() { ExitCode::from(143) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+async fn gate(args: GateArgs) -> Outcome {
+    let config = gate::read_config(&args.cluster.config)?;
+    let api = Api::connect(args.cluster.kubeconfig.as_deref()).await?;
+    let tick = Tick {
+        trigger: args.trigger.into(),
+        instance: args.pod_name,
+        max_duration: args.max_duration.map_or_else(|| Tick::usual_duration(&config), Duration::from_secs),
+        format: args.cluster.format,
+        gate: config,
+    };
+    Ok(tick.run(&api).await?)
+}
+
+async fn admit(args: AdmitArgs) -> Outcome {
+    let config = gate::read_config(&args.cluster.config)?;
+    let api = Api::connect(args.cluster.kubeconfig.as_deref()).await?;
+    let admit = Admit {
+        gate: config,
+        pod: PodRef { name: args.pod_name, uid: args.pod_uid },
+        poll: Duration::from_secs(args.poll),
+        format: args.cluster.format,
+    };
+    admit.run(&api).await;
+    Ok(())
+}
+
+/// SIGTERM came.
+#[derive(Debug, thiserror::Error)]
+#[error("told to go, so going; whatever was under way is found by the next tick")]
+struct Told;
+
+/// Runs on one thread until done or SIGTERM. As process 1 of a container this
+/// program would otherwise not even notice the signal.
+fn until_told_to_go(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            outcome = work => outcome,
+            _ = term.recv() => Err(Told.into()),
+        }
+    })
+}

@@ -1,0 +1,200 @@
+//! One tick of a tenant's gate: observe, decide, act, and again while something is under way.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tenancy::decide::{Decision, Situation, decide};
+use tenancy::gate::GateConfig;
+use tenancy::observation::Trigger;
+
+use crate::act::{self, Teller};
+use crate::observe::api::{Api, ApiError, Object};
+use crate::observe::{self, ObserveError, Scene};
+use crate::report::{Format, Printer};
+
+/// How often a tick may lose the ledger to other gates before it gives up. Each
+/// loss means that another gate of the card got its decision through.
+const LOST_LIMIT: u32 = 12;
+/// How often in a row a decision may ask for the next one at once.
+const AT_ONCE_LIMIT: u32 = 20;
+/// What a tick leaves between its end and the next tick, in which its pod goes away.
+const MARGIN_S: u32 = 10;
+
+/// Why a tick ended without a decision that was carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// Nothing could be observed.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// A decision was taken, and could not be carried out.
+    #[error("the decision \"{reason}\" could not be carried out: {why}")]
+    Act {
+        /// The decision's reason.
+        reason: String,
+        /// The call that failed.
+        why: ApiError,
+    },
+    /// Other gates wrote the ledger or a hand the Deployment every time.
+    #[error(
+        "{LOST_LIMIT} decisions in a row were overtaken, the last one so: {0}. The next tick tries again."
+    )]
+    Overtaken(ApiError),
+    /// Decisions asked for one another without end.
+    #[error(
+        "{AT_ONCE_LIMIT} decisions in a row asked for the next one at once; that is a defect of the gate"
+    )]
+    Circling,
+}
+
+/// Why the gate's configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(
+        "the gate's configuration {path} cannot be read: {why}. It is the tenant's gate ConfigMap, mounted at {}.",
+        tenancy::gate::GATE_CONFIG_DIR
+    )]
+    Read {
+        /// Its path.
+        path: String,
+        /// The system's words.
+        why: std::io::Error,
+    },
+    /// The file is not a gate's configuration.
+    #[error(
+        "the gate's configuration {path} is not valid: {why}. Apply the tenant's `gpu_windowed_service` again, with an image of the same version."
+    )]
+    Parse {
+        /// Its path.
+        path: String,
+        /// What is wrong, with line and column.
+        why: serde_json::Error,
+    },
+}
+
+/// Reads a gate's configuration.
+///
+/// # Errors
+/// A file that cannot be read or is not one.
+pub fn read_config(path: &Path) -> Result<GateConfig, ConfigError> {
+    let told = || path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|why| ConfigError::Read { path: told(), why })?;
+    serde_json::from_str(&text).map_err(|why| ConfigError::Parse { path: told(), why })
+}
+
+/// What a tick is told.
+#[derive(Debug)]
+pub struct Tick {
+    /// The tenant's configuration.
+    pub gate: GateConfig,
+    /// Which CronJob fired.
+    pub trigger: Trigger,
+    /// Who this is in Events: the pod's name.
+    pub instance: String,
+    /// How long it may stay while something is under way.
+    pub max_duration: Duration,
+    /// How its decisions are printed.
+    pub format: Format,
+}
+
+impl Tick {
+    /// How long a tick of this tenant stays at most unless told otherwise:
+    /// almost until the next one, so that a card is looked at all the time while
+    /// something is under way, and no tick is skipped for this one.
+    pub fn usual_duration(gate: &GateConfig) -> Duration {
+        Duration::from_secs(u64::from(gate.timing.guard_interval_s.saturating_sub(MARGIN_S)))
+    }
+
+    /// Decides, acts, and does so again as long as a decision asks for it.
+    ///
+    /// # Guarantees
+    /// Nothing is done before it stands in the ledger, and a decision that was
+    /// overtaken is dropped as a whole. What is cut short is found by the next tick.
+    ///
+    /// # Errors
+    /// No decision could be taken, or the last one not carried out.
+    pub async fn run(&self, api: &Api) -> Result<(), GateError> {
+        let printer = Printer { tenant: &self.gate.tenant, format: self.format };
+        let started = Instant::now();
+        let (mut lost, mut at_once) = (0, 0);
+        loop {
+            let scene = observe::scene(api, &self.gate).await?;
+            let situation = Situation {
+                now: scene.now,
+                trigger: self.trigger,
+                gate: self.gate.clone(),
+                declared: scene.card.declared.clone(),
+                ledger: scene.card.ledger.clone(),
+                observation: scene.observation.clone(),
+            };
+            let decision = decide(&situation);
+            match self.carry_out(api, &printer, &scene, &decision).await {
+                Ok(()) => lost = 0,
+                Err(why @ ApiError::Conflict { .. }) => {
+                    lost += 1;
+                    if lost >= LOST_LIMIT {
+                        return Err(GateError::Overtaken(why));
+                    }
+                    printer.note(&format!("overtaken, so observing and deciding again: {why}"));
+                    tokio::time::sleep(act::jitter()).await;
+                    continue;
+                }
+                Err(why) => return Err(GateError::Act { reason: decision.reason, why }),
+            }
+            let Some(pause) = decision.again_in else { return Ok(()) };
+            if started.elapsed() + pause >= self.max_duration {
+                printer.note("more is under way; the next tick goes on");
+                return Ok(());
+            }
+            at_once = if pause.is_zero() { at_once + 1 } else { 0 };
+            if at_once >= AT_ONCE_LIMIT {
+                return Err(GateError::Circling);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Does what a decision says, in its order.
+    async fn carry_out(
+        &self,
+        api: &Api,
+        printer: &Printer<'_>,
+        scene: &Scene,
+        decision: &Decision,
+    ) -> Result<(), ApiError> {
+        let own = Object::own_scale(&self.gate.tenant);
+        match act::write_ledger(api, &scene.card.ledger_object, &decision.ledger).await {
+            Ok(()) => printer.decision(scene.now, decision),
+            Err(conflict @ ApiError::Conflict { .. }) => return Err(conflict),
+            Err(why) => {
+                // Going to sleep is always safe, and the next tick repairs the ledger.
+                if decision.scale == Some(0) {
+                    act::put_to_sleep(api, &own).await?;
+                }
+                return Err(why);
+            }
+        }
+        if let (true, Some(call)) = (decision.unload, &self.gate.unload) {
+            for ip in &scene.ready_ips {
+                if let Err(why) = act::unload(call, ip).await {
+                    printer.note(&format!("the unload call did not succeed, going on: {why}"));
+                }
+            }
+        }
+        if let Some(replicas) = decision.scale {
+            act::scale(api, &own, replicas, &scene.deployment_version).await?;
+        }
+        for (target, replicas) in &decision.pauses {
+            let version = scene.pause_versions.get(target).map_or("", String::as_str);
+            act::scale(api, &Object::scale(target), *replicas, version).await?;
+        }
+        let uid = &scene.observation.deployment.uid;
+        let teller = Teller { tenant: &self.gate.tenant, uid, action: "Gate", instance: &self.instance };
+        for event in &decision.events {
+            if let Err(why) = act::tell(api, &teller, scene.now, event).await {
+                printer.note(&format!("an Event could not be written, going on: {why}"));
+            }
+        }
+        Ok(())
+    }
+}

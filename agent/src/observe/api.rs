@@ -1,0 +1,351 @@
+//! The Kubernetes API as the agent uses it: raw JSON over kube's client, and
+//! the API server's own clock.
+//!
+//! Raw, because the agent needs what typed calls hide: the `Date` header, and
+//! the difference between a refusal, a lost race and a server that is away.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+use tenancy::declared::SYSTEM_NAMESPACE;
+use tenancy::gate::ScaleTarget;
+use tenancy::names::TenantId;
+
+/// How long one call may take, with a margin over the API server's own slowness in a storm.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Before a read is tried again. Writes are never tried again blindly: the next
+/// observation says what became of them.
+const READ_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
+
+/// A connection to one API server.
+pub struct Api {
+    client: kube::Client,
+    clock: Cell<Option<ServerClock>>,
+}
+
+/// The API server's time as it was learned from a `Date` header.
+#[derive(Debug, Clone, Copy)]
+struct ServerClock {
+    date: Timestamp,
+    heard: Instant,
+    skew_s: i64,
+}
+
+/// Why a call gave no answer to work with. Every text names what was tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// No configuration to reach a cluster with.
+    #[error(
+        "no cluster is configured: {0}. Run inside a pod with a service account, or set KUBECONFIG to a file that can be read."
+    )]
+    NotConfigured(String),
+    /// The API server could not be reached, or cannot answer now.
+    #[error(
+        "the API server did not answer to {asked}: {cause}. Nothing was decided; the next tick tries again."
+    )]
+    Away {
+        /// What was tried.
+        asked: String,
+        /// What happened instead of an answer.
+        cause: String,
+    },
+    /// The service account lacks a right.
+    #[error("{asked} is not allowed: {message}. {remedy}")]
+    Forbidden {
+        /// What was tried.
+        asked: String,
+        /// The API server's words, which name the verb and the resource.
+        message: String,
+        /// What grants the right.
+        remedy: &'static str,
+    },
+    /// The object is not there.
+    #[error("{asked}: it does not exist. {remedy}")]
+    Absent {
+        /// What was tried.
+        asked: String,
+        /// What makes the object.
+        remedy: &'static str,
+    },
+    /// Somebody else wrote the object meanwhile.
+    #[error("{asked}: somebody else wrote it meanwhile ({message})")]
+    Conflict {
+        /// What was tried.
+        asked: String,
+        /// The API server's words.
+        message: String,
+    },
+    /// The API server refused for another reason, or answered what is no answer.
+    #[error("{asked} was refused with {status}: {message}")]
+    Refused {
+        /// What was tried.
+        asked: String,
+        /// The HTTP status.
+        status: u16,
+        /// The API server's words.
+        message: String,
+    },
+}
+
+/// Something that the API server has, with the words for people and the remedy when it is not to be had.
+#[derive(Debug, Clone)]
+pub struct Object {
+    path: String,
+    told: String,
+    remedy: &'static str,
+}
+
+impl Object {
+    /// A ConfigMap of the system namespace: pointer, declared object or ledger.
+    pub fn system_config_map(name: &str) -> Self {
+        Self {
+            path: format!("/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{name}"),
+            told: format!("ConfigMap {SYSTEM_NAMESPACE}/{name}"),
+            remedy: "Apply the tenant's `gpu_vram_floor` and its card's `gpu_card` again; they make it and the rights to it.",
+        }
+    }
+
+    /// A tenant's Deployment.
+    pub fn deployment(tenant: &TenantId) -> Self {
+        Self {
+            path: format!("/apis/apps/v1/namespaces/{}/deployments/{}", tenant.namespace, tenant.name),
+            told: format!("Deployment {tenant}"),
+            remedy: TENANT_REMEDY,
+        }
+    }
+
+    /// The pods of a tenant's namespace that carry some labels.
+    pub fn pods(tenant: &TenantId, labels: &[(&str, &str)]) -> Self {
+        let selector: Vec<String> = labels.iter().map(|(key, value)| format!("{key}%3D{value}")).collect();
+        Self {
+            // Label keys and values hold no character that a query would need escaped but `/`, which may stand.
+            path: format!(
+                "/api/v1/namespaces/{}/pods?labelSelector={}",
+                tenant.namespace,
+                selector.join("%2C")
+            ),
+            told: format!("the pods of {tenant}"),
+            remedy: TENANT_REMEDY,
+        }
+    }
+
+    /// The scale of an Option B target.
+    pub fn scale(target: &ScaleTarget) -> Self {
+        Self::scale_of(target.namespace.as_str(), target.deployment.as_str())
+    }
+
+    /// The scale of a tenant's own Deployment, which has the tenant's name.
+    pub fn own_scale(tenant: &TenantId) -> Self {
+        Self::scale_of(tenant.namespace.as_str(), tenant.name.as_str())
+    }
+
+    fn scale_of(namespace: &str, deployment: &str) -> Self {
+        Self {
+            path: format!("/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}/scale"),
+            told: format!("the scale of Deployment {namespace}/{deployment}"),
+            remedy: TENANT_REMEDY,
+        }
+    }
+
+    /// The Events of a tenant's namespace, to add one.
+    pub fn events(tenant: &TenantId) -> Self {
+        Self {
+            path: format!("/apis/events.k8s.io/v1/namespaces/{}/events", tenant.namespace),
+            told: format!("an Event in namespace {}", tenant.namespace),
+            remedy: TENANT_REMEDY,
+        }
+    }
+}
+
+const TENANT_REMEDY: &str =
+    "Apply the tenant's `gpu_windowed_service` again; it makes it and the rights to it.";
+
+impl Api {
+    /// Connects as the environment says: a kubeconfig (the given file, else
+    /// `KUBECONFIG`, else the home directory's), otherwise the pod's service account.
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ApiError::NotConfigured`] where neither can be read.
+    pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, ApiError> {
+        let unusable = |why: &dyn std::error::Error| ApiError::NotConfigured(chain(why));
+        let config = match kubeconfig {
+            Some(path) => {
+                let file = Kubeconfig::read_from(path).map_err(|why| unusable(&why))?;
+                kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+                    .await
+                    .map_err(|why| unusable(&why))?
+            }
+            None => kube::Config::infer().await.map_err(|why| unusable(&why))?,
+        };
+        Self::with(config)
+    }
+
+    /// Connects to a server without credentials, such as the fake one of the tests.
+    ///
+    /// # Errors
+    /// [`ApiError::NotConfigured`] when no client can be made.
+    pub fn without_credentials(url: http::Uri) -> Result<Self, ApiError> {
+        Self::with(kube::Config::new(url))
+    }
+
+    fn with(mut config: kube::Config) -> Result<Self, ApiError> {
+        // kube would repeat every call that meets a 429 or 503 up to fifteen
+        // times; a gate has a next tick and an operator who waits for its answer.
+        config.default_retry = false;
+        config.connect_timeout = Some(Duration::from_secs(5));
+        let client = kube::Client::try_from(config).map_err(|why| ApiError::NotConfigured(chain(&why)))?;
+        Ok(Self { client, clock: Cell::new(None) })
+    }
+
+    /// The API server's time now: the last `Date` header and what has passed
+    /// since. `None` before the first answer.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.clock.get().map(ServerClock::now)
+    }
+
+    /// This machine's clock minus the API server's, in seconds.
+    pub fn clock_skew_s(&self) -> i64 {
+        self.clock.get().map_or(0, |clock| clock.skew_s)
+    }
+
+    /// Reads an object, and again after a moment if the server is away.
+    ///
+    /// # Errors
+    /// Every variant but `Conflict`.
+    pub async fn get(&self, object: &Object) -> Result<Value, ApiError> {
+        let mut answer = self.call("GET", object, "reading", None).await;
+        for pause in READ_AGAIN_AFTER {
+            let Err(ApiError::Away { .. }) = answer else { break };
+            tokio::time::sleep(pause).await;
+            answer = self.call("GET", object, "reading", None).await;
+        }
+        answer
+    }
+
+    /// Replaces an object by one that carries the `resourceVersion` it rests on.
+    ///
+    /// # Errors
+    /// `Conflict` when another writer was faster.
+    pub async fn put(&self, object: &Object, body: &Value) -> Result<Value, ApiError> {
+        self.call("PUT", object, "writing", Some(("application/json", body))).await
+    }
+
+    /// Merges some fields into an object.
+    ///
+    /// # Errors
+    /// `Conflict` when the patch carries a `resourceVersion` that is no longer the object's.
+    pub async fn merge(&self, object: &Object, body: &Value) -> Result<Value, ApiError> {
+        self.call("PATCH", object, "patching", Some(("application/merge-patch+json", body))).await
+    }
+
+    /// Adds an object to a collection.
+    ///
+    /// # Errors
+    /// Every variant.
+    pub async fn create(&self, collection: &Object, body: &Value) -> Result<Value, ApiError> {
+        self.call("POST", collection, "creating", Some(("application/json", body))).await
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        object: &Object,
+        doing: &str,
+        body: Option<(&str, &Value)>,
+    ) -> Result<Value, ApiError> {
+        let asked = format!("{doing} {}", object.told);
+        let away = |cause: String| ApiError::Away { asked: asked.clone(), cause };
+        let request = http::Request::builder().method(method).uri(&object.path);
+        let request = match body {
+            Some((content_type, body)) => request
+                .header(http::header::CONTENT_TYPE, content_type)
+                .body(Body::from(body.to_string().into_bytes())),
+            None => request.body(Body::empty()),
+        };
+        let request = request.map_err(|why| away(chain(&why)))?;
+        let exchange = async {
+            let response = self.client.send(request).await.map_err(|why| chain(&why))?;
+            self.hear(&response);
+            let status = response.status().as_u16();
+            let bytes = response.into_body().collect_bytes().await.map_err(|why| chain(&why))?;
+            Ok::<_, String>((status, bytes))
+        };
+        let (status, bytes) = match tokio::time::timeout(CALL_TIMEOUT, exchange).await {
+            Ok(answer) => answer.map_err(away)?,
+            Err(_) => return Err(away(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
+        };
+        let answer: Option<Value> = serde_json::from_slice(&bytes).ok();
+        if let (200..=299, Some(answer)) = (status, &answer) {
+            return Ok(answer.clone());
+        }
+        let message = answer.as_ref().and_then(|answer| answer.get("message")?.as_str()).map_or_else(
+            || String::from_utf8_lossy(&bytes).trim().chars().take(300).collect(),
+            str::to_owned,
+        );
+        Err(match status {
+            401 | 403 => ApiError::Forbidden { asked, message, remedy: object.remedy },
+            404 => ApiError::Absent { asked, remedy: object.remedy },
+            409 => ApiError::Conflict { asked, message },
+            429 | 502..=504 => ApiError::Away { asked, cause: format!("{status}: {message}") },
+            _ => ApiError::Refused { asked, status, message },
+        })
+    }
+
+    /// Sets the clock by an answer's `Date`, which is cut to whole seconds.
+    fn hear<B>(&self, response: &http::Response<B>) {
+        let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let Some(date) = date.and_then(http_date) else { return };
+        let heard = Instant::now();
+        // A clock that agrees with this answer is finer than the answer, and keeping it never goes backwards.
+        if let Some(clock) = self.clock.get() {
+            let ahead = clock.now().duration_since(date);
+            if !ahead.is_negative() && ahead.as_secs() < 1 {
+                return;
+            }
+        }
+        let skew_s = Timestamp::now().duration_since(date).as_secs();
+        self.clock.set(Some(ServerClock { date, heard, skew_s }));
+    }
+}
+
+impl ServerClock {
+    fn now(self) -> Timestamp {
+        self.date.checked_add(self.heard.elapsed()).unwrap_or(self.date)
+    }
+}
+
+/// Reads `Sat, 21 Nov 2026 07:00:00 GMT`.
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
+}
+
+/// An error with its causes, since the last one is what helps.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_header_is_read() {
+        assert_eq!(http_date("Sat, 21 Nov 2026 07:00:05 GMT"), Some("2026-11-21T07:00:05Z".parse().unwrap()));
+        assert_eq!(http_date("yesterday"), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! From the API server's JSON to what `decide` is told. Pure.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tenancy::gate::OVERRIDE_ANNOTATION;
+use tenancy::names::NodeName;
+use tenancy::observation::{DeploymentSeen, Phase, PodSeen};
+
+/// Name of the container that the model server runs in.
+const SERVER: &str = "server";
+/// Name of the init container that admits the pod.
+const ADMIT: &str = "admit";
+
+/// A Deployment, with what acting on it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// What `decide` is told of it.
+    pub seen: DeploymentSeen,
+    /// Its `metadata.resourceVersion`, which is also its scale's.
+    pub version: String,
+    /// The labels by which it finds its pods.
+    pub selector: Vec<(String, String)>,
+}
+
+/// Reads a Deployment.
+pub fn deployment(object: &Value) -> Deployment {
+    let metadata = &object["metadata"];
+    let selector = object["spec"]["selector"]["matchLabels"].as_object();
+    Deployment {
+        seen: DeploymentSeen {
+            uid: text(&metadata["uid"]),
+            generation: metadata["generation"].as_i64().unwrap_or_default(),
+            replicas: replicas(object),
+            ready_replicas: count(&object["status"]["readyReplicas"]),
+            override_annotation: metadata["annotations"][OVERRIDE_ANNOTATION].as_str().map(str::to_owned),
+        },
+        version: text(&metadata["resourceVersion"]),
+        selector: selector.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect(),
+    }
+}
+
+/// `spec.replicas` of a Deployment, where its absence means one.
+fn replicas(deployment: &Value) -> u32 {
+    deployment["spec"].get("replicas").map_or(1, count)
+}
+
+/// `spec.replicas` of a Scale, where its absence means none: a Scale omits its zero.
+pub fn scale_replicas(scale: &Value) -> u32 {
+    count(&scale["spec"]["replicas"])
+}
+
+/// A pod, with the address that an unload call needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// What `decide` is told of it.
+    pub seen: PodSeen,
+    /// Its address, once it has one.
+    pub ip: Option<String>,
+}
+
+/// Reads the items of a list of pods.
+pub fn pods(list: &Value) -> Vec<Pod> {
+    list["items"].as_array().into_iter().flatten().map(pod).collect()
+}
+
+fn pod(object: &Value) -> Pod {
+    let (metadata, status) = (&object["metadata"], &object["status"]);
+    let container = |name: &str, list: &str| {
+        status[list].as_array().into_iter().flatten().find(|status| status["name"] == name).cloned()
+    };
+    let server = container(SERVER, "containerStatuses").unwrap_or_default();
+    let admit = container(ADMIT, "initContainerStatuses").unwrap_or_default();
+    let condition = |kind: &str| {
+        status["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == kind)
+    };
+    Pod {
+        seen: PodSeen {
+            name: text(&metadata["name"]),
+            uid: text(&metadata["uid"]),
+            created: time(&metadata["creationTimestamp"]),
+            deleting: metadata["deletionTimestamp"].is_string(),
+            node: object["spec"]["nodeName"].as_str().and_then(|node| node.parse::<NodeName>().ok()),
+            phase: phase(status["phase"].as_str().unwrap_or_default()),
+            ready: condition("Ready").is_some_and(|ready| ready["status"] == "True"),
+            admitted: admit["state"]["terminated"]["exitCode"] == 0,
+            restarts: count(&server["restartCount"]),
+            waiting: condition("PodScheduled")
+                .filter(|scheduled| scheduled["status"] == "False")
+                .and_then(|scheduled| scheduled["message"].as_str().map(str::to_owned))
+                .or_else(|| waiting(status)),
+        },
+        ip: status["podIP"].as_str().map(str::to_owned),
+    }
+}
+
+/// Why the first container that waits does so. The two reasons that every start
+/// passes through say nothing and are left out.
+fn waiting(status: &Value) -> Option<String> {
+    ["initContainerStatuses", "containerStatuses"]
+        .iter()
+        .flat_map(|list| status[*list].as_array().into_iter().flatten())
+        .filter_map(|container| container["state"]["waiting"]["reason"].as_str())
+        .find(|reason| !["PodInitializing", "ContainerCreating"].contains(reason))
+        .map(str::to_owned)
+}
+
+fn phase(text: &str) -> Phase {
+    match text {
+        "Pending" => Phase::Pending,
+        "Running" => Phase::Running,
+        "Succeeded" => Phase::Succeeded,
+        "Failed" => Phase::Failed,
+        _ => Phase::Unknown,
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn count(value: &Value) -> u32 {
+    value.as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+}
+
+fn time(value: &Value) -> Timestamp {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_deployment_without_replicas_has_one_and_a_scale_without_has_none() {
+        let object = json!({
+            "metadata": { "uid": "u", "generation": 3, "resourceVersion": "77",
+                          "annotations": { "gpu-tenancy.dev/gate": "off" } },
+            "spec": { "selector": { "matchLabels": { "a": "b" } } },
+            "status": { "readyReplicas": 1 },
+        });
+        let seen = deployment(&object);
+        assert_eq!((seen.seen.replicas, seen.seen.ready_replicas, seen.seen.generation), (1, 1, 3));
+        assert_eq!(seen.seen.override_annotation.as_deref(), Some("off"));
+        assert_eq!((seen.version.as_str(), seen.selector), ("77", vec![("a".into(), "b".into())]));
+        assert_eq!(scale_replicas(&json!({ "spec": {} })), 0);
+        assert_eq!(scale_replicas(&json!({ "spec": { "replicas": 2 } })), 2);
+    }
+
+    #[test]
+    fn a_pod_is_told_with_the_scheduler_s_words_or_its_container_s() {
+        let waits = json!({ "items": [{
+            "metadata": { "name": "p", "uid": "1", "creationTimestamp": "2026-11-21T02:00:00Z" },
+            "status": { "phase": "Pending", "conditions": [
+                { "type": "PodScheduled", "status": "False", "message": "0/1 nodes are available" }] },
+        }, {
+            "metadata": { "name": "q", "uid": "2", "deletionTimestamp": "2026-11-21T02:00:00Z" },
+            "spec": { "nodeName": "gpu-1" },
+            "status": { "phase": "Running", "podIP": "10.0.0.9", "conditions": [
+                { "type": "PodScheduled", "status": "True" }, { "type": "Ready", "status": "True" }],
+              "initContainerStatuses": [{ "name": "admit", "state": { "terminated": { "exitCode": 0 } } }],
+              "containerStatuses": [{ "name": "server", "restartCount": 4,
+                                      "state": { "waiting": { "reason": "CrashLoopBackOff" } } }] },
+        }] });
+        let [p, q] = &pods(&waits)[..] else { panic!() };
+        assert_eq!(p.seen.waiting.as_deref(), Some("0/1 nodes are available"));
+        assert_eq!(
+            (p.seen.phase, p.seen.admitted, p.seen.deleting, &p.seen.node),
+            (Phase::Pending, false, false, &None)
+        );
+        assert_eq!(p.seen.created, "2026-11-21T02:00:00Z".parse().unwrap());
+        assert_eq!(q.seen.waiting.as_deref(), Some("CrashLoopBackOff"));
+        assert!(q.seen.admitted && q.seen.ready && q.seen.deleting);
+        assert_eq!((q.seen.restarts, q.ip.as_deref()), (4, Some("10.0.0.9")));
+    }
+}
