@@ -1,4 +1,5 @@
-//! Every environment variable that xtask reads or that it sets for the end-to-end tests, in one place.
+//! Every environment variable that xtask reads, or that it sets for the end-to-end tests, the demo and the
+//! bench, in one place.
 
 /// Read: where built tools are kept; the default is `.cache` in the repository.
 pub(crate) const CACHE: &str = "GPU_TENANCY_CACHE";
@@ -9,20 +10,22 @@ pub(crate) const CLUSTER_HOME: &str = "GPU_TENANCY_CLUSTER_HOME";
 /// Read only with `--use-kubeconfig`: the user's own cluster, as kubectl knows it.
 pub(crate) const USER_KUBECONFIG: &str = "KUBECONFIG";
 
-/// Set for the tests: path of the kubeconfig of the cluster to test against, with an administrator's rights.
+/// Set: path of the kubeconfig of the cluster to test against, with an administrator's rights.
 pub(crate) const KUBECONFIG: &str = "GPU_TENANCY_KUBECONFIG";
 
-/// Set for the tests: a folder that holds `terraform`, `tofu`, `terragrunt`, `tfplugindocs` and `kubectl`.
+/// Set: a folder that holds `terraform`, `tofu`, `terragrunt`, `tfplugindocs` and `kubectl`.
 pub(crate) const TOOLS: &str = "GPU_TENANCY_TOOLS";
 
-/// Set for the tests: a filesystem mirror with the provider under test, for both registries' host names.
-/// `cli.tfrc` beside it is a CLI configuration file that points at it.
+/// Set: a filesystem mirror with the provider under test, for both registries' host names.
 pub(crate) const PROVIDER_DIR: &str = "GPU_TENANCY_PROVIDER_DIR";
 
-/// Set for the tests: `true` where pods can run, `false` where only the control plane is up.
+/// Set: a CLI configuration file, for `TF_CLI_CONFIG_FILE`, that installs from that mirror.
+pub(crate) const CLI_CONFIG: &str = "GPU_TENANCY_CLI_CONFIG";
+
+/// Set: `true` where pods can run, `false` where only the control plane is up.
 pub(crate) const PODS: &str = "GPU_TENANCY_PODS";
 
-/// Set for the tests: path of the `gpu-stacks` binary.
+/// Set: path of the `gpu-stacks` binary.
 pub(crate) const STACKS_BIN: &str = "GPU_TENANCY_STACKS_BIN";
 
 /// Set on every daemon that xtask starts: `component digest home`. It is how a later run, even after one that

@@ -12,6 +12,7 @@ mod places;
 mod runner;
 mod stage;
 mod step;
+mod surroundings;
 mod toolbox;
 
 use std::process::ExitCode;
@@ -30,6 +31,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Play a short night on a real cluster with a fake card.
+    Demo(commands::demo::Options),
+    /// Measure the provider, in release, against the same API calls sent raw and against doing nothing.
+    Bench(commands::bench::Options),
     /// Build the cluster and the pinned tools, what of them is missing.
     Tools,
     /// A real Kubernetes on this machine.
@@ -48,6 +53,8 @@ enum Task {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = Places::find().and_then(|places| match &arguments.command {
+        Task::Demo(options) => commands::demo::run(&places, options),
+        Task::Bench(options) => commands::bench::run(&places, options),
         Task::Tools => commands::tools::run(&places),
         Task::Cluster { action } => commands::cluster::run(&places, action),
         Task::Image => commands::image::run(&places),

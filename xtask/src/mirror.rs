@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::places::Places;
+use crate::places::{Places, Profile};
 
 /// The provider's name below each registry.
 const SOURCE: &str = "gpu-tenancy/gpu";
@@ -26,14 +26,18 @@ pub(crate) struct Mirror {
     pub(crate) configuration: PathBuf,
 }
 
-/// Lays out the provider from cargo's dev profile. Nothing else can be installed with this configuration, so a
+/// Lays out the provider. Nothing else can be installed with this configuration, so a
 /// test that asks for another provider fails at once and not after a minute of network timeouts.
 ///
 /// # Errors
 /// When the provider is not built or the folder cannot be written.
-pub(crate) fn lay_out(places: &Places) -> Result<Mirror> {
-    let folder = places.target.join("provider").join("mirror");
-    let binary = places.built("terraform-provider-gpu");
+pub(crate) fn lay_out(places: &Places, profile: Profile) -> Result<Mirror> {
+    let name = match profile {
+        Profile::Dev => "provider-dev",
+        Profile::Release => "provider-release",
+    };
+    let folder = places.target.join(name).join("mirror");
+    let binary = places.built("terraform-provider-gpu", profile);
     if !binary.is_file() {
         bail!("{} is missing; run `cargo build --package terraform-provider-gpu`", binary.display());
     }
@@ -97,8 +101,8 @@ mod tests {
             cluster_home: target.path().to_path_buf(),
         };
         fs::create_dir(target.path().join("debug")).unwrap();
-        fs::write(places.built("terraform-provider-gpu"), "binary").unwrap();
-        let mirror = lay_out(&places).unwrap();
+        fs::write(places.built("terraform-provider-gpu", Profile::Dev), "binary").unwrap();
+        let mirror = lay_out(&places, Profile::Dev).unwrap();
         let inside = format!(
             "registry.terraform.io/gpu-tenancy/gpu/{VERSION}/{}/terraform-provider-gpu_v{VERSION}",
             platform().unwrap()

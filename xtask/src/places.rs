@@ -37,10 +37,22 @@ impl Places {
         Ok(Self { repository, cache, target, cluster_home })
     }
 
-    /// The binary of that name from cargo's dev profile.
-    pub(crate) fn built(&self, name: &str) -> PathBuf {
-        self.target.join("debug").join(name)
+    /// Where cargo puts a binary of that name.
+    pub(crate) fn built(&self, name: &str, profile: Profile) -> PathBuf {
+        match profile {
+            Profile::Dev => self.target.join("debug").join(name),
+            Profile::Release => self.target.join("release").join(name),
+        }
     }
+}
+
+/// How a binary was compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Fast to build; what is tested.
+    Dev,
+    /// Fast to run; what is measured.
+    Release,
 }
 
 fn absolute(variable: &str) -> Result<Option<PathBuf>> {

@@ -1,7 +1,9 @@
 //! The subcommands, one file each.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod cluster;
+pub(crate) mod demo;
 pub(crate) mod image;
 pub(crate) mod test;
 pub(crate) mod tools;

@@ -1,20 +1,16 @@
 //! `cargo xtask test`: every test, in stages with budgets.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::cluster::{self, Cluster};
-use crate::commands;
-use crate::environment;
-use crate::mirror;
-use crate::places::Places;
+use crate::places::{Places, Profile};
 use crate::runner::Closing;
 use crate::stage::Stage;
 use crate::step;
+use crate::surroundings::Surroundings;
 use crate::toolbox;
 
 const TOOLS: Stage = Stage { name: "tools", budget_minutes: 12 };
@@ -65,54 +61,16 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
 }
 
 fn end_to_end(places: &Places, options: &Options, tools: &Path, closing: &mut Closing) -> Result<()> {
-    if options.use_kubeconfig {
-        let kubeconfig = commands::cluster::of_the_user(places)?;
-        // Our images are not in the user's registry, so tests that need them to run are left out there.
-        let cluster = Cluster {
-            kubeconfig,
-            no_pods: Some("the images of this build are not in your cluster".to_owned()),
-            containerd: None,
-        };
-        return tests(places, options, tools, &cluster, closing);
-    }
-    let was_up = cluster::running(places)?.is_some();
-    let (cluster, _) = cluster::up(places)?;
-    let done = commands::image::import_ours(places, &cluster)
-        .and_then(|()| tests(places, options, tools, &cluster, closing));
-    if !was_up {
-        cluster::down(places)?;
-    }
-    done
-}
-
-fn tests(
-    places: &Places,
-    options: &Options,
-    tools: &Path,
-    cluster: &Cluster,
-    closing: &mut Closing,
-) -> Result<()> {
-    if let Some(reason) = &cluster.no_pods {
+    let surroundings = Surroundings::prepare(places, tools, Profile::Dev, options.use_kubeconfig)?;
+    if let Some(reason) = &surroundings.cluster.no_pods {
         step::say(format!("TESTS THAT NEED PODS DO NOT RUN: {reason}"));
     }
     let mut command = cargo(places);
-    command.args(["test", "--package", "e2e", "--locked"]).envs(variables(places, tools, cluster)?);
+    command.args(["test", "--package", "e2e", "--locked"]).envs(surroundings.variables());
     command.args(options.only.iter()).args(["--", "--test-threads", &options.threads.to_string()]);
-    closing.run(&mut command)
-}
-
-/// What the tests are told; [`environment`] says what each is.
-fn variables(places: &Places, tools: &Path, cluster: &Cluster) -> Result<[(&'static str, OsString); 5]> {
-    let mirror = mirror::lay_out(places)?;
-    step::say(format!("provider: {}", mirror.configuration.display()));
-    let path = |path: PathBuf| path.into_os_string();
-    Ok([
-        (environment::KUBECONFIG, path(cluster.kubeconfig.clone())),
-        (environment::TOOLS, path(tools.to_path_buf())),
-        (environment::PROVIDER_DIR, path(mirror.folder)),
-        (environment::PODS, cluster.no_pods.is_none().to_string().into()),
-        (environment::STACKS_BIN, path(places.built("gpu-stacks"))),
-    ])
+    let done = closing.run(&mut command);
+    surroundings.release(places)?;
+    done
 }
 
 fn cargo(places: &Places) -> Command {

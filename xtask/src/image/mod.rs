@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use self::archive::Image;
 use crate::content::Content;
-use crate::places::Places;
+use crate::places::{Places, Profile};
 use crate::step;
 
 /// The user that images run as: the number that "nonroot" has in distroless images, which users know.
@@ -55,7 +55,7 @@ pub(crate) fn build_ours(places: &Places) -> Result<Vec<Built>> {
         .map(|(name, binary)| {
             let image = Image {
                 name,
-                files: rootfs::program(&places.built(binary))?,
+                files: rootfs::program(&places.built(binary, Profile::Dev))?,
                 entrypoint: vec![format!("/usr/local/bin/{binary}")],
                 user: NONROOT,
             };

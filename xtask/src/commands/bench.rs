@@ -1,0 +1,44 @@
+//! `cargo xtask bench`: how long the provider takes, in release, as ratios.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::places::{Places, Profile};
+use crate::step;
+use crate::surroundings::Surroundings;
+use crate::toolbox;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How many tenants, once for each number; 1, 10 and 100 when none is given.
+    tenants: Vec<u16>,
+}
+
+/// Builds the provider in release and measures it on the cluster.
+///
+/// # Errors
+/// When something cannot be built or brought up, or a measured step fails.
+pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
+    let tools = toolbox::user_tools(places)?;
+    for arguments in [
+        ["--package", "terraform-provider-gpu", "--release"].as_slice(),
+        // These only surround what is measured, and are imported as images, not run.
+        &["--package", "gpu-agent", "--package", "fake-card", "--package", "e2e"],
+    ] {
+        let mut build = Command::new("cargo");
+        build.args(["build", "--locked", "--bins"]).args(arguments).current_dir(&places.repository);
+        step::visible(&mut build)?;
+    }
+    let surroundings = Surroundings::prepare(places, &tools, Profile::Release, false)?;
+    let measured = step::visible(
+        Command::new(places.built("bench", Profile::Dev))
+            .args(options.tenants.iter().map(u16::to_string))
+            .envs(surroundings.variables())
+            .current_dir(&places.repository),
+    );
+    surroundings.release(places)?;
+    measured
+}
