@@ -3,10 +3,13 @@
 
 use jiff::Timestamp;
 
+use crate::arithmetic::{Claim, Holder, admission};
+use crate::decide::{Open, Override, free_and_owed, headroom, open_until, parse_override, seen};
 use crate::declared::Declared;
-use crate::gate::GateConfig;
-use crate::ledger::{Ledger, PodRef};
+use crate::gate::{GateConfig, OVERRIDE_ANNOTATION};
+use crate::ledger::{Entry, Ledger, PodRef, State};
 use crate::observation::{Sample, Unknown};
+use crate::window::Schedule;
 
 /// Everything the check rests on.
 #[derive(Debug, Clone)]
@@ -34,7 +37,7 @@ pub enum Admission {
     /// 409 observe and ask again.
     Go {
         /// The ledger with the pod as loading.
-        ledger: Ledger,
+        ledger: Box<Ledger>,
         /// Why, as one sentence.
         reason: String,
     },
@@ -45,7 +48,93 @@ pub enum Admission {
     },
 }
 
-/// Whether the pod may start now.
+/// Whether the pod may start now. Having been admitted once admits nobody: a
+/// pod that a reboot, an eviction or a crash started asks like any other.
+///
+/// | when | answer |
+/// |-|-|
+/// | the tenant is always awake | go |
+/// | suspended, switched off, or no window open and no `awake-until=` | wait; the gate scales to 0 |
+/// | the ledger has it asleep or draining, or its key cannot be read | wait for the gate |
+/// | no floor, no fresh sample, or any key of the ledger cannot be read | wait |
+/// | `free - owed - peak < H` | wait |
+/// | otherwise | go, and the pod is entered as loading |
+///
+/// The sum is the one of the gate. Room is kept for a tenant that the ledger has
+/// as reserved, so others cannot have taken it; a resident may.
 pub fn admit_pod(input: &AdmitSituation) -> Admission {
-    Admission::Wait { reason: format!("{} is not judged yet.", input.pod.name) }
+    if input.gate.schedule == Schedule::Always {
+        let reason = "The tenant is always awake.".to_owned();
+        return Admission::Go { ledger: Box::new(input.ledger.clone()), reason };
+    }
+    match weigh(input) {
+        Ok(reason) => Admission::Go { ledger: Box::new(entered(input)), reason },
+        Err(reason) => Admission::Wait { reason },
+    }
+}
+
+/// Why it may start, or why not.
+fn weigh(input: &AdmitSituation) -> Result<String, String> {
+    is_its_time(input)?;
+    let me = &input.gate.tenant;
+    if let Some((key, why)) = input.ledger.unreadable.first_key_value() {
+        return Err(format!("The ledger's key {key} cannot be read ({why}); correct or delete the key."));
+    }
+    let state = input.ledger.entry(me).state;
+    if !state.is_admitted() {
+        return Err(format!("The ledger has {me} as {state}; its gate has not admitted it."));
+    }
+    let Some(floor) = input.declared.floors.get(me) else {
+        return Err(format!(
+            "The declared object of card {} has no floor of {me}.",
+            input.declared.card.name
+        ));
+    };
+    let sample = seen::fresh(&input.device, &input.declared.card, input.now)
+        .map_err(|why| format!("The card's memory is not known: {why}."))?;
+    let mut claims = seen::claims(&input.declared, &input.ledger, Some(sample));
+    claims.retain(|claim| claim.holder != Holder::Tenant(me.clone()));
+    let balance = admission(sample.free_mib, &claims, floor.peak_mib, headroom(&claims, floor));
+    let figures = format!(
+        "{}, it may take {} and {} must stay free.",
+        free_and_owed(&balance, &claims, Claim::owed_when_admitting),
+        balance.peak_mib,
+        balance.headroom_mib
+    );
+    match balance.short_by() {
+        Some(by) => Err(format!("{by} short: {figures}")),
+        None => Ok(figures),
+    }
+}
+
+/// Whether people and schedule let it be awake.
+fn is_its_time(input: &AdmitSituation) -> Result<(), String> {
+    if input.gate.suspend {
+        return Err("The tenant is suspended.".to_owned());
+    }
+    let accepted = input.ledger.entry(&input.gate.tenant).override_seen.is_none_or(|seen| seen.accepted);
+    let text = input.override_annotation.as_deref().filter(|_| accepted);
+    match text.and_then(|text| parse_override(text, input.now).ok()).unwrap_or(Override::Auto) {
+        Override::Off => Err(format!("The annotation {OVERRIDE_ANNOTATION}=off keeps it asleep.")),
+        Override::AwakeUntil(until) if until > input.now => Ok(()),
+        Override::AwakeUntil(_) | Override::Auto => match open_until(&input.gate.schedule, input.now) {
+            Open::Until(_) => Ok(()),
+            Open::Closed => Err("No window is open.".to_owned()),
+        },
+    }
+}
+
+/// The ledger with the pod as the one that loads.
+fn entered(input: &AdmitSituation) -> Ledger {
+    let mut ledger = input.ledger.clone();
+    let mut entry: Entry = ledger.entry(&input.gate.tenant);
+    entry.enter(State::Loading, input.now);
+    entry.starting_since.get_or_insert(input.now);
+    entry.awake_since = None;
+    if entry.pod.as_ref() != Some(&input.pod) {
+        entry.restarts_seen = 0;
+        entry.pod = Some(input.pod.clone());
+    }
+    ledger.entries.insert(input.gate.tenant.clone(), entry);
+    ledger
 }

@@ -98,3 +98,6 @@ pub const TICK_TTL_S: u32 = 6 * 3600;
 pub const ROLLOUT_MARGIN_S: u32 = 600;
 /// Old ReplicaSets to roll back to.
 pub const REVISION_HISTORY: u32 = 3;
+/// The agent's image of this release. Provider, tenants and fleets may name a
+/// mirror of it.
+pub const AGENT_IMAGE: &str = concat!("ghcr.io/gpu-tenancy/gpu-agent:", env!("CARGO_PKG_VERSION"));

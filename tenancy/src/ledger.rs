@@ -48,6 +48,12 @@ pub struct Entry {
     /// What it was promised, while it is reserved, loading, awake or draining.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admission: Option<Admission>,
+    /// Until when it may be awake, by window or by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Since when it is on its way to being ready, while it is reserved or loading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting_since: Option<Timestamp>,
     /// When it last became ready, while it is awake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awake_since: Option<Timestamp>,
@@ -79,6 +85,14 @@ pub struct Entry {
     /// The override annotation as the last tick saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_seen: Option<OverrideSeen>,
+    /// Since when its gate has no fresh sample of the card. Another gate may see
+    /// what this one cannot, so it is not the card's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<Timestamp>,
+    /// The Deployment that `replicas_set` was said of. One that was made anew
+    /// is born at 0, and no hand was at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_uid: Option<String>,
     /// Since when there is no demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub empty_since: Option<Timestamp>,
@@ -199,9 +213,6 @@ pub struct CardMemory {
     /// Since when the card is short without a break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short_since: Option<Timestamp>,
-    /// Since when there is no fresh sample of the card.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unknown_since: Option<Timestamp>,
     /// When memory was last seen to return: samples before it prove no shortage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
@@ -262,6 +273,8 @@ impl Entry {
             state: State::Asleep,
             since,
             admission: None,
+            until: None,
+            starting_since: None,
             awake_since: None,
             pod: None,
             replicas_set: None,
@@ -272,6 +285,8 @@ impl Entry {
             restarts_seen: 0,
             held_by_hand_until: None,
             override_seen: None,
+            unknown_since: None,
+            deployment_uid: None,
             empty_since: None,
             drain: None,
             status: None,

@@ -1,14 +1,40 @@
 //! The judgement of a gate: what to do now, and why.
 
+mod draft;
+mod drain;
+mod hand;
+mod hold;
+mod pauses;
+mod rule;
+mod say;
+pub(crate) mod seen;
+mod shortage;
+mod sleep;
+#[cfg(test)]
+mod tests;
+mod wake;
+mod wish;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+
+pub use rule::Rule;
+
+use draft::{Draft, Verdict};
+use seen::Seen;
+use wish::Wish;
 
 use crate::declared::Declared;
 use crate::gate::{GateConfig, ScaleTarget};
 use crate::ledger::{Ledger, Status};
 use crate::observation::{Observation, Trigger};
+use crate::window::Schedule;
+
+pub(crate) use hand::{Override, parse as parse_override};
+pub(crate) use say::free_and_owed;
+pub(crate) use wake::headroom;
+pub(crate) use wish::{Open, open_until};
 
 /// Everything a decision rests on.
 #[derive(Debug, Clone)]
@@ -73,60 +99,116 @@ pub enum EventKind {
     Warning,
 }
 
-/// The rows of the table at [`decide`], with their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the table at `decide` says it")]
-pub enum Rule {
-    AlwaysAwake = 1,
-    LedgerUnreadable = 2,
-    Draining = 3,
-    MemoryMissing = 4,
-    Suspended = 5,
-    SwitchedOff = 6,
-    HeldByHand = 7,
-    StartedByHand = 8,
-    OutsideWindow = 9,
-    Idle = 10,
-    Restoring = 11,
-    BlindYield = 12,
-    CriticalYield = 13,
-    CrashLoop = 14,
-    PodPending = 15,
-    LoadingLimit = 16,
-    ShortYield = 17,
-    BlindHold = 18,
-    ShortHold = 19,
-    Starting = 20,
-    Hold = 21,
-    BackingOff = 22,
-    TooLate = 23,
-    NoDemand = 24,
-    Blind = 25,
-    WaitForMemory = 26,
-    Pausing = 27,
-    Refused = 28,
-    Admitted = 29,
-    FoundAwake = 30,
+/// Decides what one tenant's gate does now. Every tick is the whole decision,
+/// whichever CronJob fired it, so a tick that was missed is made good by the next.
+///
+/// The first row that holds decides. "Sent away" is: unload, scale to 0, and the
+/// ledger's entry drains until the memory was seen to return.
+///
+/// | # | rule | when | what |
+/// |-|-|-|-|
+/// | | **before anything else** | | |
+/// | 1 | `AlwaysAwake` | the schedule is `always` | nothing; Terraform owns the replicas |
+/// | 2 | `LedgerUnreadable` | the tenant's own key cannot be read | no admission; scale to 0 if it should sleep; the key is left as it is |
+/// | 3 | `Draining` | it was sent away, its memory has not returned | look again |
+/// | 4 | `MemoryMissing` | as 3, for longer than its grace period and 2 min | stays draining; nobody is admitted to the card |
+/// | | **it should sleep**: send away what runs, restore residents | | |
+/// | 5 | `Suspended` | `suspend` | |
+/// | 6 | `SwitchedOff` | the annotation says `off` | |
+/// | 7 | `HeldByHand` | found at 0 where the gate had set 1 | until the next window, or a hand says otherwise |
+/// | 8 | `StartedByHand` | found at 1 where the gate had set 0 | |
+/// | 9 | `OutsideWindow` | no window is open and no hand says `awake-until=` | |
+/// | 10 | `Idle` | awake for 10 min and without work for 10 min | |
+/// | 11 | `Restoring` | asleep, and a resident has not its replicas back | scale it back; forget it when that was seen |
+/// | | **it is in, and may be** | | |
+/// | 12 | `BlindYield` | no fresh sample for longer than `unknown_hold_s` | sent away, backs off |
+/// | 13 | `CriticalYield` | below the critical line, and it is its turn, loading or not | sent away, backs off |
+/// | 14 | `CrashLoop` | three crashes in a row | sent away, backs off |
+/// | 15 | `PodPending` | no node within `pending_limit_s` | released, backs off |
+/// | 16 | `LoadingLimit` | not ready within `loading_limit_s` | sent away, backs off |
+/// | 17 | `ShortYield` | short for longer than the grace, it is its turn, and it is awake | sent away, backs off |
+/// | 18 | `BlindHold` | no fresh sample | holds |
+/// | 19 | `ShortHold` | short, but within the grace, another's turn, or loading | holds, looks again |
+/// | 20 | `Starting` | reserved or loading | looks again; scales to 1 again if that was lost |
+/// | 21 | `Hold` | awake | holds |
+/// | | **it sleeps, and may be awake** | | |
+/// | 22 | `NoFloor` | its floor is not entered on the card | refused |
+/// | 23 | `FoundAwake` | its pod is ready and the ledger knows nothing of it | entered as awake |
+/// | 24 | `BackingOff` | not long after a yield or a failed start | refused |
+/// | 25 | `TooLate` | less of the window is left than a start and a useful minimum | refused |
+/// | 26 | `NoDemand` | no work, or not known | stays asleep |
+/// | 27 | `Blind` | no fresh sample, or a key of the ledger cannot be read | refused |
+/// | 28 | `WaitForMemory` | another tenant drains | refused |
+/// | 29 | `Pausing` | Option B residents are not scaled down yet | writes down what they have, then scales them to 0 |
+/// | 30 | `Refused` | `free - owed - peak < H` | refused, with what is missing |
+/// | 31 | `Admitted` | `free - owed - peak >= H` | reserved, scale to 1 |
+///
+/// Whose turn it is to yield follows from the ledger alone, so every gate finds
+/// the same tenant and only that tenant's own gate acts. While it drains the
+/// shortage is not judged; then the card is observed anew, and perhaps the next
+/// one yields.
+pub fn decide(input: &Situation) -> Decision {
+    let seen = Seen::of(input);
+    let mut draft = Draft::of(&seen);
+    if seen.gate.schedule == Schedule::Always {
+        let reason = "It is always awake; no gate decides for it.";
+        return draft.finish(&seen, false, Verdict::new(Rule::AlwaysAwake, reason));
+    }
+    if let Some(why) = input.ledger.unreadable.get(&seen.me.key()) {
+        return unreadable(&seen, draft, why);
+    }
+    let verdict = judge(&seen, &mut draft);
+    // A job made by hand from the window's CronJob is answered aloud.
+    let asked = input.trigger == Trigger::Up && verdict.rule == Rule::OutsideWindow;
+    draft.finish(&seen, asked, verdict)
 }
 
-impl Rule {
-    /// Its number in the table.
-    pub fn number(self) -> u8 {
-        self as u8
+fn judge(seen: &Seen, draft: &mut Draft) -> Verdict {
+    hand::notice_annotation(seen, draft);
+    let hand = hand::notice_replicas(seen, draft);
+    let draining = drain::watch(seen, draft);
+    let shortage = shortage::judge(seen, draft);
+    let wish = wish::wish(seen, draft, hand);
+    if let Wish::Wake(wake) = &wish {
+        draft.entry.until = wake.until;
+        pauses::keep(seen, draft);
+    }
+    match (draining, wish) {
+        (Some(draining), Wish::Sleep(..)) if draining.rule == Rule::MemoryMissing => {
+            // Residents do not wait for memory that does not come.
+            pauses::restore(seen, draft).map_or(draining, |restoring| restoring)
+        }
+        (Some(draining), _) => draining,
+        (None, Wish::Sleep(rule, reason)) => sleep::judge(seen, draft, rule, reason),
+        (None, Wish::Wake(_)) if draft.entry.state.is_admitted() => {
+            hold::judge(seen, draft, shortage.as_ref())
+        }
+        (None, Wish::Wake(wake)) => wake::judge(seen, draft, &wake),
     }
 }
 
-/// Decides what one tenant's gate does now.
-pub fn decide(input: &Situation) -> Decision {
+/// Rule 2. Without its entry a gate does not know whom it paused nor what it
+/// holds, so it writes nothing; going to sleep is safe all the same.
+fn unreadable(seen: &Seen, mut draft: Draft, why: &str) -> Decision {
+    let mut reason = format!(
+        "The ledger's key {} cannot be read ({why}), so it is not admitted; correct or delete the key.",
+        seen.me.key()
+    );
+    let wish = wish::wish(seen, &mut draft, hand::Hand::Still);
+    let running = seen.observation.deployment.replicas > 0;
+    let scale = (running && matches!(wish, Wish::Sleep(..))).then_some(0);
+    if let (Some(_), Wish::Sleep(_, sleep)) = (scale, &wish) {
+        reason = format!("{reason} It is scaled to 0: {sleep}");
+    }
+    draft.event(EventKind::Warning, "LedgerUnreadable", reason.clone());
     Decision {
-        rule: Rule::Hold,
-        reason: "Nothing is judged yet.".to_owned(),
-        ledger: input.ledger.clone(),
+        rule: Rule::LedgerUnreadable,
+        reason,
+        ledger: seen.ledger.clone(),
         unload: false,
-        scale: None,
+        scale,
         pauses: Vec::new(),
-        events: Vec::new(),
+        events: draft.events,
         status: None,
         again_in: None,
     }

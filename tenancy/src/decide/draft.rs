@@ -1,0 +1,178 @@
+//! A decision in the making: the tenant's own entry and what is to be done.
+
+use std::time::Duration;
+
+use super::seen::Seen;
+use super::{Decision, Event, EventKind, Rule, say};
+use crate::arithmetic::Balance;
+use crate::defaults::{CLOCK_SKEW_LIMIT_S, LOOK_AGAIN_S, REPEAT_EVENT_S};
+use crate::gate::ScaleTarget;
+use crate::ledger::{CardMemory, Drain, Entry, State, Status, Yield};
+use crate::quantity::Mib;
+
+/// The longest note that the API server takes.
+const NOTE_LIMIT: usize = 1024;
+
+/// The rule that decided, and why.
+pub(super) struct Verdict {
+    pub(super) rule: Rule,
+    pub(super) reason: String,
+}
+
+impl Verdict {
+    pub(super) fn new(rule: Rule, reason: impl Into<String>) -> Self {
+        Self { rule, reason: reason.into() }
+    }
+}
+
+/// What the rules write to.
+pub(super) struct Draft {
+    pub(super) entry: Entry,
+    pub(super) card: CardMemory,
+    pub(super) unload: bool,
+    pub(super) scale: Option<u32>,
+    pub(super) pauses: Vec<(ScaleTarget, u32)>,
+    pub(super) events: Vec<Event>,
+    pub(super) again_in: Option<Duration>,
+    /// The sum that the verdict rests on, for the status.
+    pub(super) balance: Option<Balance>,
+}
+
+impl Draft {
+    pub(super) fn of(seen: &Seen) -> Self {
+        Self {
+            entry: seen.ledger.entry(seen.me),
+            card: seen.ledger.card.clone(),
+            unload: false,
+            scale: None,
+            pauses: Vec::new(),
+            events: Vec::new(),
+            again_in: None,
+            balance: None,
+        }
+    }
+
+    /// Tells people of a change.
+    pub(super) fn event(&mut self, kind: EventKind, reason: &str, note: impl Into<String>) {
+        let note: String = note.into();
+        let note = say::cut(&note, NOTE_LIMIT).to_owned();
+        self.events.push(Event { kind, reason: reason.to_owned(), note });
+    }
+
+    /// Looks again soon, in the same tick.
+    pub(super) fn look_again(&mut self) {
+        self.again_in = Some(Duration::from_secs(u64::from(LOOK_AGAIN_S)));
+    }
+
+    /// Sets the tenant's replicas and remembers that it was us.
+    pub(super) fn set_replicas(&mut self, seen: &Seen, replicas: u32) {
+        let found = seen.observation.deployment.replicas;
+        self.scale = (found != replicas).then_some(replicas);
+        self.entry.replicas_set = Some(replicas);
+        self.entry.replicas_confirmed = found == replicas;
+    }
+
+    /// Sends the tenant away: unload, scale to 0, and drain until its memory was
+    /// seen to return.
+    pub(super) fn put_down(&mut self, seen: &Seen, cause: Rule) {
+        let free = seen.free();
+        let taken = |admission: &crate::ledger::Admission| {
+            Some(Mib(admission.free_mib?.0.saturating_sub(free?.0).min(admission.peak_mib.0)))
+        };
+        let held = seen.held_by_me(&self.entry).or_else(|| self.entry.admission.as_ref().and_then(taken));
+        self.unload = seen.gate.unload.is_some() && seen.live_pods().any(|pod| pod.ready);
+        self.entry.drain = Some(Drain { free_mib: free, held_mib: held, cause, reported: false });
+        self.entry.awake_since = None;
+        self.entry.starting_since = None;
+        self.entry.empty_since = None;
+        self.entry.enter(State::Draining, seen.now);
+        self.set_replicas(seen, 0);
+        self.look_again();
+    }
+
+    /// Sends the tenant away for a while, because the card or the tenant itself
+    /// is in trouble.
+    pub(super) fn yield_now(&mut self, seen: &Seen, rule: Rule) {
+        self.put_down(seen, rule);
+        self.entry.crashes = 0;
+        self.entry.backoff_until = Some(later(seen.now, seen.gate.timing.backoff_s));
+        self.card.short_since = None;
+        self.card.last_yield =
+            Some(Yield { tenant: seen.me.clone(), at: seen.now, rule, free_mib: seen.free() });
+    }
+
+    /// Lets go of the entry's room: the tenant sleeps.
+    pub(super) fn release(&mut self, seen: &Seen) {
+        self.entry.enter(State::Asleep, seen.now);
+        self.entry.admission = None;
+        self.entry.pod = None;
+        self.entry.restarts_seen = 0;
+        self.entry.drain = None;
+        self.entry.until = None;
+    }
+
+    /// The decision: the verdict written into the ledger, and told where people
+    /// have not been told lately.
+    pub(super) fn finish(mut self, seen: &Seen, always_tell: bool, verdict: Verdict) -> Decision {
+        let Verdict { rule, reason } = verdict;
+        let before = self.entry.status.take();
+        let told_at = before.as_ref().filter(|status| status.rule == rule).and_then(|status| status.told_at);
+        let due = match rule.voice() {
+            Voice::Quiet => false,
+            Voice::OnChange => before.as_ref().is_none_or(|status| status.rule != rule),
+            Voice::Repeated => told_at.is_none_or(|told| seen.since(told) >= REPEAT_EVENT_S),
+        };
+        let tell = due || always_tell;
+        if tell {
+            let kind = if rule.is_trouble() { EventKind::Warning } else { EventKind::Normal };
+            self.event(kind, &format!("{rule:?}"), reason.clone());
+        }
+        let skew = seen.observation.clock_skew_s;
+        let status = Status {
+            rule,
+            reason: reason.clone(),
+            at: seen.now,
+            free_mib: seen.free(),
+            owed_mib: self.balance.map(|balance| balance.owed_mib),
+            overrun_seconds: self.overrun(seen),
+            clock_skew_s: (skew.saturating_abs() > CLOCK_SKEW_LIMIT_S).then_some(skew),
+            told_at: if tell { Some(seen.now) } else { told_at },
+        };
+        self.entry.status = Some(status.clone());
+        let mut ledger = seen.ledger.clone();
+        ledger.entries.insert(seen.me.clone(), self.entry);
+        ledger.card = self.card;
+        Decision {
+            rule,
+            reason,
+            ledger,
+            unload: self.unload,
+            scale: self.scale,
+            pauses: self.pauses,
+            events: self.events,
+            status: Some(status),
+            again_in: self.again_in,
+        }
+    }
+
+    /// How long it runs beyond its time.
+    fn overrun(&self, seen: &Seen) -> Option<i64> {
+        let until = self.entry.until.filter(|_| self.entry.state != State::Asleep)?;
+        Some(seen.since(until)).filter(|seconds| *seconds > 0)
+    }
+}
+
+/// How often people hear of a rule.
+pub(super) enum Voice {
+    /// Never: it is the ordinary course of things, or the change is told by itself.
+    Quiet,
+    /// When it begins to hold.
+    OnChange,
+    /// When it begins to hold, and again at each guard tick.
+    Repeated,
+}
+
+/// `now` and some seconds; the end of time where that does not exist.
+pub(super) fn later(now: jiff::Timestamp, seconds: u32) -> jiff::Timestamp {
+    now.checked_add(jiff::SignedDuration::from_secs(i64::from(seconds))).unwrap_or(jiff::Timestamp::MAX)
+}

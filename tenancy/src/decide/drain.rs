@@ -1,0 +1,87 @@
+//! Rules 3 and 4: a tenant that was told to go is gone when its memory is.
+
+use super::draft::{Draft, Verdict};
+use super::seen::{self, Seen};
+use super::{EventKind, Rule, say};
+use crate::defaults::MEMORY_RETURN_S;
+use crate::ledger::{Drain, State};
+use crate::observation::Sample;
+
+/// `None` when the tenant is not draining, or was and is asleep now.
+pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
+    if draft.entry.state != State::Draining {
+        return None;
+    }
+    if seen.observation.deployment.replicas > 0 {
+        // Our call was lost, or a hand was faster than the drain.
+        draft.set_replicas(seen, 0);
+    }
+    let gone = seen.is_gone();
+    let returned =
+        seen.sample.as_ref().ok().copied().filter(|sample| gone && has_returned(seen, draft, sample));
+    if let Some(sample) = returned {
+        draft.card.settled_at = Some(sample.at);
+        draft.card.short_since = None;
+        draft.event(
+            EventKind::Normal,
+            "MemoryReturned",
+            format!("Its memory has returned: {} are free.", sample.free_mib),
+        );
+        draft.entry.replicas_confirmed = true;
+        draft.release(seen);
+        return None;
+    }
+    Some(wait(seen, draft, gone))
+}
+
+/// Whether what the tenant held was seen to come back. A series that attributes
+/// must not list its pods any more; in one that does not, most of what it held
+/// must be free again. Not all of it: a neighbour may have grown meanwhile.
+fn has_returned(seen: &Seen, draft: &Draft, sample: &Sample) -> bool {
+    if sample.per_pod.is_some() {
+        return seen::used_by_tenant(sample, seen.me, &draft.entry).is_none_or(|used| used.0 == 0);
+    }
+    let Some(Drain { free_mib: Some(before), held_mib: Some(held), .. }) = draft.entry.drain else {
+        return true;
+    };
+    sample.free_mib.0.saturating_sub(before.0) >= held.0 / 2
+}
+
+fn wait(seen: &Seen, draft: &mut Draft, gone: bool) -> Verdict {
+    let waited = seen.since(draft.entry.since);
+    let missing = match (gone, &seen.sample) {
+        (false, _) => {
+            let pods: Vec<&str> = seen.live_pods().map(|pod| pod.name.as_str()).collect();
+            if pods.is_empty() {
+                "its pod to go".to_owned()
+            } else {
+                format!("pod {} to go", pods.join(" and "))
+            }
+        }
+        (true, Err(why)) => format!("its memory to be seen, but {why}"),
+        (true, Ok(_)) => match draft.entry.drain.as_ref().and_then(|drain| drain.held_mib) {
+            Some(held) => format!("the {held} that it held to return"),
+            None => "its memory to return".to_owned(),
+        },
+    };
+    let limit = i64::from(seen.gate.timing.grace_period_s) + i64::from(MEMORY_RETURN_S);
+    if waited <= limit {
+        draft.look_again();
+        return Verdict::new(
+            Rule::Draining,
+            format!("It was told to go {} ago; waiting for {missing}.", say::span(waited)),
+        );
+    }
+    if let Some(drain) = &mut draft.entry.drain {
+        drain.reported = true;
+    }
+    Verdict::new(
+        Rule::MemoryMissing,
+        format!(
+            "It was told to go {} ago and the card still waits for {missing}; nobody is admitted meanwhile. \
+             Look on node {} for the pod or for a process that nvidia-smi still lists.",
+            say::span(waited),
+            seen.declared.card.node
+        ),
+    )
+}

@@ -1,0 +1,201 @@
+//! The tenant is in and may be: rules 12 to 21.
+
+use super::draft::{Draft, Verdict};
+use super::seen::Seen;
+use super::shortage::Shortage;
+use super::{EventKind, Rule, say};
+use crate::defaults::CRASH_LIMIT;
+use crate::ledger::{PodRef, State};
+
+/// Brings the entry up to date with its pod, then finds a reason to yield, or none.
+pub(super) fn judge(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>) -> Verdict {
+    keep_one_replica(seen, draft);
+    follow_pod(seen, draft);
+    let leave = blind_yield(seen, draft)
+        .or_else(|| critical_yield(seen, shortage))
+        .or_else(|| crash_loop(draft))
+        .or_else(|| pod_pending(seen, draft))
+        .or_else(|| loading_limit(seen, draft))
+        .or_else(|| short_yield(seen, shortage));
+    if let Some(verdict) = leave {
+        draft.yield_now(seen, verdict.rule);
+        return verdict;
+    }
+    blind_hold(seen, draft).or_else(|| short_hold(seen, draft, shortage)).unwrap_or_else(|| hold(seen, draft))
+}
+
+/// The card was asked for one replica.
+fn keep_one_replica(seen: &Seen, draft: &mut Draft) {
+    let found = seen.observation.deployment.replicas;
+    if found > 1 {
+        let note =
+            format!("It was scaled to {found} by hand; the card has room for one, so it is set back to 1.");
+        draft.event(EventKind::Warning, "OneReplica", note);
+    }
+    if found != 1 {
+        draft.set_replicas(seen, 1);
+    }
+}
+
+/// Reserved, loading, awake: as far as the pod has come. A pod that took the
+/// place of another is reserved for, and admits itself.
+fn follow_pod(seen: &Seen, draft: &mut Draft) {
+    let entry = &mut draft.entry;
+    let Some(pod) = seen.pod() else {
+        if entry.state != State::Reserved {
+            start_over(seen, draft);
+        }
+        return;
+    };
+    let same = entry.pod.as_ref().is_some_and(|known| known.uid == pod.uid);
+    if !same {
+        let known = entry.pod.replace(PodRef { name: pod.name.clone(), uid: pod.uid.clone() });
+        entry.restarts_seen = 0;
+        if known.is_some() && !pod.admitted {
+            start_over(seen, draft);
+        }
+    }
+    let entry = &mut draft.entry;
+    let crashed = pod.restarts.saturating_sub(entry.restarts_seen);
+    entry.restarts_seen = pod.restarts;
+    entry.crashes = entry.crashes.saturating_add(crashed);
+    let settled = i64::from(seen.gate.timing.backoff_s);
+    if crashed > 0 && entry.state == State::Awake {
+        entry.enter(State::Loading, seen.now);
+        entry.starting_since = Some(seen.now);
+        entry.awake_since = None;
+    } else if entry.awake_since.is_some_and(|since| seen.since(since) >= settled) {
+        entry.crashes = 0;
+    }
+    if pod.admitted && entry.state == State::Reserved {
+        entry.enter(State::Loading, seen.now);
+    }
+    if pod.ready && crashed == 0 && seen.sample.is_ok() && entry.state != State::Awake {
+        entry.enter(State::Awake, seen.now);
+        entry.starting_since = None;
+        entry.awake_since = Some(seen.now);
+        let free = seen.free().map_or(String::new(), |free| format!(" {free} are free."));
+        draft.event(EventKind::Normal, "Awake", format!("Pod {} is ready.{free}", pod.name));
+    }
+}
+
+/// Its pod was replaced or is gone: room is kept, and counts as asked for now.
+fn start_over(seen: &Seen, draft: &mut Draft) {
+    let entry = &mut draft.entry;
+    entry.enter(State::Reserved, seen.now);
+    entry.starting_since = Some(seen.now);
+    entry.awake_since = None;
+    if let Some(admission) = &mut entry.admission {
+        admission.at = seen.now;
+        admission.free_mib = seen.free();
+    }
+}
+
+fn blind_yield(seen: &Seen, draft: &Draft) -> Option<Verdict> {
+    let why = seen.sample.as_ref().err()?;
+    let blind = seen.since(draft.entry.unknown_since?);
+    (blind > i64::from(seen.gate.timing.unknown_hold_s)).then(|| {
+        let reason =
+            format!("The card's memory has not been known for {}: {why}. It yields.", say::span(blind));
+        Verdict::new(Rule::BlindYield, reason)
+    })
+}
+
+fn critical_yield(seen: &Seen, shortage: Option<&Shortage>) -> Option<Verdict> {
+    let shortage = shortage.filter(|shortage| shortage.critical && shortage.victim == *seen.me)?;
+    let reason = format!("Below the critical line, {}. It yields at once.", shortage.figures);
+    Some(Verdict::new(Rule::CriticalYield, reason))
+}
+
+fn crash_loop(draft: &Draft) -> Option<Verdict> {
+    let crashes = draft.entry.crashes;
+    (crashes >= CRASH_LIMIT).then(|| {
+        let reason = format!("The model server crashed {crashes} times in a row. It yields and backs off.");
+        Verdict::new(Rule::CrashLoop, reason)
+    })
+}
+
+fn pod_pending(seen: &Seen, draft: &Draft) -> Option<Verdict> {
+    let limit = i64::from(seen.gate.timing.pending_limit_s);
+    let (since, why) = match seen.pod() {
+        Some(pod) if pod.node.is_some() => return None,
+        Some(pod) => {
+            let why = pod.waiting.as_deref().unwrap_or("the scheduler gave no reason");
+            (pod.created, format!("Pod {} found no node: {}", pod.name, why.trim_end_matches('.')))
+        }
+        None => (draft.entry.starting_since?, "No pod was made for it".to_owned()),
+    };
+    let waited = seen.since(since);
+    (waited > limit).then(|| {
+        let reason = format!("{why}, for {}. It is released and backs off.", say::span(waited));
+        Verdict::new(Rule::PodPending, reason)
+    })
+}
+
+fn loading_limit(seen: &Seen, draft: &Draft) -> Option<Verdict> {
+    let taken = seen.since(draft.entry.starting_since?);
+    (taken > i64::from(seen.gate.timing.loading_limit_s)).then(|| {
+        let waiting = seen.pod().and_then(|pod| pod.waiting.as_deref());
+        let why = waiting.map_or(String::new(), |why| format!(" ({})", why.trim_end_matches('.')));
+        let reason = format!("It is not ready after {}{why}. It yields and backs off.", say::span(taken));
+        Verdict::new(Rule::LoadingLimit, reason)
+    })
+}
+
+fn short_yield(seen: &Seen, shortage: Option<&Shortage>) -> Option<Verdict> {
+    let shortage = shortage.filter(|shortage| {
+        shortage.victim == *seen.me
+            && shortage.victim_state == State::Awake
+            && shortage.lasted_s >= i64::from(seen.gate.timing.shortage_grace_s)
+    })?;
+    let reason = format!("For {}, {}. It yields.", say::span(shortage.lasted_s), shortage.figures);
+    Some(Verdict::new(Rule::ShortYield, reason))
+}
+
+fn blind_hold(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
+    let why = seen.sample.as_ref().err()?;
+    let blind = draft.entry.unknown_since.map_or(0, |since| seen.since(since));
+    let limit = i64::from(seen.gate.timing.unknown_hold_s);
+    let reason = format!(
+        "The card's memory is not known: {why}. It holds for {} more, then yields.",
+        say::span(limit.saturating_sub(blind).max(0))
+    );
+    Some(Verdict::new(Rule::BlindHold, reason))
+}
+
+fn short_hold(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>) -> Option<Verdict> {
+    let shortage = shortage?;
+    let grace = i64::from(seen.gate.timing.shortage_grace_s).saturating_sub(shortage.lasted_s);
+    if grace > 0 {
+        draft.look_again();
+    }
+    let next = if shortage.critical {
+        format!("{} yields at once", shortage.victim)
+    } else if shortage.victim_state != State::Awake {
+        format!("{} is {} and may finish before it is judged", shortage.victim, shortage.victim_state)
+    } else if grace > 0 {
+        format!("{} yields if that lasts {} more", shortage.victim, say::span(grace))
+    } else {
+        format!("it is the turn of {} to yield", shortage.victim)
+    };
+    Some(Verdict::new(Rule::ShortHold, format!("{}; {next}.", capital(&shortage.figures))))
+}
+
+fn hold(seen: &Seen, draft: &mut Draft) -> Verdict {
+    let until =
+        draft.entry.until.map_or(String::new(), |until| format!(" until {}", say::clock(seen.gate, until)));
+    let free = seen.free().map_or(String::new(), |free| format!("; {free} are free"));
+    if draft.entry.state == State::Awake {
+        return Verdict::new(Rule::Hold, format!("It is awake and may stay{until}{free}."));
+    }
+    draft.look_again();
+    let taken = draft.entry.starting_since.map_or(0, |since| seen.since(since));
+    let waiting = seen.pod().and_then(|pod| pod.waiting.as_deref());
+    let why = waiting.map_or(String::new(), |why| format!(" ({})", why.trim_end_matches('.')));
+    Verdict::new(Rule::Starting, format!("It is {} for {}{why}{free}.", draft.entry.state, say::span(taken)))
+}
+
+fn capital(clause: &str) -> String {
+    let mut chars = clause.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + chars.as_str())
+}

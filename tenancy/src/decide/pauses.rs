@@ -1,0 +1,140 @@
+//! Option B: residents that are scaled down for the window and restored after it.
+//!
+//! What a resident had is in the ledger before anything happens to it, and stays
+//! there until it was seen to have it again. So a gate that dies between any two
+//! steps leaves enough behind for the next tick.
+
+use super::draft::{Draft, Verdict};
+use super::seen::Seen;
+use super::{EventKind, Rule};
+use crate::gate::ScaleTarget;
+use crate::ledger::Paused;
+use crate::observation::PauseSeen;
+
+/// Rule 29, before an admission: first writes down, at the next look scales.
+/// `None` when there is nothing left to do.
+pub(super) fn pause(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
+    let known = draft.entry.paused.len();
+    for target in &seen.gate.pauses {
+        if draft.entry.paused(target).is_some() {
+            continue;
+        }
+        match look(seen, target) {
+            PauseSeen::Replicas(replicas @ 1..) => draft.entry.paused.push(Paused {
+                target: target.clone(),
+                replicas,
+                since: seen.now,
+                seen_at_zero: false,
+                left_alone: false,
+            }),
+            PauseSeen::Unreadable(why) => {
+                let note = format!("{} is not paused: {why}.", name(target));
+                draft.event(EventKind::Warning, "PauseUnreadable", note);
+            }
+            PauseSeen::Replicas(0) => draft.entry.paused.extend(shared(seen, target).cloned()),
+            PauseSeen::Absent => {}
+        }
+    }
+    if draft.entry.paused.len() > known {
+        draft.again_in = Some(std::time::Duration::ZERO);
+        let reason =
+            format!("Wrote down what {} have before they are scaled to 0 for the window.", names(draft));
+        return Some(Verdict::new(Rule::Pausing, reason));
+    }
+    if draft.pauses.is_empty() {
+        return None;
+    }
+    draft.look_again();
+    Some(Verdict::new(Rule::Pausing, format!("Scales {} to 0 for the window.", names(draft))))
+}
+
+/// While the tenant may be awake: repeats a call that was lost, and leaves alone
+/// whom somebody else changed.
+pub(super) fn keep(seen: &Seen, draft: &mut Draft) {
+    let mut paused = std::mem::take(&mut draft.entry.paused);
+    for one in paused.iter_mut().filter(|one| !one.left_alone) {
+        match look(seen, &one.target) {
+            PauseSeen::Replicas(0) => one.seen_at_zero = true,
+            PauseSeen::Replicas(found) if !one.seen_at_zero && found == one.replicas => {
+                draft.pauses.push((one.target.clone(), 0));
+            }
+            PauseSeen::Replicas(found) => {
+                one.left_alone = true;
+                left_alone(draft, one, found);
+            }
+            PauseSeen::Absent | PauseSeen::Unreadable(_) => {}
+        }
+    }
+    draft.entry.paused = paused;
+}
+
+/// Rule 11, when the tenant sleeps: gives everybody back what he had. `None`
+/// when everybody has it.
+pub(super) fn restore(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
+    let mut kept = Vec::new();
+    for one in std::mem::take(&mut draft.entry.paused) {
+        if one.left_alone || shared(seen, &one.target).is_some() {
+            continue;
+        }
+        match look(seen, &one.target) {
+            PauseSeen::Replicas(0) => {
+                draft.pauses.push((one.target.clone(), one.replicas));
+                kept.push(one);
+            }
+            PauseSeen::Replicas(found) if found == one.replicas => {
+                let note = format!("{} has its {found} replicas again.", name(&one.target));
+                draft.event(EventKind::Normal, "Restored", note);
+            }
+            PauseSeen::Replicas(found) => left_alone(draft, &one, found),
+            PauseSeen::Absent => {
+                let note = format!("{} is gone and cannot be restored.", name(&one.target));
+                draft.event(EventKind::Warning, "RestoreAbsent", note);
+            }
+            PauseSeen::Unreadable(why) => {
+                let note = format!("{} is not restored yet: {why}.", name(&one.target));
+                draft.event(EventKind::Warning, "RestoreUnreadable", note);
+                kept.push(one);
+            }
+        }
+    }
+    draft.entry.paused = kept;
+    if draft.entry.paused.is_empty() {
+        return None;
+    }
+    draft.look_again();
+    Some(Verdict::new(
+        Rule::Restoring,
+        format!("Gives {} back what they had before the window.", names(draft)),
+    ))
+}
+
+/// The record of another tenant for which the target is paused too. Whoever
+/// lets go last restores it.
+fn shared<'a>(seen: &Seen<'a>, target: &ScaleTarget) -> Option<&'a Paused> {
+    let others = seen.ledger.entries.iter().filter(|(tenant, _)| *tenant != seen.me);
+    others.filter_map(|(_, entry)| entry.paused(target)).find(|one| !one.left_alone)
+}
+
+fn look(seen: &Seen, target: &ScaleTarget) -> PauseSeen {
+    let missing = || PauseSeen::Unreadable("its scale was not looked at".to_owned());
+    seen.observation.pauses.get(target).cloned().unwrap_or_else(missing)
+}
+
+fn left_alone(draft: &mut Draft, one: &Paused, found: u32) {
+    let note = format!(
+        "{} was scaled to {found} by somebody else while it was paused; it is left alone and not set back to {}.",
+        name(&one.target),
+        one.replicas
+    );
+    draft.event(EventKind::Warning, "PauseLeftAlone", note);
+}
+
+fn name(target: &ScaleTarget) -> String {
+    format!("{}/{}", target.namespace, target.deployment)
+}
+
+fn names(draft: &Draft) -> String {
+    let all: Vec<String> =
+        draft.entry.paused.iter().filter(|one| !one.left_alone).map(|one| name(&one.target)).collect();
+    all.join(" and ")
+}

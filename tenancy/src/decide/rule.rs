@@ -1,0 +1,86 @@
+//! The rows of the table, by number and name.
+
+use serde::{Deserialize, Serialize};
+
+use super::draft::Voice;
+
+/// The rows of the table at [`super::decide`], with their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the table at `decide` says it")]
+pub enum Rule {
+    AlwaysAwake = 1,
+    LedgerUnreadable = 2,
+    Draining = 3,
+    MemoryMissing = 4,
+    Suspended = 5,
+    SwitchedOff = 6,
+    HeldByHand = 7,
+    StartedByHand = 8,
+    OutsideWindow = 9,
+    Idle = 10,
+    Restoring = 11,
+    BlindYield = 12,
+    CriticalYield = 13,
+    CrashLoop = 14,
+    PodPending = 15,
+    LoadingLimit = 16,
+    ShortYield = 17,
+    BlindHold = 18,
+    ShortHold = 19,
+    Starting = 20,
+    Hold = 21,
+    NoFloor = 22,
+    FoundAwake = 23,
+    BackingOff = 24,
+    TooLate = 25,
+    NoDemand = 26,
+    Blind = 27,
+    WaitForMemory = 28,
+    Pausing = 29,
+    Refused = 30,
+    Admitted = 31,
+}
+
+impl Rule {
+    /// Its number in the table.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Whether a person should look.
+    pub fn is_trouble(self) -> bool {
+        use Rule::*;
+        matches!(
+            self,
+            LedgerUnreadable
+                | MemoryMissing
+                | StartedByHand
+                | BlindYield
+                | CriticalYield
+                | CrashLoop
+                | PodPending
+                | LoadingLimit
+                | ShortYield
+                | BlindHold
+                | ShortHold
+                | NoFloor
+                | Blind
+                | Refused
+        )
+    }
+
+    /// How often people hear of it by an Event.
+    pub(super) fn voice(self) -> Voice {
+        use Rule::*;
+        match self {
+            AlwaysAwake | Draining | Starting | Hold => Voice::Quiet,
+            Suspended | SwitchedOff | HeldByHand | OutsideWindow | Idle | Restoring | NoDemand => {
+                Voice::OnChange
+            }
+            LedgerUnreadable | MemoryMissing | StartedByHand | BlindYield | CriticalYield | CrashLoop
+            | PodPending | LoadingLimit | ShortYield | BlindHold | ShortHold | NoFloor | FoundAwake
+            | BackingOff | TooLate | Blind | WaitForMemory | Pausing | Refused | Admitted => Voice::Repeated,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The situation, read once into the few facts that the rules match on.
+
+use jiff::Timestamp;
+
+use super::Situation;
+use crate::arithmetic::{Claim, Holder};
+use crate::card::{Card, Device, Resident};
+use crate::declared::Declared;
+use crate::defaults::SAMPLE_FRESH_S;
+use crate::floor::Floor;
+use crate::gate::{GateConfig, ScaleTarget};
+use crate::ledger::{Entry, Ledger};
+use crate::names::TenantId;
+use crate::observation::{Observation, PodSeen, Sample, Unknown};
+use crate::quantity::Mib;
+
+/// What the rules look at.
+pub(crate) struct Seen<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) gate: &'a GateConfig,
+    pub(crate) me: &'a TenantId,
+    pub(crate) declared: &'a Declared,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) observation: &'a Observation,
+    pub(crate) floor: Option<&'a Floor>,
+    /// The card's figures, or why there are none that count, as a clause.
+    pub(crate) sample: Result<&'a Sample, String>,
+}
+
+impl<'a> Seen<'a> {
+    pub(super) fn of(input: &'a Situation) -> Self {
+        let me = &input.gate.tenant;
+        Self {
+            now: input.now,
+            gate: &input.gate,
+            me,
+            declared: &input.declared,
+            ledger: &input.ledger,
+            observation: &input.observation,
+            floor: input.declared.floors.get(me),
+            sample: fresh(&input.observation.device, &input.declared.card, input.now),
+        }
+    }
+
+    /// What the device calls free.
+    pub(super) fn free(&self) -> Option<Mib> {
+        self.sample.as_ref().ok().map(|sample| sample.free_mib)
+    }
+
+    /// The pods that may hold memory, those under deletion included.
+    pub(super) fn live_pods(&self) -> impl Iterator<Item = &'a PodSeen> {
+        self.observation.pods.iter().filter(|pod| pod.is_live())
+    }
+
+    /// The pod that is meant to run: live, not under deletion, the newest.
+    pub(super) fn pod(&self) -> Option<&'a PodSeen> {
+        self.live_pods().filter(|pod| !pod.deleting).max_by_key(|pod| (pod.created, &pod.name))
+    }
+
+    /// Whether nothing of the tenant runs or is about to.
+    pub(super) fn is_gone(&self) -> bool {
+        self.observation.deployment.replicas == 0 && self.live_pods().next().is_none()
+    }
+
+    /// Seconds since `then`.
+    pub(super) fn since(&self, then: Timestamp) -> i64 {
+        self.now.as_second().saturating_sub(then.as_second())
+    }
+
+    /// What the tenant itself holds, where the sample says it.
+    pub(super) fn held_by_me(&self, entry: &Entry) -> Option<Mib> {
+        used_by_tenant(self.sample.as_ref().ok()?, self.me, entry)
+    }
+
+    /// The claims of everybody else.
+    pub(super) fn claims_of_others(&self) -> Vec<Claim> {
+        let sample = self.sample.as_ref().ok().copied();
+        claims(self.declared, self.ledger, sample)
+            .into_iter()
+            .filter(|claim| claim.holder != Holder::Tenant(self.me.clone()))
+            .collect()
+    }
+
+    /// All claims, the tenant's own as `mine` has it.
+    pub(super) fn claims_with(&self, mine: &Entry) -> Vec<Claim> {
+        let sample = self.sample.as_ref().ok().copied();
+        let mut all = self.claims_of_others();
+        all.extend(claim_of(self.declared, self.me, mine, sample));
+        all
+    }
+}
+
+/// The sample if it is of this card and of now.
+pub(crate) fn fresh<'a>(
+    device: &'a Result<Sample, Unknown>,
+    card: &Card,
+    now: Timestamp,
+) -> Result<&'a Sample, String> {
+    let sample = device.as_ref().map_err(|unknown| unknown.reason.clone())?;
+    let other = match (&card.device, &sample.uuid, sample.index) {
+        (Device::Uuid(wanted), Some(uuid), _) if wanted != uuid => Some(uuid.clone()),
+        (Device::Index(wanted), _, Some(index)) if *wanted != index => Some(format!("index {index}")),
+        _ => None,
+    };
+    if let Some(other) = other {
+        return Err(format!("the figures are of another device, {other}"));
+    }
+    let age = now.as_second().saturating_sub(sample.at.as_second());
+    if age.abs() > SAMPLE_FRESH_S {
+        return Err(format!("the last sample is {age} s old"));
+    }
+    Ok(sample)
+}
+
+/// Everybody whose room on the card is kept: protected residents, tenants that
+/// are always awake, and those that the ledger has as reserved, loading or awake.
+pub(crate) fn claims(declared: &Declared, ledger: &Ledger, sample: Option<&Sample>) -> Vec<Claim> {
+    let residents = declared.card.residents.iter().filter_map(|(name, resident)| {
+        let peak = resident.peak_mib.filter(|_| resident.protected && !is_paused(resident, ledger))?;
+        Some(Claim {
+            holder: Holder::Resident(name.clone()),
+            peak_mib: peak,
+            used_mib: sample.and_then(|sample| used_by_resident(sample, resident, declared)),
+            headroom_mib: Mib(0),
+        })
+    });
+    let always = declared.floors.values().filter(|floor| floor.always).map(|floor| Claim {
+        holder: Holder::Tenant(floor.tenant.clone()),
+        peak_mib: floor.peak_mib,
+        used_mib: sample
+            .and_then(|sample| used_by_tenant(sample, &floor.tenant, &Entry::asleep(Timestamp::UNIX_EPOCH))),
+        headroom_mib: floor.headroom_mib,
+    });
+    let tenants = ledger
+        .entries
+        .iter()
+        .filter(|(tenant, _)| !declared.floors.get(tenant).is_some_and(|floor| floor.always))
+        .filter_map(|(tenant, entry)| claim_of(declared, tenant, entry, sample));
+    residents.chain(always).chain(tenants).collect()
+}
+
+/// The claim of one tenant by its entry. Where floor and admission differ, the
+/// larger counts: the pod that runs was started under one of them.
+fn claim_of(declared: &Declared, tenant: &TenantId, entry: &Entry, sample: Option<&Sample>) -> Option<Claim> {
+    if !entry.state.is_admitted() {
+        return None;
+    }
+    let floor = declared.floors.get(tenant).map(|floor| (floor.peak_mib, floor.headroom_mib));
+    let promised = entry.admission.map(|admission| (admission.peak_mib, admission.headroom_mib));
+    let (peak, headroom) = match (floor, promised) {
+        (Some(a), Some(b)) => (a.0.max(b.0), a.1.max(b.1)),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return None,
+    };
+    Some(Claim {
+        holder: Holder::Tenant(tenant.clone()),
+        peak_mib: peak,
+        used_mib: sample.and_then(|sample| used_by_tenant(sample, tenant, entry)),
+        headroom_mib: headroom,
+    })
+}
+
+/// What the tenant's pods hold, if the sample lists any of them.
+pub(super) fn used_by_tenant(sample: &Sample, tenant: &TenantId, entry: &Entry) -> Option<Mib> {
+    let known = entry.pod.as_ref().map(|pod| pod.name.as_str());
+    sum(sample, |namespace, pod| {
+        namespace == tenant.namespace.as_str() && (known == Some(pod) || is_pod_of(tenant.name.as_str(), pod))
+    })
+}
+
+/// What the resident's pods hold, if the sample lists any of them.
+fn used_by_resident(sample: &Sample, resident: &Resident, declared: &Declared) -> Option<Mib> {
+    let ours = |namespace: &str, pod: &str| {
+        declared
+            .floors
+            .keys()
+            .any(|tenant| tenant.namespace.as_str() == namespace && is_pod_of(tenant.name.as_str(), pod))
+    };
+    sum(sample, |namespace, pod| {
+        namespace == resident.namespace.as_str()
+            && resident.pod_prefix.as_ref().is_none_or(|prefix| pod.starts_with(prefix.as_str()))
+            && !ours(namespace, pod)
+    })
+}
+
+/// The sum over the pods that match. No match is no knowledge: an idle pod and
+/// one that the exporter does not see look the same.
+fn sum(sample: &Sample, matches: impl Fn(&str, &str) -> bool) -> Option<Mib> {
+    sample
+        .per_pod
+        .as_ref()?
+        .iter()
+        .filter(|(key, _)| matches(key.namespace.as_str(), &key.pod))
+        .map(|(_, used)| *used)
+        .reduce(|a, b| Mib(a.0.saturating_add(b.0)))
+}
+
+/// Whether a Deployment's pods are called so: its name, the hash of the pod
+/// template and five characters, joined by hyphens.
+fn is_pod_of(deployment: &str, pod: &str) -> bool {
+    pod.strip_prefix(deployment)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(hash, suffix)| !hash.is_empty() && suffix.len() == 5 && !suffix.contains('-'))
+}
+
+/// Whether the resident is scaled to 0 for somebody's window, so that its room
+/// is not owed. A resident without a prefix may be more than the one Deployment.
+fn is_paused(resident: &Resident, ledger: &Ledger) -> bool {
+    let covers = |target: &ScaleTarget| {
+        target.namespace == resident.namespace
+            && resident
+                .pod_prefix
+                .as_deref()
+                .is_some_and(|prefix| prefix.trim_end_matches('-') == target.deployment.as_str())
+    };
+    ledger
+        .entries
+        .values()
+        .flat_map(|entry| &entry.paused)
+        .any(|paused| paused.seen_at_zero && !paused.left_alone && covers(&paused.target))
+}
