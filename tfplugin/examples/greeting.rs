@@ -167,6 +167,7 @@ fn write(planned: Greeting, directory: &Attr<PathBuf>) -> Result<Greeting, Diagn
     let known = lines.known().into_iter().flatten();
     let text: String =
         known.map(|(who, words)| format!("{who}: {}\n", words.as_str().unwrap_or_default())).collect();
+    tracing::debug!(path = %path.display(), "wrote a greeting");
     std::fs::write(&path, text).map_err(|error| {
         Diagnostic::error("File not written", format!("{}: {error}. Create its directory.", path.display()))
     })?;

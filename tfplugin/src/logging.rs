@@ -38,13 +38,25 @@ fn level(provider_name: &str, variable: impl Fn(&str) -> Option<String>) -> Opti
     }
 }
 
+/// Whether a module moves bytes. Such ones log every frame, which would drown
+/// what a provider says, so their details are shown at the most talkative level alone.
+fn is_plumbing(module: &str) -> bool {
+    let root = module.split("::").next().unwrap_or(module);
+    ["h2", "hyper", "hyper_util", "rustls", "tokio_rustls", "tonic", "tower"].contains(&root)
+}
+
 struct HostLog {
     level: Level,
 }
 
 impl<S: Subscriber> Layer<S> for HostLog {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= self.level
+        let shown = if self.level < Level::TRACE && is_plumbing(metadata.target()) {
+            self.level.min(Level::WARN)
+        } else {
+            self.level
+        };
+        *metadata.level() <= shown
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

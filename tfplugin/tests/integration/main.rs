@@ -1,0 +1,13 @@
+//! The framework from outside: through real terraform, through a host of our
+//! own that misbehaves, and through the in-process driver.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy allows them in test functions, and here the helpers beside those fail tests too"
+)]
+
+mod calls;
+mod example;
+mod host;
+mod terraform;

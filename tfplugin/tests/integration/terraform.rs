@@ -1,0 +1,239 @@
+//! The example provider under real terraform.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::example::greeting;
+
+/// A directory with a configuration, and terraform for it.
+struct Workspace {
+    directory: TempDir,
+}
+
+/// What terraform said.
+struct Said {
+    code: i32,
+    text: String,
+}
+
+/// The terraform of `GPU_TENANCY_TOOLS`, else of the path.
+fn terraform() -> PathBuf {
+    let tools = std::env::var_os("GPU_TENANCY_TOOLS").map(|tools| PathBuf::from(tools).join("terraform"));
+    let found = tools.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("terraform"));
+    let version = Command::new(&found).arg("version").output();
+    assert!(
+        version.is_ok_and(|version| version.status.success()),
+        "terraform was not found: install 1.11 or newer from https://developer.hashicorp.com/terraform/install \
+         on PATH, or name its folder in GPU_TENANCY_TOOLS"
+    );
+    found
+}
+
+impl Workspace {
+    fn new(resource: &str) -> Workspace {
+        let directory = TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("bin")).unwrap();
+        fs::create_dir(at("out")).unwrap();
+        std::os::unix::fs::symlink(greeting(), at("bin/terraform-provider-greeting")).unwrap();
+        let overrides = format!("dev_overrides {{ \"examples/greeting\" = \"{}\" }}", at("bin").display());
+        fs::write(at("terraformrc"), format!("provider_installation {{\n  {overrides}\n  direct {{}}\n}}\n"))
+            .unwrap();
+        let workspace = Workspace { directory };
+        workspace.write(resource);
+        workspace
+    }
+
+    /// Replaces the configuration.
+    fn write(&self, resource: &str) {
+        let head = r#"
+            terraform {
+              required_providers {
+                greeting = { source = "examples/greeting" }
+              }
+            }
+            provider "greeting" {
+              directory = "${path.module}/out"
+            }
+        "#;
+        fs::write(self.path("main.tf"), format!("{head}{resource}")).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
+        let output = Command::new(terraform())
+            .args(arguments)
+            .arg("-no-color")
+            .current_dir(self.directory.path())
+            .env("TF_CLI_CONFIG_FILE", self.path("terraformrc"))
+            .env("TF_IN_AUTOMATION", "1")
+            .env("CHECKPOINT_DISABLE", "1")
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        Said { code: output.status.code().unwrap_or(-1), text }
+    }
+
+    fn apply(&self) -> String {
+        let said = self.run(&["apply", "-auto-approve"]);
+        assert_eq!(said.code, 0, "{}", said.text);
+        said.text
+    }
+
+    /// The plan, which must have changes (2) or none (0).
+    fn plan(&self, code: i32) -> String {
+        let said = self.run(&["plan", "-detailed-exitcode"]);
+        assert_eq!(said.code, code, "{}", said.text);
+        said.text
+    }
+}
+
+const TWO_GUESTS: &str = r#"
+    resource "terraform_data" "late" { input = "later" }
+    resource "greeting_file" "a" {
+      name   = "a.txt"
+      times  = 2
+      guests = { ann = {}, cy = { title = terraform_data.late.output } }
+    }
+"#;
+
+#[track_caller]
+fn assert_has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn a_resource_lives_and_dies() {
+    let workspace = Workspace::new(TWO_GUESTS);
+    let plan = workspace.plan(2);
+    // A single element of a computed map is unknown, its neighbour is not.
+    assert_has(&plan, &[r#"+ "ann" = "hello hello friend""#, r#"+ "cy"  = (known after apply)"#]);
+
+    workspace.apply();
+    let file = workspace.path("out/a.txt");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "ann: hello hello friend\ncy: hello hello later\n");
+    workspace.plan(0);
+
+    workspace.write(&TWO_GUESTS.replace("times  = 2", "times = 3"));
+    let plan = workspace.plan(2);
+    assert_has(
+        &plan,
+        &["~ times  = 2 -> 3", r#"~ "ann" = "hello hello friend" -> "hello hello hello friend""#],
+    );
+    assert_has(&plan, &["1 to change", "updated in-place"]);
+    workspace.apply();
+    workspace.plan(0);
+
+    let said = workspace.run(&["destroy", "-auto-approve"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    assert!(!file.exists());
+}
+
+#[test]
+fn another_spelling_plans_nothing_and_another_name_replaces() {
+    let workspace = Workspace::new(r#"resource "greeting_file" "a" { name = "a.txt" }"#);
+    workspace.apply();
+    workspace.write("resource \"greeting_file\" \"a\" {\n  name = \"a.txt\"\n  word = \"HELLO\"\n}");
+    workspace.plan(0);
+    workspace.write(r#"resource "greeting_file" "a" { name = "b.txt" }"#);
+    let plan = workspace.plan(2);
+    assert_has(&plan, &["must be replaced", r#""a.txt" -> "b.txt" # forces replacement"#]);
+}
+
+#[test]
+fn what_a_hand_changed_is_in_the_plan() {
+    let workspace = Workspace::new(TWO_GUESTS);
+    workspace.apply();
+    fs::write(workspace.path("out/a.txt"), "ann: go away\ncy: hello hello later\n").unwrap();
+    let plan = workspace.plan(2);
+    assert_has(&plan, &[r#"~ "ann" = "go away" -> "hello hello friend""#]);
+    fs::remove_file(workspace.path("out/a.txt")).unwrap();
+    assert_has(&workspace.plan(2), &["greeting_file.a will be created"]);
+}
+
+#[test]
+fn import_brings_a_file_under_terraform() {
+    let workspace = Workspace::new(
+        r#"
+        import {
+          to = greeting_file.a
+          id = "a.txt"
+        }
+        resource "greeting_file" "a" {
+          name   = "a.txt"
+          guests = { ann = {} }
+        }
+        "#,
+    );
+    fs::write(workspace.path("out/a.txt"), "ann: hello friend\n").unwrap();
+    let plan = workspace.plan(2);
+    assert_has(&plan, &["1 to import, 0 to add", "0 to destroy"]);
+    assert!(!plan.contains("forces replacement"), "{plan}");
+    workspace.apply();
+    workspace.plan(0);
+}
+
+#[test]
+fn errors_point_at_the_line() {
+    let workspace = Workspace::new(
+        "resource \"greeting_file\" \"a\" {\n  name = \"a/b\"\n  times = 10\n  guests = {\n    ann = { title = \"\" }\n  }\n}",
+    );
+    let said = workspace.run(&["validate"]);
+    assert_eq!(said.code, 1, "{}", said.text);
+    assert_has(
+        &said.text,
+        &[r#"name = "a/b""#, "has a slash", "times = 10", "times must be in 1..=9, but is 10."],
+    );
+    assert_has(&said.text, &[r#"guests["ann"].title must have a length"#, r#"ann = { title = "" }"#]);
+}
+
+#[test]
+fn a_failed_create_says_why() {
+    let workspace = Workspace::new(r#"resource "greeting_file" "a" { name = "a.txt" }"#);
+    fs::remove_dir(workspace.path("out")).unwrap();
+    let said = workspace.run(&["apply", "-auto-approve"]);
+    assert_eq!(said.code, 1);
+    assert_has(&said.text, &["File not written", "Create its directory."]);
+}
+
+#[test]
+fn log_lines_have_their_level() {
+    let workspace = Workspace::new(r#"resource "greeting_file" "a" { name = "a.txt" }"#);
+    let log = workspace.path("log");
+    let environment = [("TF_LOG_PROVIDER", "DEBUG"), ("TF_LOG_PATH", log.to_str().unwrap())];
+    let said = workspace.run_with(&["apply", "-auto-approve"], &environment);
+    assert_eq!(said.code, 0, "{}", said.text);
+    let log = fs::read_to_string(&log).unwrap();
+    let line = log.lines().find(|line| line.contains("wrote a greeting")).unwrap_or_else(|| panic!("{log}"));
+    // A line that the host cannot read is logged at another level, as JSON text.
+    assert!(line.contains("[DEBUG]") && !line.contains("@message"), "{line}");
+}
+
+#[test]
+fn sockets_do_not_stay_behind() {
+    let workspace = Workspace::new(r#"resource "greeting_file" "a" { name = "a.txt" }"#);
+    let sockets = workspace.path("sockets");
+    fs::create_dir(&sockets).unwrap();
+    let environment = [("TMPDIR", sockets.to_str().unwrap())];
+    assert_eq!(workspace.run_with(&["plan"], &environment).code, 0);
+    let left: Vec<_> = sockets_in(&sockets);
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn sockets_in(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+    names.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.ends_with(".sock")).collect()
+}
