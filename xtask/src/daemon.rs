@@ -18,6 +18,9 @@ use crate::environment::MARK;
 /// How often a process that was told to end is looked at.
 const POLL: Duration = Duration::from_millis(50);
 
+/// Where daemons find other programs: iptables and runc lie in the folders for administrators.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// A program to keep running.
 #[derive(Debug, Clone)]
 pub(crate) struct Daemon {
@@ -77,6 +80,10 @@ impl Daemon {
         command
             .arg(&self.program)
             .args(&self.arguments)
+            // A proxy or a KUBECONFIG of whoever starts the cluster must not reach its components.
+            .env_clear()
+            .env("PATH", SYSTEM_PATH)
+            .env("HOME", home)
             .env(MARK, format!("{} {} {}", self.component, self.digest(), home.display()))
             .current_dir(home)
             .stdin(Stdio::null())
@@ -92,31 +99,48 @@ impl Daemon {
 
 /// Every living process whose mark names this home.
 pub(crate) fn marked(home: &Path) -> Vec<Marked> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
+    processes().filter_map(|pid| read_mark(pid, home)).collect()
+}
+
+/// The home of a daemon of that name that belongs to another home.
+pub(crate) fn elsewhere(component: &str, home: &Path) -> Option<PathBuf> {
+    processes().filter_map(read_mark_text).find_map(|text| {
+        let (name, _, of) = split_mark(&text)?;
+        (name == component && of != home).then(|| of.to_path_buf())
+    })
+}
+
+fn processes() -> impl Iterator<Item = Pid> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter_map(Pid::from_raw)
-        .filter_map(|pid| read_mark(pid, home))
-        .collect()
 }
 
 fn read_mark(pid: Pid, home: &Path) -> Option<Marked> {
-    let folder = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    let environment = fs::read(folder.join("environ")).ok()?;
-    let prefix = format!("{MARK}=");
-    let value = environment
-        .split(|byte| *byte == 0)
-        .find_map(|variable| std::str::from_utf8(variable).ok()?.strip_prefix(&prefix))?;
-    let (component, digest) = parse_mark(value, home)?;
-    let program = fs::read_link(folder.join("exe")).ok()?;
-    Some(Marked { pid, component, digest, program })
+    let text = read_mark_text(pid)?;
+    let (component, digest, of) = split_mark(&text)?;
+    if of != home {
+        return None;
+    }
+    let program = fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok()?;
+    Some(Marked { pid, component: component.to_owned(), digest: digest.to_owned(), program })
 }
 
-fn parse_mark(value: &str, home: &Path) -> Option<(String, String)> {
-    let mut parts = value.splitn(3, ' ');
-    let (component, digest, of) = (parts.next()?, parts.next()?, parts.next()?);
-    (Path::new(of) == home).then(|| (component.to_owned(), digest.to_owned()))
+fn read_mark_text(pid: Pid) -> Option<String> {
+    let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).ok()?;
+    let prefix = format!("{MARK}=");
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| std::str::from_utf8(variable).ok()?.strip_prefix(&prefix))
+        .map(str::to_owned)
+}
+
+fn split_mark(text: &str) -> Option<(&str, &str, &Path)> {
+    let mut parts = text.splitn(3, ' ');
+    Some((parts.next()?, parts.next()?, Path::new(parts.next()?)))
 }
 
 /// Ends processes: asks, waits for the grace, then kills. The mark is read again before each signal, so that
@@ -197,6 +221,7 @@ mod tests {
         assert_eq!(found[0].component, "sleeper");
         assert_eq!(found[0].digest, daemon.digest());
         assert_eq!(marked(Path::new("/another/home")), Vec::new());
+        assert_eq!(elsewhere("sleeper", Path::new("/another/home")).as_deref(), Some(home.path()));
 
         stop(&found, home.path(), Duration::from_secs(5)).unwrap();
         assert_eq!(marked(home.path()), Vec::new());
@@ -211,10 +236,7 @@ mod tests {
 
     #[test]
     fn a_mark_keeps_a_home_with_spaces() {
-        let home = Path::new("/a home/with spaces");
-        assert_eq!(
-            parse_mark("etcd 12ab /a home/with spaces", home),
-            Some(("etcd".to_owned(), "12ab".to_owned()))
-        );
+        let mark = split_mark("etcd 12ab /a home/with spaces");
+        assert_eq!(mark, Some(("etcd", "12ab", Path::new("/a home/with spaces"))));
     }
 }

@@ -21,6 +21,7 @@ use self::network::Network;
 use self::settings::NODE;
 use self::state::{Ports, State};
 use crate::daemon::{self, Marked};
+use crate::environment;
 use crate::image;
 use crate::packages;
 use crate::places::Places;
@@ -162,19 +163,18 @@ pub(crate) fn down(places: &Places) -> Result<bool> {
         processes.into_iter().partition(|process| is_node(&process.component));
     // The kubelet goes first: it would start again what is stopped.
     daemon::stop(&node, home, LAST_GRACE)?;
-    if rustix::process::geteuid().is_root() {
+    let has_node = rustix::process::geteuid().is_root() && other_node(home).is_none();
+    if has_node {
         cleanup::end_containers()?;
     }
     daemon::stop(&rest, home, LAST_GRACE)?;
     // Again, for what containerd still started while it was being stopped.
     daemon::stop(&daemon::marked(home), home, LAST_GRACE)?;
-    if rustix::process::geteuid().is_root() {
+    if has_node {
         cleanup::end_containers()?;
         cleanup::unmount_below(home)?;
         cleanup::sweep(home);
-        if state.as_ref().is_none_or(|state| state.block.is_some()) {
-            Network::down();
-        }
+        Network::down();
     }
     if let Some(state) = &state {
         kernel::restore(&state.kernel);
@@ -216,7 +216,7 @@ fn prepare(home: &Path, binaries: &ClusterBinaries) -> Result<(State, Option<Net
     let state = match State::read(home)? {
         Some(state) => state,
         None => {
-            let state = choose()?;
+            let state = choose(home)?;
             state.write(home)?;
             state
         }
@@ -235,7 +235,15 @@ fn prepare(home: &Path, binaries: &ClusterBinaries) -> Result<(State, Option<Net
     Ok((state, network))
 }
 
-fn choose() -> Result<State> {
+fn choose(home: &Path) -> Result<State> {
+    if let Some(other) = other_node(home) {
+        bail!(
+            "a cluster with its folder in {0} runs on this machine, and there can be only one node; stop that one \
+             with `{1}={0} cargo xtask cluster down`",
+            other.display(),
+            environment::CLUSTER_HOME,
+        );
+    }
     let mut tokens = BTreeMap::new();
     for (name, ..) in settings::USERS {
         tokens.insert(name.to_owned(), state::token()?);
@@ -245,6 +253,11 @@ fn choose() -> Result<State> {
         Err(reason) => (None, Some(reason)),
     };
     Ok(State { block, no_pods, ports: Ports::choose()?, tokens, kernel: kernel::read() })
+}
+
+/// The folder of a cluster whose node has the network namespace and the control group that ours would have.
+fn other_node(home: &Path) -> Option<PathBuf> {
+    ["kubelet", "containerd"].into_iter().find_map(|component| daemon::elsewhere(component, home))
 }
 
 /// Makes sure that a component runs with its present settings and works; returns how many were started.
