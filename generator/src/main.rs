@@ -1,3 +1,5 @@
-//! See ARCHITECTURE.md.
+//! `gpu-stacks`: see [`gpu_stacks`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    gpu_stacks::cli::run()
+}

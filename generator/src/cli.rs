@@ -1,0 +1,170 @@
+//! The command line: what was asked, what to print, and with which exit code.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use annotate_snippets::Renderer;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::problem::Problem;
+use crate::write::{Change, Mode, WriteError, diff};
+use crate::{LocalDisk, load, render, schema, write};
+
+/// GPU tenancy as code: a fleet file and tenant files become terragrunt stacks.
+#[derive(Debug, Parser)]
+#[command(name = "gpu-stacks", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the stacks of a live repository.
+    Generate {
+        /// The live repository: the folder of fleet.yaml.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Show what would change and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Show each change as a diff.
+        #[arg(long)]
+        diff: bool,
+        /// Replace generated files that were edited by hand.
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Exit with 0 when the stacks are what `generate` would write, 2 when not, 1 on an error.
+    Check {
+        /// The live repository: the folder of fleet.yaml.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Show each difference as a diff.
+        #[arg(long)]
+        diff: bool,
+    },
+    /// Print the JSON Schema of a file, for editors.
+    Schema {
+        /// Which file.
+        file: SchemaOf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SchemaOf {
+    /// fleet.yaml
+    Fleet,
+    /// tenants/<name>.yaml
+    Tenant,
+}
+
+/// The stacks are not what they should be.
+const DIFFERS: u8 = 2;
+
+/// Runs the command line.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Generate { path, dry_run, diff, overwrite } => generate(&path, dry_run, diff, overwrite),
+        Command::Check { path, diff } => check(&path, diff),
+        Command::Schema { file } => {
+            let text = match file {
+                SchemaOf::Fleet => schema::fleet(),
+                SchemaOf::Tenant => schema::tenant(),
+            };
+            print(&text);
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|failure| {
+        failure.print();
+        ExitCode::FAILURE
+    })
+}
+
+fn generate(root: &Path, dry_run: bool, show_diff: bool, overwrite: bool) -> Result<ExitCode, Failure> {
+    let mode = if dry_run { Mode::Check } else { Mode::Write { overwrite } };
+    let changes = changes(root, mode).inspect_err(|failure| {
+        if let Failure::Write(WriteError::Edited(edited)) = failure {
+            print(&edited.iter().map(diff).collect::<String>());
+        }
+    })?;
+    report(&changes, if dry_run { "would " } else { "" }, show_diff);
+    if changes.is_empty() {
+        print("Everything is as it should be.\n");
+    }
+    if changes.iter().any(|change| change.after.is_none() && change.path.ends_with("/main.tf")) {
+        print(
+            "A removed stack destroys nothing: check out the commit before, run `terragrunt destroy` in it, \
+             then merge its removal.\n",
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(root: &Path, show_diff: bool) -> Result<ExitCode, Failure> {
+    let changes = changes(root, Mode::Check)?;
+    if changes.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    report(&changes, "`generate` would ", show_diff);
+    Ok(ExitCode::from(DIFFERS))
+}
+
+fn changes(root: &Path, mode: Mode) -> Result<Vec<Change>, Failure> {
+    let fleet = load(root).map_err(Failure::Problems)?;
+    let files = render(&fleet).map_err(|error| Failure::Ours(error.to_string()))?;
+    write(root, &files, mode, &LocalDisk).map_err(Failure::Write)
+}
+
+fn report(changes: &[Change], would: &str, show_diff: bool) {
+    let mut text = String::new();
+    for change in changes {
+        let verb = match (&change.before, &change.after) {
+            (None, _) => "create",
+            (_, None) => "remove",
+            _ => "update",
+        };
+        let edited = if change.edited { " (edited by hand)" } else { "" };
+        text.push_str(&format!("{would}{verb} {}{edited}\n", change.path));
+        if show_diff {
+            text.push_str(&diff(change));
+        }
+    }
+    print(&text);
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+enum Failure {
+    Problems(Vec<Problem>),
+    Write(WriteError),
+    Ours(String),
+}
+
+impl Failure {
+    fn print(&self) {
+        let text = match self {
+            Failure::Problems(problems) => {
+                // anstream takes the colours out where nobody would see them.
+                let renderer = Renderer::styled();
+                let mut text: String =
+                    problems.iter().map(|problem| problem.render(&renderer) + "\n\n").collect();
+                let plural = if problems.len() == 1 { "problem" } else { "problems" };
+                text.push_str(&format!("{} {plural}; nothing was written\n", problems.len()));
+                text
+            }
+            Failure::Write(error) => format!("error: {error}\n"),
+            Failure::Ours(error) => format!("error: {error}\n"),
+        };
+        // Where standard error is closed there is nobody left to tell.
+        let _ = anstream::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Prints to standard output; a reader that went away, such as `head`, is no error.
+fn print(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}

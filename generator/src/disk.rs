@@ -1,0 +1,225 @@
+//! Replacing many files as if they were one.
+//!
+//! Every new content is first written beside its place; what can fail for lack
+//! of room or rights fails there. Then the manifest says that both the old and
+//! the new contents are ours, the files are renamed into place, and the
+//! manifest is settled. An error undoes what was renamed; a machine that dies
+//! in between leaves files that the next run recognises.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::manifest;
+use crate::write::Change;
+
+/// What the file system refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {step}: {source}. Nothing was changed; {remedy}", path.display())]
+pub struct DiskError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What was tried, such as `cannot be written`.
+    pub step: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+impl DiskError {
+    fn new(path: &Path, step: &'static str, source: io::Error) -> Self {
+        let remedy = match source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "run as a user who may write there, or generate in a copy"
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run again",
+            io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::AlreadyExists => {
+                "move what stands in its place away and run again"
+            }
+            _ => "correct that and run again",
+        };
+        Self { path: path.to_owned(), step, source, remedy }
+    }
+}
+
+/// The file system as far as it is needed, so that tests can let it fail.
+pub trait Disk {
+    /// The text of a file; `None` when there is none.
+    ///
+    /// # Errors
+    /// Anything but its absence.
+    fn read(&self, path: &Path) -> Result<Option<String>, DiskError>;
+
+    /// Writes a file and the folders it needs.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn create(&self, path: &Path, content: &str) -> Result<(), DiskError>;
+
+    /// Renames a file over another.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn remove(&self, path: &Path) -> Result<(), DiskError>;
+}
+
+/// The machine's own file system.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalDisk;
+
+impl Disk for LocalDisk {
+    fn read(&self, path: &Path) -> Result<Option<String>, DiskError> {
+        match std::fs::read(path) {
+            // Kept whole, since a failed run puts it back: what is not text is not ours to touch.
+            Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|error| {
+                DiskError::new(
+                    path,
+                    "cannot be read as text",
+                    io::Error::new(io::ErrorKind::InvalidData, error),
+                )
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(DiskError::new(path, "cannot be read", error)),
+        }
+    }
+
+    fn create(&self, path: &Path, content: &str) -> Result<(), DiskError> {
+        let write = || -> io::Result<()> {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(path, content)
+        };
+        write().map_err(|error| DiskError::new(path, "cannot be written", error))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        std::fs::rename(from, to).map_err(|error| DiskError::new(to, "cannot be replaced", error))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        std::fs::remove_file(path).map_err(|error| DiskError::new(path, "cannot be removed", error))
+    }
+}
+
+/// The manifest's text before, while and after files are replaced.
+#[derive(Debug)]
+pub struct Manifests {
+    /// What is there, if anything.
+    pub before: Option<String>,
+    /// Old and new contents are ours.
+    pub during: String,
+    /// Only the new ones are.
+    pub after: String,
+}
+
+/// Replaces all files, or none.
+///
+/// # Errors
+/// What failed first; everything is as it was before, as far as the disk still
+/// lets itself be written.
+pub fn replace(
+    root: &Path,
+    changes: &[Change],
+    manifests: &Manifests,
+    disk: &impl Disk,
+) -> Result<(), DiskError> {
+    let mut undo = Undo { root, disk, staged: Vec::new(), done: Vec::new() };
+    match replace_all(root, changes, manifests, disk, &mut undo) {
+        Ok(()) => {
+            for change in changes.iter().filter(|change| change.after.is_none()) {
+                remove_empty_folders(root, &change.path);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            undo.run();
+            Err(error)
+        }
+    }
+}
+
+fn replace_all<D: Disk>(
+    root: &Path,
+    changes: &[Change],
+    manifests: &Manifests,
+    disk: &D,
+    undo: &mut Undo<'_, D>,
+) -> Result<(), DiskError> {
+    for change in changes {
+        if let Some(content) = &change.after {
+            undo.staged.push(change.path.clone());
+            disk.create(&staged(root, &change.path), content)?;
+        }
+    }
+    undo.done.push((manifest::NAME.to_owned(), manifests.before.clone()));
+    put(root, manifest::NAME, &manifests.during, disk)?;
+    for change in changes {
+        let path = root.join(&change.path);
+        undo.done.push((change.path.clone(), change.before.clone()));
+        match change.after {
+            Some(_) => disk.rename(&staged(root, &change.path), &path)?,
+            None => disk.remove(&path)?,
+        }
+    }
+    put(root, manifest::NAME, &manifests.after, disk)
+}
+
+/// Writes one file in a way that nobody ever sees half of it.
+fn put(root: &Path, path: &str, content: &str, disk: &impl Disk) -> Result<(), DiskError> {
+    disk.create(&staged(root, path), content)?;
+    disk.rename(&staged(root, path), &root.join(path))
+}
+
+/// Where a file's new content waits, in the folder of the file itself, since a
+/// rename is only atomic within one file system.
+fn staged(root: &Path, path: &str) -> PathBuf {
+    let full = root.join(path);
+    let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    full.with_file_name(format!(".{name}.gpu-stacks.tmp"))
+}
+
+/// What to put back when a later step fails, newest first.
+struct Undo<'u, D: Disk> {
+    root: &'u Path,
+    disk: &'u D,
+    staged: Vec<String>,
+    done: Vec<(String, Option<String>)>,
+}
+
+impl<D: Disk> Undo<'_, D> {
+    /// Puts everything back. What cannot be put back is left for the next run,
+    /// which knows it by the manifest; the first error is the one to report.
+    fn run(self) {
+        for (path, before) in self.done.iter().rev() {
+            let _ = match before {
+                Some(content) => put(self.root, path, content, self.disk),
+                None => self.disk.remove(&self.root.join(path)),
+            };
+        }
+        let manifest = manifest::NAME.to_owned();
+        for path in self.staged.iter().chain([&manifest]) {
+            let _ = self.disk.remove(&staged(self.root, path));
+        }
+        for path in &self.staged {
+            remove_empty_folders(self.root, path);
+        }
+    }
+}
+
+/// Removes the folders of a path that nothing is left in, up to the root. A
+/// folder in which a state still lies stays.
+fn remove_empty_folders(root: &Path, path: &str) {
+    let folders = Path::new(path).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    for folder in folders {
+        if std::fs::remove_dir(root.join(folder)).is_err() {
+            break;
+        }
+    }
+}

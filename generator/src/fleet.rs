@@ -1,0 +1,107 @@
+//! A live repository, valid: everything `render` needs, with no text left to judge.
+
+use std::collections::BTreeMap;
+
+use tenancy::card::Card;
+use tenancy::floor::Floor;
+use tenancy::names::{CardName, Namespace};
+use tenancy::tenant::{AbsolutePath, Tenant};
+
+use crate::leaf::{Binary, Duration};
+
+/// All cards and tenants of one live repository.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    /// The cards by name.
+    pub cards: BTreeMap<CardName, Card>,
+    /// The tenants by the name of their stack's folder, which is their file's name.
+    pub stacks: BTreeMap<String, Stack>,
+    /// How the provider reaches the cluster.
+    pub provider: Provider,
+    /// Where states are kept.
+    pub backend: Backend,
+    /// Which program terragrunt runs, if that was said.
+    pub binary: Option<Binary>,
+}
+
+/// One tenant and what only its stack knows.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// The card it claims memory of.
+    pub card: CardName,
+    /// Its claim.
+    pub floor: Floor,
+    /// The tenant itself.
+    pub tenant: Tenant,
+    /// The names under which its config files lie in the stack's `config` folder.
+    pub config_files: BTreeMap<AbsolutePath, String>,
+    /// Terraform's own part of it.
+    pub lifecycle: Lifecycle,
+}
+
+/// What a tenant says to Terraform and not to the cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Lifecycle {
+    /// Objects that are taken over, as `Kind/name`.
+    pub adopt: Vec<String>,
+    /// How long to wait, by `create`, `update` and `delete`.
+    pub timeouts: BTreeMap<&'static str, Duration>,
+}
+
+/// How the provider reaches the cluster; nothing means where kubectl looks.
+#[derive(Debug, Clone, Default)]
+pub struct Provider {
+    /// The kubeconfig.
+    pub config_path: Option<String>,
+    /// Its context.
+    pub config_context: Option<String>,
+    /// Address of the API server.
+    pub host: Option<String>,
+    /// Proxy of all requests.
+    pub proxy_url: Option<String>,
+    /// A plugin that hands out credentials.
+    pub exec: Option<Exec>,
+    /// Image of gpu-agent for tenants that name none.
+    pub agent_image: Option<String>,
+}
+
+/// A plugin that hands out credentials, as in a kubeconfig.
+#[derive(Debug, Clone)]
+pub struct Exec {
+    /// Its API version.
+    pub api_version: String,
+    /// The program.
+    pub command: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+}
+
+/// Where states are kept.
+#[derive(Debug, Clone)]
+pub enum Backend {
+    /// In files: in one folder, or each in its stack.
+    Local {
+        /// The folder, absolute or relative to the live repository.
+        path: Option<String>,
+    },
+    /// In a bucket.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// Its region.
+        region: String,
+        /// What all keys begin with.
+        key_prefix: Option<String>,
+        /// Address of an S3 service that is not Amazon's.
+        endpoint: Option<String>,
+    },
+    /// In Secrets of a cluster.
+    Kubernetes {
+        /// The namespace of the Secrets.
+        namespace: Namespace,
+        /// The kubeconfig.
+        config_path: Option<String>,
+        /// Its context.
+        config_context: Option<String>,
+    },
+}

@@ -1,0 +1,273 @@
+//! What one value of a file may be: the domain's types, and the few that only
+//! files and stacks have.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::Schema;
+use tenancy::Invalid;
+use tenancy::gate::ScaleTarget;
+use tenancy::names::{
+    CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
+    PortName, ResidentName, TenantName, WindowName,
+};
+use tenancy::quantity::{Mib, Quantity};
+use tenancy::tenant::AbsolutePath;
+use tenancy::window::{Day, TimeOfDay, Zone};
+
+use crate::read::Leaf;
+
+macro_rules! text_leaves {
+    ($($type:ty: $example:literal),* $(,)?) => {$(
+        impl Leaf for $type {
+            fn leaf(text: &str) -> Result<Self, Invalid> {
+                text.parse()
+            }
+
+            fn refine(schema: &mut Schema) {
+                schema.insert("examples".into(), serde_json::json!([$example]));
+            }
+        }
+    )*};
+}
+
+text_leaves! {
+    AbsolutePath: "/data",
+    CardName: "gpu-1-0",
+    ConfigKey: "token",
+    ContainerName: "fetch-weights",
+    Duration: "5m",
+    EnvName: "HF_HOME",
+    HandedOver: "image",
+    LabelKey: "app.kubernetes.io/part-of",
+    LabelValue: "narration",
+    Mib: "4GiB",
+    Namespace: "tts",
+    NodeName: "gpu-1",
+    ObjectName: "tier-2-gpu",
+    PortName: "http",
+    Quantity: "20Gi",
+    ResidentName: "llama",
+    TenantName: "chatterbox-tts",
+    TimeOfDay: "02:00",
+    Url: "http://dcgm-exporter.gpu-operator:9400/metrics",
+    WindowName: "night",
+    Zone: "Europe/London",
+}
+
+macro_rules! word_leaves {
+    ($($type:ty: $what:literal = $($word:literal => $value:expr),+;)*) => {$(
+        impl Leaf for $type {
+            fn leaf(text: &str) -> Result<Self, Invalid> {
+                match text {
+                    $($word => Ok($value),)+
+                    _ => Err(Invalid::new(
+                        $what, text, "it is none of the words for it",
+                        concat!("Write one of", $(" `", $word, "`"),+, "."),
+                    )),
+                }
+            }
+
+            fn refine(schema: &mut Schema) {
+                schema.insert("enum".into(), serde_json::json!([$($word),+]));
+            }
+        }
+    )*};
+}
+
+use tenancy::tenant::{AccessMode, ConfigMode, DeletionPolicy, HandedOver, ObjectKind, PullPolicy};
+
+word_leaves! {
+    AccessMode: "access mode" =
+        "ReadWriteOnce" => AccessMode::ReadWriteOnce, "ReadWriteMany" => AccessMode::ReadWriteMany,
+        "ReadOnlyMany" => AccessMode::ReadOnlyMany, "ReadWriteOncePod" => AccessMode::ReadWriteOncePod;
+    Binary: "Terraform binary" = "terraform" => Binary::Terraform, "tofu" => Binary::Tofu;
+    ConfigMode: "config mode" = "mount" => ConfigMode::Mount, "copy" => ConfigMode::Copy;
+    Day: "day" = "mon" => Day::Mon, "tue" => Day::Tue, "wed" => Day::Wed, "thu" => Day::Thu,
+        "fri" => Day::Fri, "sat" => Day::Sat, "sun" => Day::Sun;
+    DeletionPolicy: "deletion policy" = "retain" => DeletionPolicy::Retain, "delete" => DeletionPolicy::Delete;
+    HttpMethod: "method" = "POST" => HttpMethod("POST"), "DELETE" => HttpMethod("DELETE");
+    ObjectKind: "kind of object" =
+        "Namespace" => ObjectKind::Namespace, "PersistentVolume" => ObjectKind::PersistentVolume,
+        "PersistentVolumeClaim" => ObjectKind::PersistentVolumeClaim, "ConfigMap" => ObjectKind::ConfigMap,
+        "ServiceAccount" => ObjectKind::ServiceAccount, "Role" => ObjectKind::Role,
+        "RoleBinding" => ObjectKind::RoleBinding, "Deployment" => ObjectKind::Deployment,
+        "Pod" => ObjectKind::Pod, "Service" => ObjectKind::Service, "CronJob" => ObjectKind::CronJob;
+    PullPolicy: "pull policy" = "Always" => PullPolicy::Always,
+        "IfNotPresent" => PullPolicy::IfNotPresent, "Never" => PullPolicy::Never;
+}
+
+impl Leaf for bool {
+    const TYPE: &'static str = "boolean";
+
+    fn leaf(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => {
+                Err(Invalid::new("yes or no", text, "YAML has two words for it", "Write `true` or `false`."))
+            }
+        }
+    }
+
+    fn refine(_: &mut Schema) {}
+}
+
+/// Which program terragrunt runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    /// HashiCorp's.
+    Terraform,
+    /// OpenTofu's.
+    Tofu,
+}
+
+/// The method of the call that unloads a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpMethod(pub &'static str);
+
+impl Leaf for String {
+    fn leaf(text: &str) -> Result<Self, Invalid> {
+        Ok(text.to_owned())
+    }
+
+    fn refine(_: &mut Schema) {}
+}
+
+macro_rules! integer_leaves {
+    ($($type:ty: $what:literal, $min:expr, $max:expr;)*) => {$(
+        impl Leaf for $type {
+            const TYPE: &'static str = "integer";
+
+            fn leaf(text: &str) -> Result<Self, Invalid> {
+                match text.parse::<i64>().ok().filter(|number| ($min..=$max).contains(number)) {
+                    Some(number) => <$type>::try_from(number).map_err(|_| refused_number(text, $what, $min, $max)),
+                    None => Err(refused_number(text, $what, $min, $max)),
+                }
+            }
+
+            fn refine(schema: &mut Schema) {
+                schema.insert("minimum".into(), ($min).into());
+                schema.insert("maximum".into(), ($max).into());
+            }
+        }
+    )*};
+}
+
+fn refused_number(text: &str, what: &'static str, min: i64, max: i64) -> Invalid {
+    Invalid::new(
+        what,
+        text,
+        "it is not a whole number in range",
+        format!("Write a number from {min} to {max}."),
+    )
+}
+
+integer_leaves! {
+    Port: "port", 1i64, 65535i64;
+    u32: "count", 0i64, i64::from(u32::MAX);
+    i32: "rank", i64::from(i32::MIN), i64::from(i32::MAX);
+}
+
+/// A TCP port, 1 to 65535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port(pub u16);
+
+impl TryFrom<i64> for Port {
+    type Error = std::num::TryFromIntError;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        u16::try_from(number).map(Port)
+    }
+}
+
+/// A length of time in whole seconds, written as Go does: `90s`, `5m`, `1h30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration {
+    /// The length in seconds.
+    pub seconds: u32,
+}
+
+impl FromStr for Duration {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refuse =
+            |reason: &str| Invalid::new("duration", text, reason, "Write `90s`, `5m`, `1h` or `1h30m`.");
+        let mut seconds: u32 = 0;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (number, unit) = rest.split_at(digits);
+            let per_unit = match unit.chars().next() {
+                Some('s') => 1,
+                Some('m') => 60,
+                Some('h') => 3600,
+                Some(_) => return Err(refuse("its unit is not s, m or h")),
+                None => return Err(refuse("it has no unit")),
+            };
+            let number: u32 = number.parse().map_err(|_| refuse("it is not a whole number of a unit"))?;
+            let part = number.checked_mul(per_unit).ok_or_else(|| refuse("it is too long"))?;
+            seconds = seconds.checked_add(part).ok_or_else(|| refuse("it is too long"))?;
+            rest = &unit[1..];
+        }
+        if seconds == 0 { Err(refuse("it has no length")) } else { Ok(Self { seconds }) }
+    }
+}
+
+impl fmt::Display for Duration {
+    /// The shortest spelling: `5m`, `90s`, `1h30m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (hours, minutes, seconds) = (self.seconds / 3600, self.seconds / 60 % 60, self.seconds % 60);
+        for (number, unit) in [(hours, 'h'), (minutes, 'm'), (seconds, 's')] {
+            if number > 0 {
+                write!(f, "{number}{unit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The address of a metrics page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url(pub String);
+
+impl FromStr for Url {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refuse = |reason: &str| {
+            let accepted = "Write an address such as `http://dcgm-exporter.gpu-operator:9400/metrics`.";
+            Err(Invalid::new("URL", text, reason, accepted))
+        };
+        let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
+            return refuse("it begins neither with `http://` nor with `https://`");
+        };
+        if rest.starts_with(['/', ':', '?']) || rest.is_empty() {
+            return refuse("it names no host");
+        }
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return refuse("a space stands in it");
+        }
+        if rest.split('/').next().unwrap_or(rest).contains('@') {
+            return refuse("it carries a password, and stacks are committed");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A Deployment, written `namespace/name`.
+impl Leaf for ScaleTarget {
+    fn leaf(text: &str) -> Result<Self, Invalid> {
+        match text.split_once('/') {
+            Some((namespace, deployment)) => {
+                Ok(Self { namespace: namespace.parse()?, deployment: deployment.parse()? })
+            }
+            None => Err(Invalid::new("Deployment", text, "it has no `/`", "Write `namespace/name`.")),
+        }
+    }
+
+    fn refine(schema: &mut Schema) {
+        schema.insert("examples".into(), serde_json::json!(["immich/immich-machine-learning"]));
+    }
+}

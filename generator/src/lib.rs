@@ -1,0 +1,37 @@
+//! Turns a fleet file and tenant files into terragrunt stacks.
+//!
+//! The flow is [`load`] (reads and judges), [`render`] (pure) and [`write`]
+//! (compares, and replaces all files or none):
+//!
+//! ```no_run
+//! use gpu_stacks::{LocalDisk, Mode, load, render, write};
+//!
+//! let root = std::path::Path::new("stacks");
+//! let fleet = load(root).map_err(|problems| problems[0].line())?;
+//! let files = render(&fleet).map_err(|error| error.to_string())?;
+//! let mode = Mode::Write { overwrite: false };
+//! let changes = write(root, &files, mode, &LocalDisk).map_err(|error| error.to_string())?;
+//! println!("{} files changed", changes.len());
+//! # Ok::<(), String>(())
+//! ```
+
+pub mod cli;
+pub mod disk;
+pub mod fleet;
+pub mod hcl;
+pub mod leaf;
+mod load;
+pub mod manifest;
+pub mod node;
+pub mod problem;
+pub mod raw;
+pub mod read;
+mod render;
+pub mod schema;
+pub mod validate;
+mod write;
+
+pub use disk::LocalDisk;
+pub use load::load;
+pub use render::{RenderError, render};
+pub use write::{Change, Mode, WriteError, diff, write};

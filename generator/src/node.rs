@@ -1,0 +1,212 @@
+//! A YAML document as typed: every value with the place where it stands.
+//!
+//! Reading into a tree first, and into types second, is what lets one run
+//! report every error of every file: a deserializer stops at its first.
+
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Spanned, options};
+
+use crate::problem::{Problem, Source};
+
+/// Larger files are refused: no tenant needs them, and a reader must not be
+/// made to hold what somebody pasted by mistake.
+pub const SIZE_LIMIT: usize = 10 << 20;
+
+/// One value of a YAML file and where it stands.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Its bytes in the file.
+    pub span: Range<usize>,
+}
+
+/// A YAML value by the rules of YAML 1.2.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// `null`, `~` or nothing at all.
+    Null,
+    /// `true` or `false`. `yes`, `no`, `on` and `off` are text.
+    Bool(bool),
+    /// A number without quotes.
+    Number(serde_json::Number),
+    /// Anything else that is one value.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of the file.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map and where it stands.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The key.
+    pub text: String,
+    /// Its bytes in the file.
+    pub span: Range<usize>,
+}
+
+impl Value {
+    /// What the value is, for an error that expected something else.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+impl Node {
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// What YAML itself forbids: bad syntax, a key given twice, too many or too
+    /// deep aliases, several documents, more than [`SIZE_LIMIT`].
+    pub fn parse(source: &Source) -> Result<Node, Problem> {
+        if source.text.len() > SIZE_LIMIT {
+            return Err(Problem::at(source, 0..0, "the file is larger than 10 MiB")
+                .accepted("Keep large data out of tenant files; a ConfigMap holds 1 MiB at most."));
+        }
+        let options = options! {
+            strict_booleans: true,
+            with_snippet: false,
+            reject_unsupported_tags: true,
+            merge_keys: serde_saphyr::MergeKeyPolicy::Merge,
+            duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+        };
+        match serde_saphyr::from_str_with_options::<Spanned<Value>>(&source.text, options) {
+            Ok(spanned) => Ok(node(spanned)),
+            Err(error) => Err(refused(source, &error)),
+        }
+    }
+
+    /// The text of a scalar exactly as it was typed, so that `1.10` given as an
+    /// environment variable stays `1.10`.
+    pub fn typed<'s>(&'s self, source: &'s Source) -> Option<&'s str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            Value::Bool(_) | Value::Number(_) => source.text.get(self.span.clone()).map(str::trim),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// The value as JSON, for the parts of a file that are Kubernetes' own.
+    pub fn json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Number(number) => serde_json::Value::Number(number.clone()),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Node::json).collect(),
+            Value::Map(entries) => {
+                let fields = entries.iter().map(|(key, value)| (key.text.clone(), value.json()));
+                serde_json::Value::Object(fields.collect())
+            }
+        }
+    }
+}
+
+fn node(spanned: Spanned<Value>) -> Node {
+    let span = range(spanned.defined.span());
+    Node { value: spanned.value, span }
+}
+
+fn range(span: serde_saphyr::Span) -> Range<usize> {
+    let place = |at: Option<u64>| at.and_then(|at| usize::try_from(at).ok()).unwrap_or(0);
+    let start = place(span.byte_offset());
+    start..start + place(span.byte_len())
+}
+
+fn refused(source: &Source, error: &serde_saphyr::Error) -> Problem {
+    let span = error.location().map_or(0..0, |location| range(location.span()));
+    let end = source.text.len();
+    let span = span.start.min(end)..span.end.min(end);
+    // The reader appends the place to its message; ours stands before it.
+    let message = error.without_snippet().to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+    Problem::at(source, span, message)
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
+        Ok(Value::Text(value.to_string()))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
+        Ok(Value::Text(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(serde_json::Number::from_f64(value).map_or_else(|| Value::Text(value.to_string()), Value::Number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element::<Spanned<Value>>()? {
+            items.push(node(item));
+        }
+        Ok(Value::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((key, value)) = access.next_entry::<Spanned<String>, Spanned<Value>>()? {
+            let span = range(key.defined.span());
+            entries.push((Key { text: key.value, span }, node(value)));
+        }
+        Ok(Value::Map(entries))
+    }
+}

@@ -1,0 +1,133 @@
+//! What is wrong with a file, where, and what would be right.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// A file as it was read, by the path that messages name.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The path as the user would type it, relative to the live repository.
+    pub path: String,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// A file that was read.
+    pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+        Self { path: path.into(), text: text.into() }
+    }
+
+    /// Line and column, counted from 1 in characters, of a byte.
+    pub fn position(&self, byte: usize) -> (usize, usize) {
+        let before = self.text.get(..byte.min(self.text.len())).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    source: Source,
+    span: Range<usize>,
+    /// Why it is refused, without a full stop.
+    pub reason: String,
+    /// What would be accepted, as whole sentences; it may be empty.
+    pub accepted: String,
+}
+
+impl Problem {
+    /// A problem at a place of a file.
+    pub fn at(source: &Source, span: Range<usize>, reason: impl Into<String>) -> Self {
+        Self { source: source.clone(), span, reason: reason.into(), accepted: String::new() }
+    }
+
+    /// A problem with a file or folder as a whole.
+    pub fn with_path(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::at(&Source::new(path, ""), 0..0, reason)
+    }
+
+    /// Adds what would be accepted.
+    pub fn accepted(mut self, accepted: impl Into<String>) -> Self {
+        self.accepted = accepted.into();
+        self
+    }
+
+    /// The file, then line and column, by which problems are ordered.
+    pub fn place(&self) -> (&str, usize, usize) {
+        let (line, column) = self.source.position(self.span.start);
+        (&self.source.path, line, column)
+    }
+
+    /// The problem in one line without colours: `file:line:column: reason`.
+    pub fn line(&self) -> String {
+        if self.source.text.is_empty() {
+            return format!("{}: {}", self.source.path, self.reason);
+        }
+        let (path, line, column) = self.place();
+        format!("{path}:{line}:{column}: {}", self.reason)
+    }
+
+    /// The problem with the line it stands on.
+    pub fn render(&self, renderer: &Renderer) -> String {
+        let title = Level::ERROR.primary_title(self.line());
+        let mut group = if self.source.text.is_empty() {
+            title.elements(Vec::<Snippet<'_, annotate_snippets::Annotation<'_>>>::new())
+        } else {
+            let mark = AnnotationKind::Primary.span(self.marked());
+            title.element(Snippet::source(&*self.source.text).path(&self.source.path).annotation(mark))
+        };
+        if !self.accepted.is_empty() {
+            group = group.element(Level::HELP.message(&self.accepted));
+        }
+        renderer.render(&[group])
+    }
+
+    /// The part of the span on its first line, so that a map that is at fault
+    /// as a whole does not print the whole map.
+    fn marked(&self) -> Range<usize> {
+        let text = &self.source.text;
+        let start = self.span.start.min(text.len());
+        let end = self.span.end.clamp(start, text.len());
+        let first_line = text.get(start..end).and_then(|marked| marked.find('\n')).map(|at| start + at);
+        start..first_line.unwrap_or(end)
+    }
+}
+
+/// All problems of all files, in the order of the files.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Adds one.
+    pub fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them by file, line and column.
+    pub fn sorted(mut self) -> Vec<Problem> {
+        self.0.sort_by(|a, b| a.place().cmp(&b.place()));
+        self.0
+    }
+
+    /// `Ok` when there are none.
+    ///
+    /// # Errors
+    /// All of them.
+    pub fn into_result<T>(self, value: T) -> Result<T, Vec<Problem>> {
+        if self.is_empty() { Ok(value) } else { Err(self.sorted()) }
+    }
+}

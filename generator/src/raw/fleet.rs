@@ -1,0 +1,173 @@
+//! `fleet.yaml` as typed.
+
+use tenancy::names::{CardName, LabelKey, LabelValue, Namespace, NodeName, ObjectName, ResidentName};
+use tenancy::quantity::Mib;
+use tenancy::tenant::ObjectKind;
+use tenancy::window::Zone;
+
+use super::RawToleration;
+use crate::leaf::{Binary, Url};
+use crate::read::{At, Entries};
+use crate::record;
+
+record! {
+    /// A live repository: its cards, who lives on them, and what all its tenants share.
+    pub struct RawFleet {
+        /// The cards by name.
+        pub cards: Entries<CardName, RawCard>,
+        /// What every tenant has that says nothing else.
+        pub defaults: Option<RawDefaults>,
+        /// How the provider reaches the cluster. What is left out is taken from the environment
+        /// (`KUBE_CONFIG_PATH`, `KUBE_CTX` and their kin).
+        pub provider: Option<RawProvider>,
+        /// Where the stacks' states are kept. Left out, beside each stack.
+        pub backend: Option<RawBackend>,
+        /// Which program terragrunt runs. Left out, terragrunt chooses; with both
+        /// installed, set TG_TF_PATH too.
+        pub binary: Option<At<Binary>>,
+    }
+}
+
+record! {
+    /// One physical GPU.
+    pub struct RawCard {
+        /// The node it sits in.
+        pub node: At<NodeName>,
+        /// Its position on the node, as nvidia-smi counts, until its UUID is known.
+        pub index: Option<At<u32>>,
+        /// The UUID that the driver reports, `GPU-…`. Instead of `index`.
+        pub uuid: Option<At<String>>,
+        /// Where its figures are read.
+        pub source: RawSource,
+        /// Its size, which lets `fit` and a plan refuse what can never fit.
+        pub memory: Option<At<Mib>>,
+        /// Below this much free memory a tenant yields at once. A quarter of the headroom unless given.
+        pub critical: Option<At<Mib>>,
+        /// Processes on the card that nobody here schedules, by name.
+        pub residents: Option<Entries<ResidentName, RawResident>>,
+    }
+}
+
+record! {
+    /// Where a card's figures are read: one exporter for the device, and perhaps a per-pod gauge.
+    pub struct RawSource {
+        /// Metrics page of NVIDIA's dcgm-exporter.
+        pub dcgm: Option<At<Url>>,
+        /// Metrics page of utkuozdemir/nvidia_gpu_exporter. Instead of `dcgm`.
+        pub nvidia_gpu_exporter: Option<At<Url>>,
+        /// Metrics page of a per-pod gauge. It attributes memory to pods and admits nobody.
+        pub pods: Option<At<Url>>,
+    }
+}
+
+record! {
+    /// A process on a card that nobody here schedules.
+    pub struct RawResident {
+        /// The namespace of its pods.
+        pub namespace: At<Namespace>,
+        /// What its pods' names begin with. Left out, every pod of the namespace.
+        pub pod_prefix: Option<At<String>>,
+        /// The most video memory it ever holds, where that is known.
+        pub peak: Option<At<Mib>>,
+        /// Whether room is kept for it to grow to its peak.
+        pub protected: Option<At<bool>>,
+    }
+}
+
+record! {
+    /// What every tenant has that says nothing else.
+    #[derive(Default)]
+    pub struct RawDefaults {
+        /// Image of gpu-agent, for gates and admit checks.
+        pub agent_image: Option<At<String>>,
+        /// What must stay free on a card beside everything.
+        pub headroom: Option<At<Mib>>,
+        /// Time zone of windows that name none.
+        pub time_zone: Option<At<Zone>>,
+        /// Priority class of the pods.
+        pub priority_class: Option<At<ObjectName>>,
+        /// Secrets to pull images with, by name, in the tenant's namespace.
+        pub image_pull_secrets: Option<Vec<At<ObjectName>>>,
+        /// Taints that the pods bear.
+        pub tolerations: Option<Vec<RawToleration>>,
+        /// Labels by kind of object. A tenant's own come on top.
+        pub labels: Option<Entries<ObjectKind, Entries<LabelKey, At<LabelValue>>>>,
+        /// Annotations by kind of object. A tenant's own come on top.
+        pub annotations: Option<Entries<ObjectKind, Entries<LabelKey, At<String>>>>,
+    }
+}
+
+record! {
+    /// How the provider reaches the cluster. Credentials come by environment or by a plugin, never from here.
+    pub struct RawProvider {
+        /// The kubeconfig; `~/` is the home directory.
+        pub config_path: Option<At<String>>,
+        /// Its context. Its current one unless given.
+        pub config_context: Option<At<String>>,
+        /// Address of the API server, instead of a kubeconfig.
+        pub host: Option<At<String>>,
+        /// Proxy of all requests.
+        pub proxy_url: Option<At<String>>,
+        /// A plugin that hands out credentials.
+        pub exec: Option<RawExec>,
+    }
+}
+
+record! {
+    /// A plugin that hands out credentials, as in a kubeconfig.
+    pub struct RawExec {
+        /// Its API version, such as `client.authentication.k8s.io/v1`.
+        pub api_version: At<String>,
+        /// The program.
+        pub command: At<String>,
+        /// Its arguments.
+        pub args: Option<Vec<At<String>>>,
+    }
+}
+
+record! {
+    /// Where states are kept: one of the three.
+    pub struct RawBackend {
+        /// In files.
+        pub local: Option<RawLocalBackend>,
+        /// In a bucket.
+        pub s3: Option<RawS3Backend>,
+        /// In Secrets of a cluster.
+        pub kubernetes: Option<RawKubernetesBackend>,
+    }
+}
+
+record! {
+    /// States in files.
+    pub struct RawLocalBackend {
+        /// A folder that keeps all states, absolute or relative to the live repository. Left out,
+        /// each state lies in its stack.
+        pub path: Option<At<String>>,
+    }
+}
+
+record! {
+    /// States in a bucket, locked by a file beside each.
+    pub struct RawS3Backend {
+        /// The bucket.
+        pub bucket: At<String>,
+        /// Its region.
+        pub region: At<String>,
+        /// What all keys begin with.
+        pub key_prefix: Option<At<String>>,
+        /// Address of an S3 service that is not Amazon's.
+        pub endpoint: Option<At<Url>>,
+    }
+}
+
+record! {
+    /// States in Secrets of a cluster.
+    pub struct RawKubernetesBackend {
+        /// The namespace of the Secrets.
+        pub namespace: At<Namespace>,
+        /// The kubeconfig; the provider's unless given.
+        pub config_path: Option<At<String>>,
+        /// Its context; the provider's unless given.
+        pub config_context: Option<At<String>>,
+    }
+}

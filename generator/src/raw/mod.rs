@@ -1,0 +1,14 @@
+//! The files as typed: what a person may write, with its places.
+
+mod fleet;
+mod tenant;
+
+pub use fleet::{
+    RawBackend, RawCard, RawDefaults, RawExec, RawFleet, RawKubernetesBackend, RawLocalBackend, RawProvider,
+    RawResident, RawS3Backend, RawSource,
+};
+pub use tenant::{
+    RawConfigFile, RawFileReference, RawHttpProbe, RawInitContainer, RawMeasured, RawNfs, RawProbe,
+    RawSecretKey, RawService, RawServicePort, RawStorage, RawTcpProbe, RawTenant, RawTimeouts, RawToleration,
+    RawUnload, RawWindow,
+};

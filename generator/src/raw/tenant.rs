@@ -1,0 +1,357 @@
+//! `tenants/<name>.yaml` as typed.
+
+use jiff::Timestamp;
+use tenancy::Invalid;
+use tenancy::gate::ScaleTarget;
+use tenancy::names::{
+    CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName,
+    TenantName, WindowName,
+};
+use tenancy::quantity::{Mib, Quantity};
+use tenancy::tenant::{
+    AbsolutePath, AccessMode, ConfigMode, DeletionPolicy, HandedOver, ObjectKind, PullPolicy,
+};
+use tenancy::window::{Day, TimeOfDay, Zone};
+
+use crate::leaf::{Duration, HttpMethod, Port};
+use crate::node::{Node, Value};
+use crate::read::{At, Entries, FromNode, Leaf, Reader, Verbatim};
+use crate::record;
+
+record! {
+    /// One tenant: a model server that wants a card.
+    pub struct RawTenant {
+        /// Its namespace.
+        pub namespace: At<Namespace>,
+        /// Its name in the namespace. The file's name unless given.
+        pub name: Option<At<TenantName>>,
+        /// The card it lives on.
+        pub card: At<CardName>,
+        /// The most video memory it ever holds. Marked as a guess unless `measured` is given.
+        pub peak: At<Mib>,
+        /// Where and when the peak was seen.
+        pub measured: Option<RawMeasured>,
+        /// What must stay free on the card beside everything while it is awake.
+        pub headroom: Option<At<Mib>>,
+        /// Who yields first when the card is short: the lowest.
+        pub priority: Option<At<i32>>,
+
+        /// When it may be awake, by name. Instead of `always` and `on_demand`.
+        pub windows: Option<Entries<WindowName, RawWindow>>,
+        /// Awake at all times, counted as protected.
+        pub always: Option<At<bool>>,
+        /// Awake whenever there is work.
+        pub on_demand: Option<At<bool>>,
+        /// Asleep until a person says otherwise.
+        pub suspend: Option<At<bool>>,
+        /// Between two looks of the gate while a window is open.
+        pub guard_interval: Option<At<Duration>>,
+        /// Deployments that make room for the window, as `namespace/name`. Their replicas come back after it.
+        pub pauses: Option<Vec<At<ScaleTarget>>>,
+        /// The call that makes the server let go of its memory before it is put to sleep.
+        pub unload: Option<RawUnload>,
+        /// Image of gpu-agent. The fleet's unless given.
+        pub agent_image: Option<At<String>>,
+
+        /// The server's image.
+        pub image: At<String>,
+        /// When to pull it.
+        pub image_pull_policy: Option<At<PullPolicy>>,
+        /// Secrets to pull images with, by name.
+        pub image_pull_secrets: Option<Vec<At<ObjectName>>>,
+        /// Entry point instead of the image's.
+        pub command: Option<Vec<At<String>>>,
+        /// Arguments instead of the image's.
+        pub args: Option<Vec<At<String>>>,
+        /// The one port it listens on, named `http`.
+        pub port: Option<At<Port>>,
+        /// The ports it listens on, by name, where there are several. Instead of `port`.
+        pub ports: Option<Entries<PortName, At<Port>>>,
+        /// Which of `ports` the Service and the unload call mean. The first by name unless given.
+        pub main_port: Option<At<PortName>>,
+        /// The Service in front of it.
+        pub service: Option<RawService>,
+        /// Plain environment. It is not secret.
+        pub env: Option<Entries<EnvName, At<String>>>,
+        /// Environment from Secrets, by reference.
+        pub env_from_secrets: Option<Entries<EnvName, RawSecretKey>>,
+        /// What it is guaranteed, by resource.
+        pub requests: Option<Entries<String, At<Quantity>>>,
+        /// What it may use at most, by resource.
+        pub limits: Option<Entries<String, At<Quantity>>>,
+        /// How many slices of the card it is given. One unless given.
+        pub slices: Option<At<u32>>,
+        /// The resource of which a slice is one. `nvidia.com/gpu` unless given.
+        pub slice_resource: Option<At<String>>,
+        /// Gates the other probes until the model is loaded.
+        pub startup_probe: Option<RawProbe>,
+        /// Decides whether the Service sends traffic.
+        pub readiness_probe: Option<RawProbe>,
+        /// Restarts the server when it fails.
+        pub liveness_probe: Option<RawProbe>,
+        /// The container's security context, as Kubernetes spells it.
+        pub security_context: Option<Verbatim>,
+        /// Containers that run before the server, by name.
+        pub init_containers: Option<Entries<ContainerName, RawInitContainer>>,
+
+        /// Where its weights live.
+        pub storage: Option<RawStorage>,
+        /// Files by their path in the container: their text, or `file:` and a path beside this file.
+        pub config: Option<Entries<AbsolutePath, RawConfigFile>>,
+        /// `mount`: read-only. `copy`: writable, for servers that rewrite their own config.
+        pub config_mode: Option<At<ConfigMode>>,
+
+        /// Labels that a node must have. The card's node unless given.
+        pub node_selector: Option<Entries<LabelKey, At<LabelValue>>>,
+        /// Taints it bears.
+        pub tolerations: Option<Vec<RawToleration>>,
+        /// Its priority class.
+        pub priority_class: Option<At<ObjectName>>,
+        /// The pod's security context, as Kubernetes spells it.
+        pub pod_security_context: Option<Verbatim>,
+        /// How long the server may take to end.
+        pub grace_period: Option<At<Duration>>,
+        /// Labels by kind of object.
+        pub labels: Option<Entries<ObjectKind, Entries<LabelKey, At<LabelValue>>>>,
+        /// Annotations by kind of object.
+        pub annotations: Option<Entries<ObjectKind, Entries<LabelKey, At<String>>>>,
+        /// A strategic-merge patch of the pod's spec, for what has no key here.
+        pub pod_patch: Option<Verbatim>,
+
+        /// Fields that another program may rewrite in place, such as `image` for Keel.
+        pub hand_over: Option<Vec<At<HandedOver>>>,
+        /// Objects that exist already and are taken over, as `Kind/name`.
+        pub adopt: Option<Vec<At<String>>>,
+        /// How long Terraform waits.
+        pub timeouts: Option<RawTimeouts>,
+    }
+}
+
+record! {
+    /// Where and when a peak was seen.
+    pub struct RawMeasured {
+        /// The metric and where it was read.
+        pub source: At<String>,
+        /// When, as RFC 3339.
+        pub at: At<Timestamp>,
+    }
+}
+
+record! {
+    /// A window. One whose end is not after its start ends on the next day.
+    pub struct RawWindow {
+        /// When it opens, `HH:MM`.
+        pub start: At<TimeOfDay>,
+        /// When it closes, `HH:MM`.
+        pub end: At<TimeOfDay>,
+        /// The days on which it opens. Every day unless given.
+        pub days: Option<Vec<At<Day>>>,
+        /// Its IANA time zone. The fleet's unless given.
+        pub time_zone: Option<At<Zone>>,
+    }
+}
+
+record! {
+    /// An HTTP call to the server itself.
+    pub struct RawUnload {
+        /// `POST` unless given.
+        pub method: Option<At<HttpMethod>>,
+        /// The path, such as `/api/unload`.
+        pub path: At<String>,
+        /// The name of the port that takes it. The main one unless given.
+        pub port: Option<At<PortName>>,
+        /// How long it may take. Ten seconds unless given.
+        pub timeout: Option<At<Duration>>,
+    }
+}
+
+record! {
+    /// The Service in front of a server: one port, or several by name.
+    pub struct RawService {
+        /// What callers dial.
+        pub port: Option<At<Port>>,
+        /// What callers dial, by name, and the server's port that each leads to.
+        pub ports: Option<Entries<PortName, RawServicePort>>,
+    }
+}
+
+record! {
+    /// One of several ports of a Service.
+    pub struct RawServicePort {
+        /// What callers dial.
+        pub port: At<Port>,
+        /// The server's port, by name. The one of the same name unless given.
+        pub target: Option<At<PortName>>,
+    }
+}
+
+record! {
+    /// One key of a Secret in the tenant's namespace.
+    pub struct RawSecretKey {
+        /// The Secret.
+        pub secret: At<ObjectName>,
+        /// The key in it.
+        pub key: At<ConfigKey>,
+        /// Whether the server may start without it.
+        pub optional: Option<At<bool>>,
+    }
+}
+
+record! {
+    /// What a probe tries: one of `tcp`, `http` and `exec`.
+    pub struct RawProbe {
+        /// A port accepts a connection. It keeps its meaning while the server is busy.
+        pub tcp: Option<RawTcpProbe>,
+        /// A GET answers with 200 to 399.
+        pub http: Option<RawHttpProbe>,
+        /// A command in the container exits with 0.
+        pub exec: Option<Vec<At<String>>>,
+        /// Between two tries. Ten seconds unless given.
+        pub period: Option<At<Duration>>,
+        /// How long one try may take. One second unless given.
+        pub timeout: Option<At<Duration>>,
+        /// How many failures in a row count. Three unless given.
+        pub failure_threshold: Option<At<u32>>,
+        /// Before the first try. Nothing unless given.
+        pub initial_delay: Option<At<Duration>>,
+    }
+}
+
+record! {
+    /// A port that accepts a connection.
+    pub struct RawTcpProbe {
+        /// The port's name. The main one unless given.
+        pub port: Option<At<PortName>>,
+    }
+}
+
+record! {
+    /// A GET that is answered.
+    pub struct RawHttpProbe {
+        /// The port's name. The main one unless given.
+        pub port: Option<At<PortName>>,
+        /// The path, beginning with `/`.
+        pub path: At<String>,
+    }
+}
+
+record! {
+    /// A container that runs before the server.
+    pub struct RawInitContainer {
+        /// Its image.
+        pub image: At<String>,
+        /// Entry point instead of the image's.
+        pub command: Option<Vec<At<String>>>,
+        /// Arguments instead of the image's.
+        pub args: Option<Vec<At<String>>>,
+        /// Plain environment. It is not secret.
+        pub env: Option<Entries<EnvName, At<String>>>,
+    }
+}
+
+record! {
+    /// Where weights live: on a storage class, an existing claim, or an NFS export.
+    pub struct RawStorage {
+        /// Where it is mounted.
+        pub mount_path: At<AbsolutePath>,
+        /// How large the claim is. Not with `existing_claim`.
+        pub size: Option<At<Quantity>>,
+        /// The storage class. The cluster's default unless given.
+        pub class: Option<At<ObjectName>>,
+        /// `ReadWriteOnce` unless given.
+        pub access_mode: Option<At<AccessMode>>,
+        /// A claim that exists and is never changed.
+        pub existing_claim: Option<At<ObjectName>>,
+        /// An NFS export.
+        pub nfs: Option<RawNfs>,
+        /// What becomes of the claim when the tenant is destroyed: `retain` unless given.
+        pub deletion_policy: Option<At<DeletionPolicy>>,
+    }
+}
+
+record! {
+    /// An NFS export.
+    pub struct RawNfs {
+        /// The server's name or address.
+        pub server: At<String>,
+        /// The exported path.
+        pub path: At<AbsolutePath>,
+        /// Options, as `mount.nfs` spells them.
+        pub mount_options: Option<Vec<At<String>>>,
+    }
+}
+
+record! {
+    /// A taint that a pod bears, as Kubernetes spells it.
+    pub struct RawToleration {
+        /// The taint's key.
+        pub key: Option<At<LabelKey>>,
+        /// `Equal` or `Exists`.
+        pub operator: Option<At<String>>,
+        /// The taint's value.
+        pub value: Option<At<String>>,
+        /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
+        pub effect: Option<At<String>>,
+    }
+}
+
+record! {
+    /// How long Terraform waits.
+    pub struct RawTimeouts {
+        /// For a new tenant.
+        pub create: Option<At<Duration>>,
+        /// For a changed one.
+        pub update: Option<At<Duration>>,
+        /// For one that goes.
+        pub delete: Option<At<Duration>>,
+    }
+}
+
+/// A config file: its text, or the path of a file beside the tenant's.
+#[derive(Debug, Clone)]
+pub enum RawConfigFile {
+    /// The text itself.
+    Inline(At<String>),
+    /// A path relative to the tenant file.
+    File(At<String>),
+}
+
+record! {
+    /// A config file that lies beside the tenant file.
+    pub struct RawFileReference {
+        /// Its path, relative to the tenant file.
+        pub file: At<String>,
+    }
+}
+
+impl FromNode for RawConfigFile {
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            Value::Map(_) => RawFileReference::from_node(node, reader).map(|found| Self::File(found.file)),
+            _ => At::from_node(node, reader).map(Self::Inline),
+        }
+    }
+}
+
+impl schemars::JsonSchema for RawConfigFile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RawConfigFile".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let reference = generator.subschema_for::<RawFileReference>();
+        schemars::json_schema!({ "anyOf": [{ "type": "string" }, reference] })
+    }
+}
+
+impl Leaf for Timestamp {
+    fn leaf(text: &str) -> Result<Self, Invalid> {
+        text.parse().map_err(|_| {
+            Invalid::new("time", text, "it is not RFC 3339", "Write a time such as `2026-11-20T03:10:00Z`.")
+        })
+    }
+
+    fn refine(schema: &mut schemars::Schema) {
+        schema.insert("format".into(), "date-time".into());
+    }
+}

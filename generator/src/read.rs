@@ -1,0 +1,303 @@
+//! From a YAML tree to typed records, collecting every error on the way.
+//!
+//! A record is declared once with [`record!`](crate::record): its fields, their
+//! types and their descriptions give both the reader and the JSON Schema.
+
+use std::borrow::Cow;
+use std::ops::{Deref, Range};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use tenancy::Invalid;
+use tenancy::window::nearest;
+
+use crate::node::{Key, Node, Value};
+use crate::problem::{Problem, Problems, Source};
+
+/// Where errors of one file are collected while it is read.
+#[derive(Debug)]
+pub struct Reader<'r> {
+    /// The file.
+    pub source: &'r Source,
+    /// The errors of all files.
+    pub problems: &'r mut Problems,
+}
+
+impl Reader<'_> {
+    /// Records an error at a place of the file.
+    pub fn refuse(&mut self, span: Range<usize>, reason: impl Into<String>, accepted: impl Into<String>) {
+        self.problems.push(Problem::at(self.source, span, reason).accepted(accepted));
+    }
+
+    /// Records the refusal of a value by its type.
+    pub fn invalid(&mut self, span: Range<usize>, why: &Invalid) {
+        self.refuse(span, format!("{:?} is not a {}: {}", why.value, why.what, why.reason), &why.accepted);
+    }
+}
+
+/// A type that is read from a node.
+pub trait FromNode: Sized {
+    /// Reads it; `None` when at least one problem was recorded.
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self>;
+
+    /// What stands for it when its key is absent; `None` when it must be given.
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// A type that is one scalar of the file.
+pub trait Leaf: Sized {
+    /// What JSON calls it: `string`, `integer` or `boolean`.
+    const TYPE: &'static str = "string";
+
+    /// Reads the text as it was typed.
+    ///
+    /// # Errors
+    /// Why it is refused and what would be accepted.
+    fn leaf(text: &str) -> Result<Self, Invalid>;
+
+    /// Adds to the schema what its type alone does not say, such as an example.
+    fn refine(schema: &mut Schema);
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Its bytes in its file.
+    pub span: Range<usize>,
+}
+
+impl<T> Deref for At<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Leaf> FromNode for At<T> {
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(text) = node.typed(reader.source) else {
+            let wanted = if T::TYPE == "string" { "text" } else { T::TYPE };
+            let reason = format!("{wanted} belongs here, not {}", node.value.kind());
+            reader.refuse(node.span.clone(), reason, "");
+            return None;
+        };
+        match T::leaf(text) {
+            Ok(value) => Some(At { value, span: node.span.clone() }),
+            Err(why) => {
+                reader.invalid(node.span.clone(), &why);
+                None
+            }
+        }
+    }
+}
+
+impl<T: Leaf> JsonSchema for At<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::TYPE.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut schema = json_schema!({ "type": T::TYPE });
+        T::refine(&mut schema);
+        schema
+    }
+}
+
+impl<T: FromNode> FromNode for Option<T> {
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            // A key whose value was commented out is a key that was left out.
+            Value::Null => Some(None),
+            _ => T::from_node(node, reader).map(Some),
+        }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: FromNode> FromNode for Vec<T> {
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Value::List(items) = &node.value else {
+            let reason = format!("a list belongs here, not {}", node.value.kind());
+            reader.refuse(node.span.clone(), reason, "Write `[a, b]`, or one item a line after `- `.");
+            return None;
+        };
+        // Every item is read before the first failure counts.
+        let read: Vec<Option<T>> = items.iter().map(|item| T::from_node(item, reader)).collect();
+        read.into_iter().collect()
+    }
+}
+
+/// A map whose keys people choose, in the order of the file.
+#[derive(Debug, Clone)]
+pub struct Entries<K, V>(pub Vec<(At<K>, V)>);
+
+impl<K: Leaf, V: FromNode> FromNode for Entries<K, V> {
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            let reason = format!("a map belongs here, not {}", node.value.kind());
+            reader.refuse(node.span.clone(), reason, "Write `name: value`, one a line.");
+            return None;
+        };
+        let read: Vec<Option<(At<K>, V)>> = entries
+            .iter()
+            .map(|(key, value)| {
+                let read_key = match K::leaf(&key.text) {
+                    Ok(value) => Some(At { value, span: key.span.clone() }),
+                    Err(why) => {
+                        reader.invalid(key.span.clone(), &why);
+                        None
+                    }
+                };
+                let value = V::from_node(value, reader);
+                Some((read_key?, value?))
+            })
+            .collect();
+        read.into_iter().collect::<Option<Vec<_>>>().map(Entries)
+    }
+}
+
+impl<K, V> Default for Entries<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Leaf, V: JsonSchema> JsonSchema for Entries<K, V> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Map_of_{}", V::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<V>();
+        json_schema!({ "type": "object", "additionalProperties": value })
+    }
+}
+
+/// A part of a tenant file that is Kubernetes' own and goes through as it is.
+#[derive(Debug, Clone)]
+pub struct Verbatim(pub serde_json::Map<String, serde_json::Value>);
+
+impl FromNode for Verbatim {
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.json() {
+            serde_json::Value::Object(fields) => Some(Self(fields)),
+            _ => {
+                let reason = format!("a map belongs here, not {}", node.value.kind());
+                reader.refuse(node.span.clone(), reason, "Write the fields as Kubernetes spells them.");
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for Verbatim {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Verbatim".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object" })
+    }
+}
+
+/// The fields of one record while they are being read.
+#[derive(Debug)]
+pub struct Fields<'n> {
+    entries: &'n [(Key, Node)],
+    known: &'static [&'static str],
+    span: Range<usize>,
+}
+
+impl<'n> Fields<'n> {
+    /// Takes a node as a record with these fields; unknown keys are recorded at once.
+    pub fn of(node: &'n Node, known: &'static [&'static str], reader: &mut Reader<'_>) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            let reason = format!("a map belongs here, not {}", node.value.kind());
+            reader.refuse(node.span.clone(), reason, accepted_keys(known));
+            return None;
+        };
+        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
+            let found = nearest(&key.text, known.iter().map(|known| (*known).to_owned()));
+            let reason = match found {
+                Some(name) => format!("there is no key `{}`; `{name}` is the nearest", key.text),
+                None => format!("there is no key `{}`", key.text),
+            };
+            reader.refuse(key.span.clone(), reason, accepted_keys(known));
+        }
+        Some(Self { entries, known, span: node.span.clone() })
+    }
+
+    /// Reads one field.
+    pub fn take<T: FromNode>(&self, name: &'static str, reader: &mut Reader<'_>) -> Option<T> {
+        match self.entries.iter().find(|(key, _)| key.text == name) {
+            Some((_, node)) => T::from_node(node, reader),
+            None => T::absent().or_else(|| {
+                let start = self.span.start;
+                reader.refuse(start..start, format!("the key `{name}` is missing"), "");
+                None
+            }),
+        }
+    }
+
+    /// Whether every key was known, once all fields were read.
+    pub fn complete(&self) -> Option<()> {
+        self.entries.iter().all(|(key, _)| self.known.contains(&key.text.as_str())).then_some(())
+    }
+}
+
+fn accepted_keys(known: &[&str]) -> String {
+    let mut keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+    keys.sort_unstable();
+    format!("Keys are {}.", keys.join(", "))
+}
+
+/// Declares a record of a file: a struct that is read from YAML with all its
+/// errors, and its part of the JSON Schema.
+#[macro_export]
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $(#[$field_meta:meta])* pub $field:ident: $type:ty, )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        pub struct $name {
+            $( $(#[$field_meta])* pub $field: $type, )*
+        }
+
+        impl $crate::read::FromNode for $name {
+            fn from_node(
+                node: &$crate::node::Node,
+                reader: &mut $crate::read::Reader<'_>,
+            ) -> Option<Self> {
+                const KNOWN: &[&str] = &[$( stringify!($field) ),*];
+                let fields = $crate::read::Fields::of(node, KNOWN, reader)?;
+                $( let $field = fields.take(stringify!($field), reader); )*
+                fields.complete()?;
+                Some(Self { $( $field: $field?, )* })
+            }
+        }
+    };
+}

@@ -1,0 +1,97 @@
+//! `root.hcl`: where states are kept, and the provider of all stacks.
+
+use serde::Serialize;
+
+use super::{Attribute, Attributes, texts};
+use crate::fleet::{Backend, Fleet, Provider};
+use crate::hcl::{self, Hcl};
+use crate::leaf::Binary;
+use crate::load::FLEET;
+
+#[derive(Serialize)]
+pub(super) struct RootPage {
+    source: &'static str,
+    binary: Option<String>,
+    backend: BackendPage,
+    provider: Vec<Attribute>,
+    version: String,
+}
+
+#[derive(Serialize)]
+struct BackendPage {
+    name: String,
+    config: Vec<Attribute>,
+}
+
+pub(super) fn root(fleet: &Fleet) -> RootPage {
+    let binary = fleet.binary.map(|binary| match binary {
+        Binary::Terraform => hcl::quoted("terraform"),
+        Binary::Tofu => hcl::quoted("tofu"),
+    });
+    let (name, config) = backend(&fleet.backend);
+    RootPage {
+        source: FLEET,
+        binary,
+        backend: BackendPage { name: hcl::quoted(name), config: config.lines(2) },
+        provider: provider(&fleet.provider),
+        // Before 1.0 a minor version may change what a stack means.
+        version: hcl::quoted(concat!("~> ", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+fn backend(backend: &Backend) -> (&'static str, Attributes) {
+    let mut config = Attributes::default();
+    match backend {
+        Backend::Local { path: None } => {
+            config.set("path", Hcl::Expression(r#""${get_terragrunt_dir()}/terraform.tfstate""#.into()));
+            ("local", config)
+        }
+        Backend::Local { path: Some(path) } => {
+            let folder = hcl::escaped(path.trim_end_matches('/'));
+            let base = if path.starts_with('/') { "" } else { "${get_parent_terragrunt_dir()}/" };
+            let text = format!("\"{base}{folder}/${{path_relative_to_include()}}/terraform.tfstate\"");
+            config.set("path", Hcl::Expression(text));
+            ("local", config)
+        }
+        Backend::S3 { bucket, region, key_prefix, endpoint } => {
+            let prefix = key_prefix.as_deref().map(|prefix| prefix.trim_matches('/')).unwrap_or_default();
+            let prefix = if prefix.is_empty() { String::new() } else { hcl::escaped(prefix) + "/" };
+            let key = format!("\"{prefix}${{path_relative_to_include()}}/terraform.tfstate\"");
+            config.set("bucket", bucket.as_str());
+            config.set("key", Hcl::Expression(key));
+            config.set("region", region.as_str());
+            config.set("encrypt", Hcl::Bool(true));
+            config.set("use_lockfile", Hcl::Bool(true));
+            if let Some(endpoint) = endpoint {
+                config.set("endpoints", Hcl::Map(vec![("s3".to_owned(), endpoint.as_str().into())]));
+                config.set("use_path_style", Hcl::Bool(true));
+            }
+            ("s3", config)
+        }
+        Backend::Kubernetes { namespace, config_path, config_context } => {
+            let suffix = r#""${replace(path_relative_to_include(), "/", "-")}""#;
+            config.set("secret_suffix", Hcl::Expression(suffix.into()));
+            config.set("namespace", namespace.to_string());
+            config.set_some("config_path", config_path.as_deref());
+            config.set_some("config_context", config_context.as_deref());
+            ("kubernetes", config)
+        }
+    }
+}
+
+fn provider(provider: &Provider) -> Vec<Attribute> {
+    let mut block = Attributes::default();
+    block.set_some("config_path", provider.config_path.as_deref());
+    block.set_some("config_context", provider.config_context.as_deref());
+    block.set_some("host", provider.host.as_deref());
+    block.set_some("proxy_url", provider.proxy_url.as_deref());
+    block.set_some("agent_image", provider.agent_image.as_deref());
+    if let Some(exec) = &provider.exec {
+        let mut object = Attributes::default();
+        object.set("api_version", exec.api_version.as_str());
+        object.set("command", exec.command.as_str());
+        object.set_filled("args", texts(&exec.args));
+        block.set("exec", object.object());
+    }
+    block.in_heredoc(3)
+}

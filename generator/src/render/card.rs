@@ -1,0 +1,60 @@
+//! `fleet/main.tf`: the cards.
+
+use serde::Serialize;
+use tenancy::card::{Card, Device, DeviceSource};
+
+use super::{Attribute, Attributes, label, map};
+use crate::fleet::Fleet;
+use crate::hcl::{self, Hcl};
+use crate::load::FLEET;
+
+#[derive(Serialize)]
+pub(super) struct CardsPage {
+    source: &'static str,
+    cards: Vec<CardBlock>,
+}
+
+#[derive(Serialize)]
+struct CardBlock {
+    label: String,
+    attributes: Vec<Attribute>,
+}
+
+pub(super) fn cards(fleet: &Fleet) -> CardsPage {
+    let block = |card: &Card| CardBlock {
+        label: hcl::quoted(&label(&card.name)),
+        attributes: attributes(card).lines(1),
+    };
+    CardsPage { source: FLEET, cards: fleet.cards.values().map(block).collect() }
+}
+
+fn attributes(card: &Card) -> Attributes {
+    let mut block = Attributes::default();
+    block.set("name", card.name.to_string());
+    block.set("node", card.node.to_string());
+    match &card.device {
+        Device::Index(index) => block.set("index", Hcl::Number((*index).into())),
+        Device::Uuid(uuid) => block.set("uuid", uuid.as_str()),
+    }
+    let mut source = Attributes::default();
+    match &card.source.device {
+        DeviceSource::Dcgm(url) => source.set("dcgm", url.as_str()),
+        DeviceSource::NvidiaGpuExporter(url) => source.set("nvidia_gpu_exporter", url.as_str()),
+    }
+    source.set_some("pods", card.source.pods.as_deref());
+    block.set("source", source.object());
+    block.set_some("memory", card.memory_mib.map(|memory| memory.spelled()));
+    block.set_some("critical", card.critical_mib.map(|critical| critical.spelled()));
+    let residents = map(&card.residents, |resident| {
+        let mut object = Attributes::default();
+        object.set("namespace", resident.namespace.to_string());
+        object.set_some("pod_prefix", resident.pod_prefix.as_deref());
+        object.set_some("peak", resident.peak_mib.map(|peak| peak.spelled()));
+        if resident.protected {
+            object.set("protected", Hcl::Bool(true));
+        }
+        object.object()
+    });
+    block.set_filled("residents", residents);
+    block
+}

@@ -1,0 +1,235 @@
+//! From a valid fleet to the text of every file. Pure: the same fleet gives the
+//! same bytes, and a valid fleet cannot fail.
+//!
+//! Rust decides what stands where; the templates hold the shape around it.
+
+mod backend;
+mod card;
+mod service;
+
+use std::collections::BTreeMap;
+
+use handlebars::Handlebars;
+use serde::Serialize;
+use tenancy::floor::{Basis, Floor};
+use tenancy::names::CardName;
+
+use crate::fleet::{Fleet, Stack};
+use crate::hcl::{self, Hcl};
+use crate::load::{FLEET, TENANTS};
+
+/// A template that does not give legal text: an error of ours, not of a user.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The template itself.
+    #[error("the template {name} is broken: {source}")]
+    Template {
+        /// The template's name.
+        name: &'static str,
+        /// What handlebars said.
+        source: Box<handlebars::RenderError>,
+    },
+    /// What came out of it.
+    #[error("{path}: the text that was generated is not legal HCL; please report this: {source}")]
+    Syntax {
+        /// The file that would have been written.
+        path: String,
+        /// What the parser said.
+        source: Box<hcl_edit::parser::Error>,
+    },
+}
+
+const TEMPLATES: [(&str, &str); 7] = [
+    ("header", include_str!("../../../templates/header.hbs")),
+    ("root.hcl", include_str!("../../../templates/root.hcl.hbs")),
+    ("gitignore", include_str!("../../../templates/gitignore.hbs")),
+    ("fleet/main.tf", include_str!("../../../templates/fleet/main.tf.hbs")),
+    ("fleet/terragrunt.hcl", include_str!("../../../templates/fleet/terragrunt.hcl.hbs")),
+    ("tenant/main.tf", include_str!("../../../templates/tenant/main.tf.hbs")),
+    ("tenant/terragrunt.hcl", include_str!("../../../templates/tenant/terragrunt.hcl.hbs")),
+];
+
+/// The path and text of every file of a live repository that is generated.
+///
+/// # Errors
+/// Only a broken template of ours.
+pub fn render(fleet: &Fleet) -> Result<BTreeMap<String, String>, RenderError> {
+    let mut out = Output { templates: templates()?, files: BTreeMap::new() };
+    out.text(".gitignore", "gitignore", &Page { source: FLEET })?;
+    out.hcl("root.hcl", "root.hcl", &backend::root(fleet))?;
+    out.hcl("fleet/terragrunt.hcl", "fleet/terragrunt.hcl", &Page { source: FLEET })?;
+    out.hcl("fleet/main.tf", "fleet/main.tf", &card::cards(fleet))?;
+    for (name, stack) in &fleet.stacks {
+        let source = format!("{TENANTS}/{name}.yaml");
+        out.hcl(&format!("{name}/terragrunt.hcl"), "tenant/terragrunt.hcl", &Page { source: &source })?;
+        out.hcl(&format!("{name}/main.tf"), "tenant/main.tf", &tenant(&source, stack, fleet))?;
+        for (path, text) in &stack.tenant.config {
+            if let Some(file) = stack.config_files.get(path) {
+                out.files.insert(format!("{name}/config/{file}"), text.clone());
+            }
+        }
+    }
+    Ok(out.files)
+}
+
+fn templates() -> Result<Handlebars<'static>, RenderError> {
+    let mut templates = Handlebars::new();
+    templates.set_strict_mode(true);
+    templates.register_escape_fn(handlebars::no_escape);
+    for (name, text) in TEMPLATES {
+        templates.register_template_string(name, text).map_err(|source| {
+            let source = Box::new(handlebars::RenderError::from(source));
+            RenderError::Template { name, source }
+        })?;
+    }
+    Ok(templates)
+}
+
+struct Output {
+    templates: Handlebars<'static>,
+    files: BTreeMap<String, String>,
+}
+
+impl Output {
+    fn text(&mut self, path: &str, name: &'static str, page: &impl Serialize) -> Result<(), RenderError> {
+        let rendered = self.templates.render(name, page);
+        let text = rendered.map_err(|source| RenderError::Template { name, source: Box::new(source) })?;
+        self.files.insert(path.to_owned(), text);
+        Ok(())
+    }
+
+    /// Text of Terraform's language, aligned, and read back before anybody relies on it.
+    fn hcl(&mut self, path: &str, name: &'static str, page: &impl Serialize) -> Result<(), RenderError> {
+        self.text(path, name, page)?;
+        if let Some(text) = self.files.get_mut(path) {
+            *text = hcl::align(text);
+            text.parse::<hcl_edit::structure::Body>()
+                .map_err(|source| RenderError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+        }
+        Ok(())
+    }
+}
+
+/// What every page needs.
+#[derive(Serialize)]
+struct Page<'p> {
+    source: &'p str,
+}
+
+/// One line of a block: an attribute with the text of its value.
+#[derive(Debug, Serialize)]
+struct Attribute {
+    name: &'static str,
+    value: String,
+}
+
+/// The attributes of a block, in the order in which they were set.
+#[derive(Debug, Default)]
+struct Attributes(Vec<(&'static str, Hcl)>);
+
+impl Attributes {
+    fn set(&mut self, name: &'static str, value: impl Into<Hcl>) {
+        self.0.push((name, value.into()));
+    }
+
+    fn set_some<T: Into<Hcl>>(&mut self, name: &'static str, value: Option<T>) {
+        if let Some(value) = value {
+            self.set(name, value);
+        }
+    }
+
+    /// Sets a list or map unless it is empty: an empty one and none are the same.
+    fn set_filled(&mut self, name: &'static str, value: Hcl) {
+        let empty = match &value {
+            Hcl::List(items) => items.is_empty(),
+            Hcl::Map(entries) => entries.is_empty(),
+            _ => false,
+        };
+        if !empty {
+            self.set(name, value);
+        }
+    }
+
+    /// The attributes as the value of another.
+    fn object(self) -> Hcl {
+        Hcl::Map(self.0.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// The attributes as lines of a heredoc that is Terraform's language again.
+    fn in_heredoc(self, depth: usize) -> Vec<Attribute> {
+        let mut lines = self.lines(depth);
+        for line in &mut lines {
+            line.value = hcl::for_heredoc(&line.value);
+        }
+        lines
+    }
+
+    /// The attributes as lines at a depth of indentation.
+    fn lines(self, depth: usize) -> Vec<Attribute> {
+        let line = |(name, value): (&'static str, Hcl)| {
+            let mut text = String::new();
+            value.write(&mut text, depth);
+            Attribute { name, value: text }
+        };
+        self.0.into_iter().map(line).collect()
+    }
+}
+
+/// A map whose keys are names of the domain.
+fn map<K: ToString, V>(entries: impl IntoIterator<Item = (K, V)>, value: impl Fn(V) -> Hcl) -> Hcl {
+    Hcl::Map(entries.into_iter().map(|(key, entry)| (key.to_string(), value(entry))).collect())
+}
+
+/// A list of texts.
+fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Hcl {
+    Hcl::List(items.into_iter().map(|item| Hcl::Text(item.to_string())).collect())
+}
+
+/// The resource's own name for a card, whose name may begin with a digit where
+/// Terraform's may not. No card's name has an underscore.
+fn label(card: &CardName) -> String {
+    let name = card.as_str();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name.to_owned() }
+}
+
+#[derive(Serialize)]
+struct TenantPage<'p> {
+    source: &'p str,
+    label: String,
+    floor: String,
+    claim: Vec<Attribute>,
+    groups: Vec<Vec<Attribute>>,
+}
+
+fn tenant<'p>(source: &'p str, stack: &Stack, fleet: &Fleet) -> TenantPage<'p> {
+    let label = stack.tenant.id.name.as_str();
+    let groups = service::groups(stack, fleet, label);
+    TenantPage {
+        source,
+        label: hcl::quoted(label),
+        floor: stack.floor.floor_mib().spelled(),
+        claim: claim(&stack.card, &stack.floor).lines(1),
+        groups: groups.into_iter().map(|group| group.lines(1)).filter(|lines| !lines.is_empty()).collect(),
+    }
+}
+
+fn claim(card: &CardName, floor: &Floor) -> Attributes {
+    let mut claim = Attributes::default();
+    claim.set("card", card.to_string());
+    claim.set("tenant", floor.tenant.to_string());
+    claim.set("peak", floor.peak_mib.spelled());
+    claim.set("headroom", floor.headroom_mib.spelled());
+    if floor.priority != 0 {
+        claim.set("priority", Hcl::Number(floor.priority.into()));
+    }
+    if floor.always {
+        claim.set("always", Hcl::Bool(true));
+    }
+    if let Basis::Measured { source, at } = &floor.basis {
+        let mut measured = Attributes::default();
+        measured.set("source", source.as_str());
+        measured.set("at", at.to_string());
+        claim.set("measured", measured.object());
+    }
+    claim
+}

@@ -1,0 +1,357 @@
+//! `<tenant>/main.tf`: the service. What equals a default is left out, so that
+//! a default keeps its one home and a stack says only what its tenant's file says.
+
+use tenancy::defaults as d;
+use tenancy::gate::{Timing, UnloadCall};
+use tenancy::tenant::{
+    AccessMode, Backing, ConfigMode, DeletionPolicy, HandedOver, InitContainer, Metadata, ObjectKind, Probe,
+    ProbeAction, PullPolicy, SecretKey, Server, Service, Storage, Tenant, Toleration,
+};
+use tenancy::window::{Day, Schedule, Window};
+
+use super::{Attributes, map, texts};
+use crate::fleet::{Fleet, Stack};
+use crate::hcl::{self, Hcl};
+use crate::leaf::Duration;
+
+/// The attributes of `gpu_windowed_service` in groups that belong together.
+pub(super) fn groups(stack: &Stack, fleet: &Fleet, label: &str) -> Vec<Attributes> {
+    let tenant = &stack.tenant;
+    vec![
+        identity(stack, label),
+        schedule(tenant, fleet),
+        server(&tenant.server),
+        network(tenant),
+        environment(&tenant.server),
+        files(stack),
+        pod(tenant),
+        metadata(tenant),
+        lifecycle(stack),
+    ]
+}
+
+fn identity(stack: &Stack, label: &str) -> Attributes {
+    let mut group = Attributes::default();
+    group.set("namespace", stack.tenant.id.namespace.to_string());
+    group.set("name", stack.tenant.id.name.to_string());
+    group.set("vram_floor", Hcl::Expression(format!("gpu_vram_floor.{label}.id")));
+    group
+}
+
+fn schedule(tenant: &Tenant, fleet: &Fleet) -> Attributes {
+    let mut group = Attributes::default();
+    match &tenant.schedule {
+        Schedule::Windows(windows) => group.set("windows", map(windows, window)),
+        Schedule::OnDemand => group.set("on_demand", Hcl::Bool(true)),
+        Schedule::Always => group.set("always", Hcl::Bool(true)),
+    }
+    if tenant.suspend {
+        group.set("suspend", Hcl::Bool(true));
+    }
+    let gate = &tenant.gate;
+    let timing = Timing::default();
+    if gate.timing.guard_interval_s != timing.guard_interval_s {
+        group.set("guard_interval", seconds(gate.timing.guard_interval_s));
+    }
+    if gate.timing.grace_period_s != timing.grace_period_s {
+        group.set("grace_period", seconds(gate.timing.grace_period_s));
+    }
+    let pauses = gate.pauses.iter().map(|target| format!("{}/{}", target.namespace, target.deployment));
+    group.set_filled("pauses", texts(pauses));
+    group.set_some("unload", gate.unload.as_ref().map(unload));
+    if fleet.provider.agent_image.as_ref() != Some(&gate.image) {
+        group.set("agent_image", gate.image.as_str());
+    }
+    group
+}
+
+fn window(window: &Window) -> Hcl {
+    let mut object = Attributes::default();
+    object.set("start", window.start().to_string());
+    object.set("end", window.end().to_string());
+    if window.days().len() < Day::ALL.len() {
+        object.set("days", texts(window.days().iter().map(|day| day.as_str())));
+    }
+    object.set("time_zone", window.time_zone().to_string());
+    object.object()
+}
+
+fn unload(call: &UnloadCall) -> Hcl {
+    let mut object = Attributes::default();
+    if call.method != d::UNLOAD_METHOD {
+        object.set("method", call.method.as_str());
+    }
+    object.set("path", call.path.as_str());
+    object.set("port", Hcl::Number(call.port.into()));
+    if call.timeout_s != d::UNLOAD_TIMEOUT_S {
+        object.set("timeout", seconds(call.timeout_s));
+    }
+    object.object()
+}
+
+fn server(server: &Server) -> Attributes {
+    let mut group = Attributes::default();
+    group.set("image", server.image.as_str());
+    group.set_some("image_pull_policy", server.image_pull_policy.map(pull_policy));
+    group.set_filled("command", texts(&server.command));
+    group.set_filled("args", texts(&server.args));
+    group.set_filled("requests", map(&server.requests, |amount| amount.to_string().into()));
+    group.set_filled("limits", map(&server.limits, |amount| amount.to_string().into()));
+    if server.slices != d::SLICES {
+        group.set("slices", Hcl::Number(server.slices.into()));
+    }
+    if server.slice_resource != d::SLICE_RESOURCE {
+        group.set("slice_resource", server.slice_resource.as_str());
+    }
+    group.set_some("startup_probe", server.startup_probe.as_ref().map(|probe| self::probe(probe, server)));
+    group
+        .set_some("readiness_probe", server.readiness_probe.as_ref().map(|probe| self::probe(probe, server)));
+    group.set_some("liveness_probe", server.liveness_probe.as_ref().map(|probe| self::probe(probe, server)));
+    group.set_some("security_context", server.security_context.as_ref().map(json));
+    group
+}
+
+fn network(tenant: &Tenant) -> Attributes {
+    let mut group = Attributes::default();
+    let server = &tenant.server;
+    let only = server.ports.len() == 1 && server.main_port.as_str() == d::PORT_NAME;
+    match server.ports.get(&server.main_port) {
+        Some(port) if only => group.set("port", Hcl::Number((*port).into())),
+        _ => {
+            group.set("ports", map(&server.ports, |port| Hcl::Number((*port).into())));
+            if server.ports.keys().next() != Some(&server.main_port) {
+                group.set("main_port", server.main_port.to_string());
+            }
+        }
+    }
+    group.set_some("service", tenant.service.as_ref().map(|service| self::service(service, server)));
+    group
+}
+
+fn service(service: &Service, server: &Server) -> Hcl {
+    let mut object = Attributes::default();
+    match service.ports.get(&server.main_port) {
+        Some(port) if service.ports.len() == 1 && port.target == server.main_port => {
+            object.set("port", Hcl::Number(port.port.into()));
+        }
+        _ => {
+            let ports = service.ports.iter().map(|(name, port)| (name, (name, port)));
+            object.set(
+                "ports",
+                map(ports, |(name, port)| {
+                    let mut entry = Attributes::default();
+                    entry.set("port", Hcl::Number(port.port.into()));
+                    if port.target != *name {
+                        entry.set("target", port.target.to_string());
+                    }
+                    entry.object()
+                }),
+            );
+        }
+    }
+    object.object()
+}
+
+fn probe(probe: &Probe, server: &Server) -> Hcl {
+    let mut object = Attributes::default();
+    let port = |action: &mut Attributes, port: &tenancy::names::PortName| {
+        if *port != server.main_port {
+            action.set("port", port.to_string());
+        }
+    };
+    match &probe.action {
+        ProbeAction::Tcp { port: name } => {
+            let mut tcp = Attributes::default();
+            port(&mut tcp, name);
+            object.set("tcp", tcp.object());
+        }
+        ProbeAction::Http { port: name, path } => {
+            let mut http = Attributes::default();
+            port(&mut http, name);
+            http.set("path", path.as_str());
+            object.set("http", http.object());
+        }
+        ProbeAction::Exec { command } => object.set("exec", texts(command)),
+    }
+    if probe.period_s != d::PROBE_PERIOD_S {
+        object.set("period", seconds(probe.period_s));
+    }
+    if probe.timeout_s != d::PROBE_TIMEOUT_S {
+        object.set("timeout", seconds(probe.timeout_s));
+    }
+    if probe.failure_threshold != d::PROBE_FAILURE_THRESHOLD {
+        object.set("failure_threshold", Hcl::Number(probe.failure_threshold.into()));
+    }
+    if probe.initial_delay_s != 0 {
+        object.set("initial_delay", seconds(probe.initial_delay_s));
+    }
+    object.object()
+}
+
+fn environment(server: &Server) -> Attributes {
+    let mut group = Attributes::default();
+    group.set_filled("env", map(&server.env, |value| value.as_str().into()));
+    group.set_filled(
+        "env_from_secrets",
+        map(&server.env_from_secrets, |key: &SecretKey| {
+            let mut object = Attributes::default();
+            object.set("secret", key.secret.to_string());
+            object.set("key", key.key.to_string());
+            if key.optional {
+                object.set("optional", Hcl::Bool(true));
+            }
+            object.object()
+        }),
+    );
+    group
+}
+
+fn files(stack: &Stack) -> Attributes {
+    let mut group = Attributes::default();
+    let tenant = &stack.tenant;
+    group.set_some("storage", tenant.storage.as_ref().map(storage));
+    let config = map(&stack.config_files, |file| {
+        Hcl::Expression(format!("file(\"${{path.module}}/config/{}\")", hcl::escaped(file)))
+    });
+    group.set_filled("config", config);
+    if tenant.config_mode == ConfigMode::Copy {
+        group.set("config_mode", "copy");
+    }
+    group.set_filled(
+        "init_containers",
+        map(&tenant.init_containers, |container: &InitContainer| {
+            let mut object = Attributes::default();
+            object.set("image", container.image.as_str());
+            object.set_filled("command", texts(&container.command));
+            object.set_filled("args", texts(&container.args));
+            object.set_filled("env", map(&container.env, |value| value.as_str().into()));
+            object.object()
+        }),
+    );
+    group
+}
+
+fn storage(storage: &Storage) -> Hcl {
+    let mut object = Attributes::default();
+    match &storage.backing {
+        Backing::Class { size, class, access_mode } => {
+            object.set("size", size.to_string());
+            object.set("mount_path", storage.mount_path.to_string());
+            object.set_some("class", class.as_ref().map(ToString::to_string));
+            if *access_mode != AccessMode::ReadWriteOnce {
+                object.set("access_mode", self::access_mode(*access_mode));
+            }
+        }
+        Backing::ExistingClaim(claim) => {
+            object.set("existing_claim", claim.to_string());
+            object.set("mount_path", storage.mount_path.to_string());
+        }
+        Backing::Nfs { size, server, path, mount_options } => {
+            object.set("size", size.to_string());
+            object.set("mount_path", storage.mount_path.to_string());
+            let mut nfs = Attributes::default();
+            nfs.set("server", server.as_str());
+            nfs.set("path", path.to_string());
+            nfs.set_filled("mount_options", texts(mount_options));
+            object.set("nfs", nfs.object());
+        }
+    }
+    if storage.deletion_policy == DeletionPolicy::Delete {
+        object.set("deletion_policy", "delete");
+    }
+    object.object()
+}
+
+fn pod(tenant: &Tenant) -> Attributes {
+    let mut group = Attributes::default();
+    let pod = &tenant.pod;
+    group.set_filled("node_selector", map(&pod.node_selector, |value| value.to_string().into()));
+    group.set_filled("tolerations", Hcl::List(pod.tolerations.iter().map(toleration).collect()));
+    group.set_some("priority_class", pod.priority_class.as_ref().map(ToString::to_string));
+    group.set_filled("image_pull_secrets", texts(&pod.image_pull_secrets));
+    group.set_some("pod_security_context", pod.security_context.as_ref().map(json));
+    group.set_some("pod_patch", tenant.pod_patch.as_ref().map(json));
+    group
+}
+
+fn toleration(toleration: &Toleration) -> Hcl {
+    let mut object = Attributes::default();
+    object.set_some("key", toleration.key.as_ref().map(ToString::to_string));
+    object.set_some("operator", toleration.operator.as_deref());
+    object.set_some("value", toleration.value.as_deref());
+    object.set_some("effect", toleration.effect.as_deref());
+    object.object()
+}
+
+fn metadata(tenant: &Tenant) -> Attributes {
+    let mut group = Attributes::default();
+    let labels = tenant.metadata.iter().filter(|(_, metadata)| !metadata.labels.is_empty());
+    group.set_filled(
+        "labels",
+        map(labels.map(|(kind, metadata)| (kind_name(*kind), metadata)), |metadata: &Metadata| {
+            map(&metadata.labels, |value| value.to_string().into())
+        }),
+    );
+    let annotations = tenant.metadata.iter().filter(|(_, metadata)| !metadata.annotations.is_empty());
+    group.set_filled(
+        "annotations",
+        map(annotations.map(|(kind, metadata)| (kind_name(*kind), metadata)), |metadata: &Metadata| {
+            map(&metadata.annotations, |value| value.as_str().into())
+        }),
+    );
+    group
+}
+
+fn lifecycle(stack: &Stack) -> Attributes {
+    let mut group = Attributes::default();
+    let handed_over = stack.tenant.handed_over.iter().map(|field| match field {
+        HandedOver::Image => "image",
+        HandedOver::Leaf(path) => path.as_str(),
+    });
+    group.set_filled("hand_over", texts(handed_over));
+    group.set_filled("adopt", texts(&stack.lifecycle.adopt));
+    group.set_filled("timeouts", map(&stack.lifecycle.timeouts, |length| length.to_string().into()));
+    group
+}
+
+fn seconds(seconds: u32) -> Hcl {
+    Hcl::Text(Duration { seconds }.to_string())
+}
+
+/// What Kubernetes defines and no schema of ours repeats.
+fn json(fields: &serde_json::Map<String, serde_json::Value>) -> Hcl {
+    Hcl::Call("jsonencode", Box::new(Hcl::from(&serde_json::Value::Object(fields.clone()))))
+}
+
+fn pull_policy(policy: PullPolicy) -> &'static str {
+    match policy {
+        PullPolicy::Always => "Always",
+        PullPolicy::IfNotPresent => "IfNotPresent",
+        PullPolicy::Never => "Never",
+    }
+}
+
+fn access_mode(mode: AccessMode) -> &'static str {
+    match mode {
+        AccessMode::ReadWriteOnce => "ReadWriteOnce",
+        AccessMode::ReadWriteMany => "ReadWriteMany",
+        AccessMode::ReadOnlyMany => "ReadOnlyMany",
+        AccessMode::ReadWriteOncePod => "ReadWriteOncePod",
+    }
+}
+
+fn kind_name(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Namespace => "Namespace",
+        ObjectKind::PersistentVolume => "PersistentVolume",
+        ObjectKind::PersistentVolumeClaim => "PersistentVolumeClaim",
+        ObjectKind::ConfigMap => "ConfigMap",
+        ObjectKind::ServiceAccount => "ServiceAccount",
+        ObjectKind::Role => "Role",
+        ObjectKind::RoleBinding => "RoleBinding",
+        ObjectKind::Deployment => "Deployment",
+        ObjectKind::Pod => "Pod",
+        ObjectKind::Service => "Service",
+        ObjectKind::CronJob => "CronJob",
+    }
+}

@@ -1,0 +1,179 @@
+//! The rules of `fleet.yaml`: cards, backend, provider.
+
+use std::collections::BTreeMap;
+
+use tenancy::card::{Card, Device, DeviceSource, Resident, Source as CardSource};
+use tenancy::names::{CardName, ResidentName};
+
+use crate::fleet::{Backend, Exec, Provider};
+use crate::problem::{Problem, Problems, Source};
+use crate::raw::{RawCard, RawFleet, RawSource};
+use crate::read::{At, Entries};
+
+/// Every card that has no fault of its own.
+pub(super) fn cards(
+    raw: &Entries<CardName, RawCard>,
+    source: &Source,
+    problems: &mut Problems,
+) -> BTreeMap<CardName, Card> {
+    if raw.0.is_empty() {
+        problems.push(
+            Problem::with_path(&source.path, "the fleet has no card")
+                .accepted("Give at least one under `cards:`."),
+        );
+    }
+    let mut cards: BTreeMap<CardName, Card> = BTreeMap::new();
+    for (name, raw) in &raw.0 {
+        let Some(card) = card(name, raw, source, problems) else { continue };
+        let twin = cards.values().find(|other| other.node == card.node && other.device == card.device);
+        if let Some(twin) = twin {
+            let reason = format!("it is the same device of node {} as card {}", card.node, twin.name);
+            problems.push(
+                Problem::at(source, name.span.clone(), reason).accepted("Declare each physical GPU once."),
+            );
+        }
+        cards.insert(name.value.clone(), card);
+    }
+    cards
+}
+
+fn card(name: &At<CardName>, raw: &RawCard, source: &Source, problems: &mut Problems) -> Option<Card> {
+    let mut refuse = |span: &std::ops::Range<usize>, reason: &str, accepted: &str| {
+        problems.push(Problem::at(source, span.clone(), reason).accepted(accepted));
+    };
+    let device = match (&raw.index, &raw.uuid) {
+        (Some(index), None) => Some(Device::Index(index.value)),
+        (None, Some(uuid)) if uuid.starts_with("GPU-") || uuid.starts_with("MIG-") => {
+            Some(Device::Uuid(uuid.value.clone()))
+        }
+        (None, Some(uuid)) => {
+            refuse(&uuid.span, "it is no UUID of a GPU", "Write what `nvidia-smi -L` prints, `GPU-…`.");
+            None
+        }
+        (Some(_), Some(uuid)) => {
+            refuse(&uuid.span, "the card has both `index` and `uuid`", "Give one of them.");
+            None
+        }
+        (None, None) => {
+            refuse(
+                &name.span,
+                "the card has neither `index` nor `uuid`",
+                "Give its position on the node, `index: 0`, or its UUID.",
+            );
+            None
+        }
+    };
+    let figures = figures(&name.span, &raw.source, &mut refuse);
+    let mut residents: BTreeMap<ResidentName, Resident> = BTreeMap::new();
+    for (resident_name, resident) in raw.residents.iter().flat_map(|residents| &residents.0) {
+        let protected = resident.protected.as_ref().is_some_and(|protected| protected.value);
+        if protected && resident.peak.is_none() {
+            refuse(
+                &resident_name.span,
+                "a protected resident needs a peak",
+                "Give `peak`, the most it ever holds, so that room can be kept for it.",
+            );
+        }
+        if let (Some(peak), Some(memory)) = (&resident.peak, &raw.memory)
+            && peak.value > memory.value
+        {
+            refuse(
+                &peak.span,
+                "its peak is more than the card has",
+                "Correct `peak`, or the card's `memory`.",
+            );
+        }
+        let resident = Resident {
+            namespace: resident.namespace.value.clone(),
+            pod_prefix: resident.pod_prefix.as_ref().map(|prefix| prefix.value.clone()),
+            peak_mib: resident.peak.as_ref().map(|peak| peak.value),
+            protected,
+        };
+        residents.insert(resident_name.value.clone(), resident);
+    }
+    Some(Card {
+        name: name.value.clone(),
+        node: raw.node.value.clone(),
+        device: device?,
+        source: figures?,
+        memory_mib: raw.memory.as_ref().map(|memory| memory.value),
+        critical_mib: raw.critical.as_ref().map(|critical| critical.value),
+        residents,
+    })
+}
+
+fn figures(
+    card: &std::ops::Range<usize>,
+    raw: &RawSource,
+    refuse: &mut impl FnMut(&std::ops::Range<usize>, &str, &str),
+) -> Option<CardSource> {
+    const DEVICE: &str = "Give `dcgm` or `nvidia_gpu_exporter`, whose figures are the device's own. A per-pod \
+                          gauge cannot tell an idle card from a dead collector.";
+    let (device, url) = match (&raw.dcgm, &raw.nvidia_gpu_exporter) {
+        (Some(url), None) => (DeviceSource::Dcgm(url.0.clone()), url),
+        (None, Some(url)) => (DeviceSource::NvidiaGpuExporter(url.0.clone()), url),
+        (Some(_), Some(url)) => {
+            refuse(&url.span, "the card has two device sources", "Give one of them.");
+            return None;
+        }
+        (None, None) => {
+            let span = raw.pods.as_ref().map_or(card, |pods| &pods.span);
+            refuse(span, "the card has no device source", DEVICE);
+            return None;
+        }
+    };
+    if raw.pods.as_ref().is_some_and(|pods| pods.value == url.value) {
+        refuse(&url.span, "this page is given as a per-pod gauge too", DEVICE);
+        return None;
+    }
+    Some(CardSource { device, pods: raw.pods.as_ref().map(|pods| pods.0.clone()) })
+}
+
+/// The backend; in each stack's folder when none was given.
+pub(super) fn backend(raw: &RawFleet, source: &Source, problems: &mut Problems) -> Option<Backend> {
+    let Some(backend) = &raw.backend else { return Some(Backend::Local { path: None }) };
+    let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());
+    match (&backend.local, &backend.s3, &backend.kubernetes) {
+        (Some(local), None, None) => Some(Backend::Local { path: text(&local.path) }),
+        (None, Some(s3), None) => Some(Backend::S3 {
+            bucket: s3.bucket.value.clone(),
+            region: s3.region.value.clone(),
+            key_prefix: text(&s3.key_prefix),
+            endpoint: s3.endpoint.as_ref().map(|endpoint| endpoint.0.clone()),
+        }),
+        (None, None, Some(cluster)) => {
+            let provider = provider(raw);
+            Some(Backend::Kubernetes {
+                namespace: cluster.namespace.value.clone(),
+                config_path: text(&cluster.config_path).or(provider.config_path),
+                config_context: text(&cluster.config_context).or(provider.config_context),
+            })
+        }
+        _ => {
+            problems.push(
+                Problem::with_path(&source.path, "`backend` does not say which one")
+                    .accepted("Give exactly one of `local: {}`, `s3` and `kubernetes`."),
+            );
+            None
+        }
+    }
+}
+
+/// The provider's connection.
+pub(super) fn provider(raw: &RawFleet) -> Provider {
+    let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());
+    let agent_image = raw.defaults.as_ref().and_then(|defaults| text(&defaults.agent_image));
+    let Some(provider) = &raw.provider else { return Provider { agent_image, ..Provider::default() } };
+    Provider {
+        agent_image,
+        config_path: text(&provider.config_path),
+        config_context: text(&provider.config_context),
+        host: text(&provider.host),
+        proxy_url: text(&provider.proxy_url),
+        exec: provider.exec.as_ref().map(|exec| Exec {
+            api_version: exec.api_version.value.clone(),
+            command: exec.command.value.clone(),
+            args: exec.args.iter().flatten().map(|arg| arg.value.clone()).collect(),
+        }),
+    }
+}

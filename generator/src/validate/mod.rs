@@ -1,0 +1,148 @@
+//! From files as typed to a valid fleet: the rules that span keys and files.
+//!
+//! What one value may be was settled when it was read; here values meet.
+
+mod cards;
+mod server;
+mod storage;
+mod tenant;
+
+use std::collections::BTreeMap;
+
+use tenancy::names::{LabelKey, TenantId};
+use tenancy::tenant::{Backing, Metadata, ObjectKind};
+
+use crate::fleet::{Fleet, Stack};
+use crate::node::{Node, Value};
+use crate::problem::{Problem, Problems, Source};
+use crate::raw::{RawDefaults, RawFleet, RawTenant};
+use crate::read::{At, Entries};
+
+/// A tenant file that was read.
+#[derive(Debug)]
+pub struct TenantFile {
+    /// The file's name without `.yaml`, which names its stack.
+    pub stem: String,
+    /// The file.
+    pub source: Source,
+    /// Its tree, by which rules of the domain find their place.
+    pub node: Node,
+    /// Its record.
+    pub raw: RawTenant,
+    /// The text of every file that its `config` refers to.
+    pub texts: BTreeMap<String, String>,
+}
+
+/// Folder names of a live repository that no stack may have.
+const TAKEN: [&str; 2] = ["fleet", "tenants"];
+
+/// Builds the fleet, recording everything that is wrong.
+pub fn fleet(
+    raw: &RawFleet,
+    source: &Source,
+    files: &[TenantFile],
+    problems: &mut Problems,
+) -> Option<Fleet> {
+    let cards = cards::cards(&raw.cards, source, problems);
+    let backend = cards::backend(raw, source, problems);
+    let no_defaults = RawDefaults::default();
+    let defaults = raw.defaults.as_ref().unwrap_or(&no_defaults);
+    let mut stacks = BTreeMap::new();
+    for file in files {
+        if TAKEN.contains(&file.stem.as_str()) {
+            problems.push(
+                Problem::with_path(&file.source.path, "its stack would lie in a folder that is taken")
+                    .accepted("Name the file otherwise; `name:` in it keeps the tenant's name."),
+            );
+        }
+        let card_names: Vec<String> = raw.cards.0.iter().map(|(name, _)| name.to_string()).collect();
+        if !card_names.contains(&file.raw.card.to_string()) {
+            problems.push(unknown_card(file, &card_names));
+        }
+        if let Some(stack) = tenant::stack(file, defaults, &cards, problems) {
+            stacks.insert(file.stem.clone(), stack);
+        }
+    }
+    shared_ground(files, &stacks, problems);
+    let binary = raw.binary.as_ref().map(|binary| binary.value);
+    let fleet = Fleet { cards, stacks, provider: cards::provider(raw), backend: backend?, binary };
+    problems.is_empty().then_some(fleet)
+}
+
+fn unknown_card(file: &TenantFile, known: &[String]) -> Problem {
+    let name = file.raw.card.as_str();
+    let nearest = tenancy::window::nearest(name, known.iter().cloned());
+    let reason = match nearest {
+        Some(nearest) => format!("the fleet has no card {name:?}; {nearest:?} is the nearest"),
+        None => format!("the fleet has no card {name:?}"),
+    };
+    Problem::at(&file.source, file.raw.card.span.clone(), reason)
+        .accepted(format!("Cards in fleet.yaml are {}.", known.join(", ")))
+}
+
+/// What two tenants must not share: their id, and an NFS export, whose files
+/// both would write.
+fn shared_ground(files: &[TenantFile], stacks: &BTreeMap<String, Stack>, problems: &mut Problems) {
+    let mut ids: BTreeMap<&TenantId, &TenantFile> = BTreeMap::new();
+    let mut exports: BTreeMap<(&str, &str), &TenantFile> = BTreeMap::new();
+    for file in files {
+        let Some(stack) = stacks.get(&file.stem) else { continue };
+        let id = &stack.tenant.id;
+        if let Some(first) = ids.insert(id, file) {
+            let span =
+                file.raw.name.as_ref().map_or(file.raw.namespace.span.clone(), |name| name.span.clone());
+            problems.push(
+                Problem::at(&file.source, span, format!("{id} is the tenant of {} too", first.source.path))
+                    .accepted("Give one of them another `name`."),
+            );
+        }
+        let Some(Backing::Nfs { server, path, .. }) = stack.tenant.storage.as_ref().map(|s| &s.backing)
+        else {
+            continue;
+        };
+        if let Some(first) = exports.insert((server, path.as_str()), file) {
+            let reason = format!("{server}:{path} is the storage of {} too", first.source.path);
+            let span = located(&file.node, &["storage", "nfs", "path"]);
+            problems.push(
+                Problem::at(&file.source, span, reason)
+                    .accepted("Give each tenant a folder of its own; a volume is reserved for one claim."),
+            );
+        }
+    }
+}
+
+/// The bytes of the deepest part of a path of keys that the file has.
+pub(crate) fn located(root: &Node, path: &[&str]) -> std::ops::Range<usize> {
+    let mut found = root.span.start..root.span.start;
+    let mut node = root;
+    for part in path {
+        let next = match &node.value {
+            Value::Map(entries) => entries.iter().find(|(key, _)| key.text == *part),
+            _ => None,
+        };
+        let Some((key, value)) = next else { break };
+        let scalar = !matches!(value.value, Value::Null | Value::Map(_) | Value::List(_));
+        found = if scalar { value.span.clone() } else { key.span.clone() };
+        node = value;
+    }
+    found
+}
+
+type Labels<V> = Option<Entries<ObjectKind, Entries<LabelKey, At<V>>>>;
+
+/// The fleet's labels and annotations with the tenant's own on top.
+fn metadata(defaults: &RawDefaults, tenant: &RawTenant) -> BTreeMap<ObjectKind, Metadata> {
+    fn each<V>(labels: &Labels<V>) -> impl Iterator<Item = (ObjectKind, &LabelKey, &V)> {
+        labels.iter().flat_map(|kinds| &kinds.0).flat_map(|(kind, entries)| {
+            entries.0.iter().map(|(key, value)| (kind.value, &key.value, &value.value))
+        })
+    }
+    let mut all: BTreeMap<ObjectKind, Metadata> = BTreeMap::new();
+    for (kind, key, value) in each(&defaults.labels).chain(each(&tenant.labels)) {
+        all.entry(kind).or_default().labels.insert(key.clone(), value.clone());
+    }
+    for (kind, key, value) in each(&defaults.annotations).chain(each(&tenant.annotations)) {
+        all.entry(kind).or_default().annotations.insert(key.clone(), value.clone());
+    }
+    all
+}

@@ -1,0 +1,201 @@
+//! The rules of the server: ports, probes, Service.
+
+use std::collections::BTreeMap;
+
+use tenancy::defaults as d;
+use tenancy::names::PortName;
+use tenancy::tenant::{InitContainer, Probe, ProbeAction, SecretKey, Server, Service, ServicePort};
+
+use super::tenant::Check;
+use crate::leaf::Duration;
+use crate::raw::{RawProbe, RawTenant};
+use crate::read::{At, Entries};
+
+/// The server's container, unless something about it is wrong.
+pub(super) fn server(raw: &RawTenant, check: &mut Check<'_>) -> Option<Server> {
+    let (ports, main_port) = ports(raw, check)?;
+    let texts = |list: &Option<Vec<At<String>>>| -> Vec<String> {
+        list.iter().flatten().map(|text| text.value.clone()).collect()
+    };
+    let mut server = Server {
+        image: raw.image.value.clone(),
+        image_pull_policy: raw.image_pull_policy.as_ref().map(|policy| policy.value),
+        command: texts(&raw.command),
+        args: texts(&raw.args),
+        ports,
+        main_port,
+        env: values(&raw.env),
+        env_from_secrets: secrets(raw, check),
+        requests: values(&raw.requests),
+        limits: values(&raw.limits),
+        slices: raw.slices.as_ref().map_or(d::SLICES, |slices| slices.value),
+        slice_resource: raw.slice_resource.as_ref().map_or(d::SLICE_RESOURCE, |name| &name.value).to_owned(),
+        startup_probe: None,
+        readiness_probe: None,
+        liveness_probe: None,
+        security_context: raw.security_context.as_ref().map(|context| context.0.clone()),
+    };
+    let startup = probe("startup_probe", &raw.startup_probe, &server, check);
+    let readiness = probe("readiness_probe", &raw.readiness_probe, &server, check);
+    let liveness = probe("liveness_probe", &raw.liveness_probe, &server, check);
+    (server.startup_probe, server.readiness_probe, server.liveness_probe) = (startup?, readiness?, liveness?);
+    Some(server)
+}
+
+/// Containers that run before the server.
+pub(super) fn init_containers(raw: &RawTenant) -> BTreeMap<tenancy::names::ContainerName, InitContainer> {
+    let texts = |list: &Option<Vec<At<String>>>| -> Vec<String> {
+        list.iter().flatten().map(|text| text.value.clone()).collect()
+    };
+    let each = raw.init_containers.iter().flat_map(|containers| &containers.0);
+    each.map(|(name, raw)| {
+        let container = InitContainer {
+            image: raw.image.value.clone(),
+            command: texts(&raw.command),
+            args: texts(&raw.args),
+            env: values(&raw.env),
+        };
+        (name.value.clone(), container)
+    })
+    .collect()
+}
+
+/// The Service; the inner `None` is a tenant without one.
+pub(super) fn service(raw: &RawTenant, server: &Server, check: &mut Check<'_>) -> Option<Option<Service>> {
+    let Some(service) = &raw.service else { return Some(None) };
+    match (&service.port, &service.ports) {
+        (Some(port), None) => {
+            let only = ServicePort { port: port.0, target: server.main_port.clone() };
+            Some(Some(Service { ports: BTreeMap::from([(server.main_port.clone(), only)]) }))
+        }
+        (None, Some(several)) if !several.0.is_empty() => {
+            let mut ports = BTreeMap::new();
+            for (name, port) in &several.0 {
+                let target = port_named(Some(port.target.as_ref().unwrap_or(name)), server, check)?;
+                ports.insert(name.value.clone(), ServicePort { port: port.port.0, target });
+            }
+            Some(Some(Service { ports }))
+        }
+        _ => {
+            check.refuse_at(
+                "service",
+                "the Service does not say what callers dial",
+                "Give `port: 8000`, or several by name under `ports:`.",
+            );
+            None
+        }
+    }
+}
+
+/// The port that a probe, a Service or the unload call means; the main one when it names none.
+pub(super) fn port_named(
+    name: Option<&At<PortName>>,
+    server: &Server,
+    check: &mut Check<'_>,
+) -> Option<PortName> {
+    let Some(name) = name else { return Some(server.main_port.clone()) };
+    if server.ports.contains_key(&name.value) {
+        return Some(name.value.clone());
+    }
+    let known: Vec<&str> = server.ports.keys().map(PortName::as_str).collect();
+    let reason = format!("the server has no port {:?}", name.as_str());
+    check.refuse(name.span.clone(), reason, &format!("Its ports are {}.", known.join(", ")));
+    None
+}
+
+fn ports(raw: &RawTenant, check: &mut Check<'_>) -> Option<(BTreeMap<PortName, u16>, PortName)> {
+    const ACCEPTED: &str = "Give `port: 8000`, or several by name under `ports:`.";
+    match (&raw.port, &raw.ports) {
+        (Some(port), None) => {
+            let name: PortName = d::PORT_NAME.parse().ok()?;
+            Some((BTreeMap::from([(name.clone(), port.0)]), name))
+        }
+        (None, Some(several)) if !several.0.is_empty() => {
+            let ports: BTreeMap<PortName, u16> =
+                several.0.iter().map(|(name, port)| (name.value.clone(), port.0)).collect();
+            let first = ports.keys().next()?.clone();
+            let main = match &raw.main_port {
+                Some(main) if !ports.contains_key(&main.value) => {
+                    let reason = format!("there is no port {:?} under `ports`", main.as_str());
+                    check.refuse(main.span.clone(), reason, "Name one of them.");
+                    return None;
+                }
+                Some(main) => main.value.clone(),
+                None => first,
+            };
+            Some((ports, main))
+        }
+        (Some(port), Some(_)) => {
+            check.refuse(port.span.clone(), "the tenant has both `port` and `ports`", ACCEPTED);
+            None
+        }
+        _ => {
+            let start = check.file.node.span.start;
+            check.refuse(start..start, "the server listens on no port", ACCEPTED);
+            None
+        }
+    }
+}
+
+fn secrets(raw: &RawTenant, check: &mut Check<'_>) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
+    let mut secrets = BTreeMap::new();
+    for (name, key) in raw.env_from_secrets.iter().flat_map(|all| &all.0) {
+        let plain = raw.env.iter().flat_map(|env| &env.0).any(|(plain, _)| plain.value == name.value);
+        if plain {
+            let reason = format!("{} is given under `env` too", name.as_str());
+            check.refuse(name.span.clone(), reason, "Give it once.");
+        }
+        let key = SecretKey {
+            secret: key.secret.value.clone(),
+            key: key.key.value.clone(),
+            optional: key.optional.as_ref().is_some_and(|optional| optional.value),
+        };
+        secrets.insert(name.value.clone(), key);
+    }
+    secrets
+}
+
+fn probe(
+    field: &str,
+    raw: &Option<RawProbe>,
+    server: &Server,
+    check: &mut Check<'_>,
+) -> Option<Option<Probe>> {
+    let Some(raw) = raw else { return Some(None) };
+    let action = match (&raw.tcp, &raw.http, &raw.exec) {
+        (Some(tcp), None, None) => ProbeAction::Tcp { port: port_named(tcp.port.as_ref(), server, check)? },
+        (None, Some(http), None) if http.path.starts_with('/') => ProbeAction::Http {
+            port: port_named(http.port.as_ref(), server, check)?,
+            path: http.path.value.clone(),
+        },
+        (None, Some(http), None) => {
+            check.refuse(http.path.span.clone(), "the path does not begin with `/`", "Write `/health`.");
+            return None;
+        }
+        (None, None, Some(command)) if !command.is_empty() => {
+            ProbeAction::Exec { command: command.iter().map(|word| word.value.clone()).collect() }
+        }
+        _ => {
+            let accepted = "Give exactly one of `tcp: {}`, `http` and `exec`.";
+            check.refuse_at(field, "the probe does not say what it tries", accepted);
+            return None;
+        }
+    };
+    let seconds =
+        |length: &Option<At<Duration>>, default: u32| length.as_ref().map_or(default, |l| l.seconds);
+    Some(Some(Probe {
+        action,
+        period_s: seconds(&raw.period, d::PROBE_PERIOD_S),
+        timeout_s: seconds(&raw.timeout, d::PROBE_TIMEOUT_S),
+        failure_threshold: raw
+            .failure_threshold
+            .as_ref()
+            .map_or(d::PROBE_FAILURE_THRESHOLD, |count| count.value),
+        initial_delay_s: seconds(&raw.initial_delay, 0),
+    }))
+}
+
+fn values<K: Clone + Ord, V: Clone>(entries: &Option<Entries<K, At<V>>>) -> BTreeMap<K, V> {
+    let each = entries.iter().flat_map(|entries| &entries.0);
+    each.map(|(key, value)| (key.value.clone(), value.value.clone())).collect()
+}

@@ -1,0 +1,303 @@
+//! The rules of one tenant file.
+
+use std::collections::BTreeMap;
+
+use tenancy::card::Card;
+use tenancy::floor::{Basis, Floor};
+use tenancy::gate::{Timing, UnloadCall};
+use tenancy::names::{CardName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
+use tenancy::tenant::{ConfigMode, Gate, Pod, Tenant, Toleration};
+use tenancy::window::{Schedule, Window};
+use tenancy::{defaults as d, tenant};
+
+use super::{TenantFile, located, metadata, server, storage};
+use crate::fleet::{Lifecycle, Stack};
+use crate::problem::{Problem, Problems};
+use crate::raw::{RawDefaults, RawTenant, RawToleration, RawWindow};
+use crate::read::{At, Entries};
+
+/// One file's part of the validation: the file, and where its problems go.
+pub(super) struct Check<'c> {
+    pub(super) file: &'c TenantFile,
+    pub(super) problems: &'c mut Problems,
+}
+
+impl Check<'_> {
+    pub(super) fn refuse(&mut self, span: std::ops::Range<usize>, reason: impl Into<String>, accepted: &str) {
+        self.problems.push(Problem::at(&self.file.source, span, reason).accepted(accepted));
+    }
+
+    /// Refuses what stands under a key of the file.
+    pub(super) fn refuse_at(&mut self, key: &str, reason: impl Into<String>, accepted: &str) {
+        self.refuse(located(&self.file.node, &[key]), reason, accepted);
+    }
+}
+
+/// The tenant with its claim, unless something in its file is wrong.
+pub(super) fn stack(
+    file: &TenantFile,
+    defaults: &RawDefaults,
+    cards: &BTreeMap<CardName, Card>,
+    problems: &mut Problems,
+) -> Option<Stack> {
+    let raw = &file.raw;
+    let check = &mut Check { file, problems };
+    // Every part is judged before the first that failed ends the file.
+    let name = name(check);
+    let schedule = schedule(raw, defaults, check);
+    let headroom = headroom(raw, defaults, check);
+    let server = server::server(raw, check);
+    let storage = storage::storage(raw, check);
+    let (config, config_files) = storage::config(raw, check);
+    let image = agent_image(raw, defaults, check);
+    let card = cards.get(&raw.card.value);
+    let id = TenantId { namespace: raw.namespace.value.clone(), name: name? };
+    let (schedule, headroom, server) = (schedule?, headroom?, server?);
+    let floor = Floor {
+        tenant: id.clone(),
+        peak_mib: raw.peak.value,
+        basis: basis(raw),
+        headroom_mib: headroom,
+        priority: raw.priority.as_ref().map_or(0, |priority| priority.value),
+        always: schedule == Schedule::Always,
+    };
+    fits(&floor, card, check);
+    let service = server::service(raw, &server, check);
+    let unload = unload(raw, &server, check);
+    let tenant = Tenant {
+        id,
+        schedule,
+        suspend: raw.suspend.as_ref().is_some_and(|suspend| suspend.value),
+        service: service?,
+        storage: storage?,
+        config: config?,
+        config_mode: raw.config_mode.as_ref().map_or_else(ConfigMode::default, |mode| mode.value),
+        init_containers: server::init_containers(raw),
+        pod: pod(raw, defaults, card),
+        metadata: metadata(defaults, raw),
+        gate: Gate {
+            image: image?,
+            timing: timing(raw),
+            pauses: raw.pauses.iter().flatten().map(|target| target.value.clone()).collect(),
+            unload: unload?,
+        },
+        pod_patch: raw.pod_patch.as_ref().map(|patch| patch.0.clone()),
+        handed_over: raw.hand_over.iter().flatten().map(|field| field.value.clone()).collect(),
+        server,
+    };
+    Some(Stack { card: raw.card.value.clone(), floor, tenant, config_files, lifecycle: lifecycle(raw) })
+}
+
+fn name(check: &mut Check<'_>) -> Option<TenantName> {
+    let stem = &check.file.stem;
+    if let Some(name) = &check.file.raw.name {
+        return Some(name.value.clone());
+    }
+    match stem.parse() {
+        Ok(name) => Some(name),
+        Err(why) => {
+            let reason = format!("the file's name cannot be the tenant's: {}", why.reason);
+            let problem = Problem::with_path(&check.file.source.path, reason);
+            check.problems.push(problem.accepted("Rename the file, or give `name:` in it."));
+            None
+        }
+    }
+}
+
+fn schedule(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<Schedule> {
+    const ACCEPTED: &str = "Give exactly one of `windows`, `always: true` and `on_demand: true`.";
+    let said = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+    match (&raw.windows, said(&raw.always), said(&raw.on_demand)) {
+        (Some(raw), false, false) => windows(raw, defaults, check).map(Schedule::Windows),
+        (None, true, false) => Some(Schedule::Always),
+        (None, false, true) => Some(Schedule::OnDemand),
+        (None, false, false) => {
+            check.refuse(
+                check.file.node.span.start..check.file.node.span.start,
+                "the tenant is never awake",
+                ACCEPTED,
+            );
+            None
+        }
+        (_, always, _) => {
+            let second = if always { "always" } else { "on_demand" };
+            check.refuse_at(second, "the tenant has more than one schedule", ACCEPTED);
+            None
+        }
+    }
+}
+
+fn windows(
+    raw: &Entries<WindowName, RawWindow>,
+    defaults: &RawDefaults,
+    check: &mut Check<'_>,
+) -> Option<BTreeMap<WindowName, Window>> {
+    if raw.0.is_empty() {
+        check.refuse_at("windows", "the tenant has no window", "Give at least one, by name.");
+        return None;
+    }
+    let read: Vec<Option<(WindowName, Window)>> = raw
+        .0
+        .iter()
+        .map(|(name, raw)| {
+            let Some(zone) = raw.time_zone.as_ref().or(defaults.time_zone.as_ref()) else {
+                check.refuse(
+                    name.span.clone(),
+                    "the window has no time zone",
+                    "Give `time_zone: Europe/London`, here or for all under `defaults:` in fleet.yaml.",
+                );
+                return None;
+            };
+            let days = raw.days.iter().flatten().map(|day| day.value).collect();
+            match Window::new(raw.start.value, raw.end.value, days, zone.value.clone()) {
+                Ok(window) => Some((name.value.clone(), window)),
+                Err(why) => {
+                    check.refuse(
+                        raw.end.span.clone(),
+                        format!("{:?} is not a window: {}", why.value, why.reason),
+                        &why.accepted,
+                    );
+                    None
+                }
+            }
+        })
+        .collect();
+    read.into_iter().collect()
+}
+
+fn headroom(
+    raw: &RawTenant,
+    defaults: &RawDefaults,
+    check: &mut Check<'_>,
+) -> Option<tenancy::quantity::Mib> {
+    match raw.headroom.as_ref().or(defaults.headroom.as_ref()) {
+        Some(headroom) => Some(headroom.value),
+        None => {
+            check.refuse(
+                raw.peak.span.clone(),
+                "the tenant has a peak and no headroom",
+                "Give `headroom: 2GiB`, here or for all under `defaults:` in fleet.yaml.",
+            );
+            None
+        }
+    }
+}
+
+fn agent_image(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<String> {
+    match raw.agent_image.as_ref().or(defaults.agent_image.as_ref()) {
+        Some(image) => Some(image.value.clone()),
+        None => {
+            check.refuse(
+                check.file.node.span.start..check.file.node.span.start,
+                "no image of gpu-agent is named",
+                "Give `agent_image`, here or for all under `defaults:` in fleet.yaml.",
+            );
+            None
+        }
+    }
+}
+
+fn basis(raw: &RawTenant) -> Basis {
+    match &raw.measured {
+        Some(measured) => Basis::Measured { source: measured.source.value.clone(), at: measured.at.value },
+        None => Basis::Guessed,
+    }
+}
+
+/// A floor that is more than the card has can never be admitted.
+fn fits(floor: &Floor, card: Option<&Card>, check: &mut Check<'_>) {
+    if floor.peak_mib.0 == 0 {
+        check.refuse(
+            check.file.raw.peak.span.clone(),
+            "the tenant claims no memory",
+            "Give the most it ever holds.",
+        );
+    }
+    let Some((card, memory)) = card.and_then(|card| Some((card, card.memory_mib?))) else { return };
+    if floor.floor_mib() > memory {
+        let reason = format!(
+            "peak {} and headroom {} are more than the {} of card {}",
+            floor.peak_mib, floor.headroom_mib, memory, card.name
+        );
+        check.refuse(
+            check.file.raw.peak.span.clone(),
+            reason,
+            "Lower one of them, or choose a larger card; this tenant would never be admitted.",
+        );
+    }
+}
+
+fn unload(raw: &RawTenant, server: &tenant::Server, check: &mut Check<'_>) -> Option<Option<UnloadCall>> {
+    let Some(unload) = &raw.unload else { return Some(None) };
+    if !unload.path.starts_with('/') {
+        check.refuse(unload.path.span.clone(), "the path does not begin with `/`", "Write `/api/unload`.");
+        return None;
+    }
+    let port = server::port_named(unload.port.as_ref(), server, check)?;
+    Some(Some(UnloadCall {
+        method: unload.method.as_ref().map_or(d::UNLOAD_METHOD, |method| method.0).to_owned(),
+        path: unload.path.value.clone(),
+        port: *server.ports.get(&port)?,
+        timeout_s: unload.timeout.as_ref().map_or(d::UNLOAD_TIMEOUT_S, |timeout| timeout.seconds),
+    }))
+}
+
+fn timing(raw: &RawTenant) -> Timing {
+    let mut timing = Timing::default();
+    if let Some(interval) = &raw.guard_interval {
+        timing.guard_interval_s = interval.seconds;
+    }
+    if let Some(period) = &raw.grace_period {
+        timing.grace_period_s = period.seconds;
+    }
+    timing
+}
+
+fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>) -> Pod {
+    let tolerations: &[RawToleration] =
+        raw.tolerations.as_deref().or(defaults.tolerations.as_deref()).unwrap_or_default();
+    let secrets = raw.image_pull_secrets.as_ref().or(defaults.image_pull_secrets.as_ref());
+    let class = raw.priority_class.as_ref().or(defaults.priority_class.as_ref());
+    Pod {
+        node_selector: node_selector(raw, card),
+        tolerations: tolerations.iter().map(toleration).collect(),
+        priority_class: class.map(|class| class.value.clone()),
+        image_pull_secrets: secrets
+            .iter()
+            .flat_map(|all| all.iter())
+            .map(|secret| secret.value.clone())
+            .collect(),
+        security_context: raw.pod_security_context.as_ref().map(|context| context.0.clone()),
+    }
+}
+
+/// The tenant's own selector, or the card's node: a slice of another card
+/// would be accepted by the scheduler and watched by nobody.
+fn node_selector(raw: &RawTenant, card: Option<&Card>) -> BTreeMap<LabelKey, LabelValue> {
+    if let Some(selector) = &raw.node_selector {
+        return selector.0.iter().map(|(key, value)| (key.value.clone(), value.value.clone())).collect();
+    }
+    // A node whose name is too long for a label value needs a selector of its own.
+    let node = card.and_then(|card| card.node.as_str().parse().ok());
+    "kubernetes.io/hostname".parse().ok().zip(node).into_iter().collect()
+}
+
+fn toleration(raw: &RawToleration) -> Toleration {
+    let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());
+    Toleration {
+        key: raw.key.as_ref().map(|key| key.value.clone()),
+        operator: text(&raw.operator),
+        value: text(&raw.value),
+        effect: text(&raw.effect),
+    }
+}
+
+fn lifecycle(raw: &RawTenant) -> Lifecycle {
+    let timeouts = raw.timeouts.iter().flat_map(|timeouts| {
+        [("create", &timeouts.create), ("update", &timeouts.update), ("delete", &timeouts.delete)]
+    });
+    Lifecycle {
+        adopt: raw.adopt.iter().flatten().map(|object| object.value.clone()).collect(),
+        timeouts: timeouts.filter_map(|(what, length)| Some((what, length.as_ref()?.value))).collect(),
+    }
+}

@@ -1,0 +1,144 @@
+//! Writing, checking and showing are one function: what `check` accepts is
+//! what `generate` would leave as it is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::disk::{self, Disk};
+use crate::manifest::{self, Manifest};
+
+/// What to do about differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Replace the files.
+    Write {
+        /// Also those that a person edited.
+        overwrite: bool,
+    },
+    /// Report only.
+    Check,
+}
+
+/// One file that differs from what would be generated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its path in the live repository.
+    pub path: String,
+    /// What is there.
+    pub before: Option<String>,
+    /// What belongs there; `None` for a file of a tenant that is gone.
+    pub after: Option<String>,
+    /// Whether what is there was not written by the generator.
+    pub edited: bool,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The manifest is not one, most likely after a merge.
+    #[error(
+        "{}:{line}: this is not a line of a manifest. If it is a merge conflict, take either side \
+         (`git checkout --theirs {}`) and run `gpu-stacks generate`",
+        manifest::NAME,
+        manifest::NAME
+    )]
+    Manifest {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// People edited generated files.
+    #[error(
+        "{} was edited by hand or not written by gpu-stacks. Move the change into fleet.yaml or the tenant's \
+         file, then run `gpu-stacks generate --overwrite` to replace it", paths(.0)
+    )]
+    Edited(Vec<Change>),
+    /// The file system refused something; everything is as it was before.
+    #[error(transparent)]
+    Disk(#[from] disk::DiskError),
+}
+
+fn paths(changes: &[Change]) -> String {
+    changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Compares a live repository with what belongs there and, in write mode,
+/// replaces what differs, as a whole or not at all.
+///
+/// # Errors
+/// Nothing has changed after an error: edited files are found before the first
+/// write, and a failed write is undone.
+pub fn write(
+    root: &Path,
+    files: &BTreeMap<String, String>,
+    mode: Mode,
+    disk: &impl Disk,
+) -> Result<Vec<Change>, WriteError> {
+    let old_text = disk.read(&root.join(manifest::NAME))?;
+    let old = Manifest::parse(old_text.as_deref().unwrap_or_default())
+        .map_err(|line| WriteError::Manifest { line })?;
+    let new = Manifest::of(files);
+    let mut changes = compare(root, files, &old, disk)?;
+    let Mode::Write { overwrite } = mode else {
+        changes.extend(manifest_change(old_text, &new));
+        return Ok(changes);
+    };
+    let edited: Vec<Change> = changes.iter().filter(|change| change.edited).cloned().collect();
+    if !edited.is_empty() && !overwrite {
+        return Err(WriteError::Edited(edited));
+    }
+    if changes.is_empty() && old == new && old_text.is_some() {
+        return Ok(changes);
+    }
+    let during = old.union(&new).to_text();
+    let manifest = disk::Manifests { before: old_text, during, after: new.to_text() };
+    disk::replace(root, &changes, &manifest, disk)?;
+    Ok(changes)
+}
+
+/// The manifest as one more file that may differ.
+fn manifest_change(before: Option<String>, new: &Manifest) -> Option<Change> {
+    let after = new.to_text();
+    (before.as_ref() != Some(&after)).then(|| Change {
+        path: manifest::NAME.to_owned(),
+        before,
+        after: Some(after),
+        edited: false,
+    })
+}
+
+/// Every file that differs, in the order of their paths.
+fn compare(
+    root: &Path,
+    files: &BTreeMap<String, String>,
+    old: &Manifest,
+    disk: &impl Disk,
+) -> Result<Vec<Change>, disk::DiskError> {
+    let mut changes = BTreeMap::new();
+    for (path, content) in files {
+        let before = disk.read(&root.join(path))?;
+        if before.as_ref() == Some(content) {
+            continue;
+        }
+        let edited = before.as_ref().is_some_and(|before| !old.has(path, before));
+        let change = Change { path: path.clone(), before, after: Some(content.clone()), edited };
+        changes.insert(path.clone(), change);
+    }
+    for path in old.0.keys().filter(|path| !files.contains_key(*path)) {
+        if let Some(before) = disk.read(&root.join(path))? {
+            let edited = !old.has(path, &before);
+            let change = Change { path: path.clone(), before: Some(before), after: None, edited };
+            changes.insert(path.clone(), change);
+        }
+    }
+    Ok(changes.into_values().collect())
+}
+
+/// A change as a unified diff with three lines around it.
+pub fn diff(change: &Change) -> String {
+    let text = |side: &Option<String>| side.clone().unwrap_or_default();
+    let (before, after) = (text(&change.before), text(&change.after));
+    similar::TextDiff::from_lines(&before, &after)
+        .unified_diff()
+        .header(&format!("a/{}", change.path), &format!("b/{}", change.path))
+        .to_string()
+}
