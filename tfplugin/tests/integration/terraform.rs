@@ -1,4 +1,4 @@
-//! The example provider under real terraform.
+//! The example provider under real terraform and real tofu.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,32 +8,51 @@ use tempfile::TempDir;
 
 use crate::example::greeting;
 
-/// A directory with a configuration, and terraform for it.
+/// A directory with a configuration, and a host for it.
 struct Workspace {
+    cli: Cli,
     directory: TempDir,
 }
 
-/// What terraform said.
+/// What the host said.
 struct Said {
     code: i32,
     text: String,
 }
 
-/// The terraform of `GPU_TENANCY_TOOLS`, else of the path.
-fn terraform() -> PathBuf {
-    let tools = std::env::var_os("GPU_TENANCY_TOOLS").map(|tools| PathBuf::from(tools).join("terraform"));
-    let found = tools.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("terraform"));
-    let version = Command::new(&found).arg("version").output();
-    assert!(
-        version.is_ok_and(|version| version.status.success()),
-        "terraform was not found: install 1.11 or newer from https://developer.hashicorp.com/terraform/install \
-         on PATH, or name its folder in GPU_TENANCY_TOOLS"
-    );
-    found
+/// A host of providers.
+#[derive(Clone, Copy)]
+enum Cli {
+    Terraform,
+    Tofu,
+}
+
+impl Cli {
+    /// The program, of `GPU_TENANCY_TOOLS` or else of the path.
+    fn program(self) -> PathBuf {
+        let (name, install) = match self {
+            Cli::Terraform => {
+                ("terraform", "1.11 or newer from https://developer.hashicorp.com/terraform/install")
+            }
+            Cli::Tofu => ("tofu", "1.12 or newer from https://opentofu.org/docs/intro/install"),
+        };
+        let tools = std::env::var_os("GPU_TENANCY_TOOLS").map(|tools| PathBuf::from(tools).join(name));
+        let found = tools.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name));
+        let version = Command::new(&found).arg("version").output();
+        assert!(
+            version.is_ok_and(|version| version.status.success()),
+            "{name} was not found: install {install} on PATH, or name its folder in GPU_TENANCY_TOOLS"
+        );
+        found
+    }
 }
 
 impl Workspace {
     fn new(resource: &str) -> Workspace {
+        Workspace::under(Cli::Terraform, resource)
+    }
+
+    fn under(cli: Cli, resource: &str) -> Workspace {
         let directory = TempDir::new().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("bin")).unwrap();
@@ -42,7 +61,7 @@ impl Workspace {
         let overrides = format!("dev_overrides {{ \"examples/greeting\" = \"{}\" }}", at("bin").display());
         fs::write(at("terraformrc"), format!("provider_installation {{\n  {overrides}\n  direct {{}}\n}}\n"))
             .unwrap();
-        let workspace = Workspace { directory };
+        let workspace = Workspace { cli, directory };
         workspace.write(resource);
         workspace
     }
@@ -71,7 +90,7 @@ impl Workspace {
     }
 
     fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
-        let output = Command::new(terraform())
+        let output = Command::new(self.cli.program())
             .args(arguments)
             .arg("-no-color")
             .current_dir(self.directory.path())
@@ -116,8 +135,17 @@ fn assert_has(text: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_resource_lives_and_dies() {
-    let workspace = Workspace::new(TWO_GUESTS);
+fn a_resource_lives_and_dies_under_terraform() {
+    a_resource_lives_and_dies(Cli::Terraform);
+}
+
+#[test]
+fn a_resource_lives_and_dies_under_tofu() {
+    a_resource_lives_and_dies(Cli::Tofu);
+}
+
+fn a_resource_lives_and_dies(cli: Cli) {
+    let workspace = Workspace::under(cli, TWO_GUESTS);
     let plan = workspace.plan(2);
     // A single element of a computed map is unknown, its neighbour is not.
     assert_has(&plan, &[r#"+ "ann" = "hello hello friend""#, r#"+ "cy"  = (known after apply)"#]);
@@ -165,19 +193,24 @@ fn what_a_hand_changed_is_in_the_plan() {
 }
 
 #[test]
-fn import_brings_a_file_under_terraform() {
-    let workspace = Workspace::new(
-        r#"
-        import {
-          to = greeting_file.a
-          id = "a.txt"
-        }
+fn import_by_id_brings_a_file_under_terraform() {
+    import_brings_a_file(Cli::Terraform, r#"id = "a.txt""#);
+}
+
+#[test]
+fn import_by_identity_brings_a_file_under_tofu() {
+    import_brings_a_file(Cli::Tofu, r#"identity = { name = "a.txt" }"#);
+}
+
+fn import_brings_a_file(cli: Cli, by: &str) {
+    let resource = r#"
         resource "greeting_file" "a" {
           name   = "a.txt"
           guests = { ann = {} }
         }
-        "#,
-    );
+    "#;
+    let import = format!("import {{\n  to = greeting_file.a\n  {by}\n}}\n");
+    let workspace = Workspace::under(cli, &format!("{import}{resource}"));
     fs::write(workspace.path("out/a.txt"), "ann: hello friend\n").unwrap();
     let plan = workspace.plan(2);
     assert_has(&plan, &["1 to import, 0 to add", "0 to destroy"]);
