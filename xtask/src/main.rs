@@ -44,7 +44,7 @@ enum Task {
     },
     /// Make container images of our programs without a Docker daemon.
     Image,
-    /// Formatting, lints, and what may be depended on.
+    /// Formatting, lints, generated files, and what may be depended on.
     Check,
     /// Every test: tools, build, unit tests, then end-to-end tests against the cluster.
     Test(commands::test::Options),

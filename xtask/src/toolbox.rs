@@ -198,7 +198,8 @@ impl Go {
             &format!("building {} (once; minutes on a cold cache)", tool.name),
             &folder.join("build.log"),
             Command::new("go")
-                .args(["build", "-trimpath", "-ldflags", &flags, "-o"])
+                // Without the commit: the same sources make the same binary, and no git is needed.
+                .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &flags, "-o"])
                 .arg(&unfinished)
                 .arg(tool.package)
                 .env("CGO_ENABLED", "0")

@@ -11,7 +11,7 @@ use crate::step;
 /// The cargo-deny that is installed where none of this version is in the cache.
 const DENY_VERSION: &str = "0.20.2";
 
-/// Formatting, lints, and what may be depended on.
+/// Formatting, lints, generated files, and what may be depended on.
 ///
 /// # Errors
 /// At the first of them that is not clean.
@@ -24,6 +24,7 @@ pub(crate) fn run(places: &Places) -> Result<()> {
     };
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])?;
+    cargo(&["run", "--quiet", "--locked", "--package", "gpu-stacks", "--", "check", "--diff", "stacks"])?;
     deny(places)
 }
 
