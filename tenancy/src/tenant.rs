@@ -118,7 +118,7 @@ pub struct Server {
     pub requests: BTreeMap<String, Quantity>,
     /// Limits by resource name.
     pub limits: BTreeMap<String, Quantity>,
-    /// How many slices of the card it is given; 0 for a tenant on the CPU.
+    /// How many slices of the card it is given, at least one.
     pub slices: u32,
     /// The resource of which a slice is one, `nvidia.com/gpu` unless renamed.
     pub slice_resource: String,

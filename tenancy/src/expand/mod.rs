@@ -13,6 +13,7 @@ mod deployment;
 mod floor;
 mod gate;
 mod labels;
+pub(crate) mod reserved;
 mod server;
 mod service;
 mod storage;
@@ -80,5 +81,7 @@ fn object(kind: Kind, namespace: Option<&Namespace>, name: &str, tenure: Tenure,
     }
 }
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

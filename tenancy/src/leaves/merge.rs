@@ -69,7 +69,7 @@ pub fn remove_leaf(body: &mut Value, path: &str) -> Option<Value> {
 fn take(here: &str, field: &str, node: &mut Value, path: &str) -> Option<Value> {
     match node {
         Value::Object(fields) => {
-            let name = fields.keys().find(|name| is_at_or_above(&shape::field(here, name), path))?.clone();
+            let name = fields.keys().find(|name| covers(&shape::field(here, name), path))?.clone();
             let below = shape::field(here, &name);
             let taken = if below == path {
                 fields.remove(&name)?
@@ -83,9 +83,8 @@ fn take(here: &str, field: &str, node: &mut Value, path: &str) -> Option<Value> 
         }
         Value::Array(elements) => {
             let keys = shape::keys_of(here, field)?;
-            let element = elements
-                .iter_mut()
-                .find(|element| is_at_or_above(&shape::element(here, element, keys), path))?;
+            let element =
+                elements.iter_mut().find(|element| covers(&shape::element(here, element, keys), path))?;
             let below = shape::element(here, element, keys);
             let mut fragment = take(&below, "", element, path)?;
             for key in keys {
@@ -103,6 +102,7 @@ fn is_hollow(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty)
 }
 
-fn is_at_or_above(above: &str, path: &str) -> bool {
+/// Whether `path` is `above` or lies below it.
+pub(crate) fn covers(above: &str, path: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

@@ -17,12 +17,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 pub use fields::from_fields_v1;
-pub(crate) use merge::without_nulls;
 pub use merge::{apply_patch, merge, remove_leaf};
+pub(crate) use merge::{covers, without_nulls};
 
 use crate::declared::CARD_KEY;
 use crate::gate::GATE_CONFIG_KEY;
 use shape::Shape;
+pub(crate) use shape::{field as shape_field, keys_of as merge_key};
 
 /// The leaves of one object by path.
 pub type Leaves = BTreeMap<String, Value>;

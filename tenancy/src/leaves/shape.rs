@@ -61,7 +61,7 @@ pub(super) fn of(path: &str, field: &str, value: &Value) -> Shape {
 }
 
 /// The merge key of the list at `path`, if it has one.
-pub(super) fn keys_of(path: &str, field: &str) -> Option<&'static [&'static str]> {
+pub(crate) fn keys_of(path: &str, field: &str) -> Option<&'static [&'static str]> {
     match field {
         // A Service's ports are keyed by their own number, a container's by the container's.
         "ports" if path == "spec.ports" => Some(&["port", "protocol"]),
@@ -79,7 +79,7 @@ pub(super) fn is_atomic_element(list: &str) -> bool {
 
 /// The path of a field of the value at `path`. Names that are not plain words
 /// (`nvidia.com/gpu`, `app.kubernetes.io/name`) stand in brackets.
-pub(super) fn field(path: &str, name: &str) -> String {
+pub(crate) fn field(path: &str, name: &str) -> String {
     let is_word = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     match (is_word, path.is_empty()) {
         (true, true) => name.to_owned(),

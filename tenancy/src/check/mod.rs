@@ -1,6 +1,17 @@
 //! The rules that span parts: what each part alone cannot know to be wrong.
+//!
+//! Every rule reports all that it finds, so that a person corrects a file once.
+
+mod card;
+mod gate;
+mod patch;
+mod paths;
+mod pod;
+mod server;
 
 use std::fmt;
+
+use crate::tenant::Tenant;
 
 /// One step into what a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +28,7 @@ pub struct Problem {
     /// The attribute, or the element of it: deeper paths lose the source line
     /// in Terraform's diagnostics, so the message names what lies below.
     pub path: Vec<Step>,
-    /// What is wrong and why, and what to write instead.
+    /// What is wrong and why, and what to write instead: whole sentences.
     pub message: String,
 }
 
@@ -29,7 +40,8 @@ impl Problem {
 
     /// A problem of one element of a map.
     pub fn at_key(attribute: &'static str, key: impl fmt::Display, message: impl Into<String>) -> Self {
-        Self { path: vec![Step::Attribute(attribute), Step::Key(key.to_string())], message: message.into() }
+        let path = vec![Step::Attribute(attribute), Step::Key(key.to_string())];
+        Self { path, message: message.into() }
     }
 }
 
@@ -45,3 +57,21 @@ impl fmt::Display for Problem {
         write!(f, ": {}", self.message)
     }
 }
+
+impl Tenant {
+    /// Everything that is wrong between the tenant's parts. A tenant without
+    /// problems expands to objects that the API server accepts, as far as that
+    /// can be known without asking it.
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        server::check(self, &mut problems);
+        pod::check(self, &mut problems);
+        paths::check(self, &mut problems);
+        gate::check(self, &mut problems);
+        patch::check(self, &mut problems);
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests;
