@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::arithmetic::{Claim, Holder, admission};
+use crate::arithmetic::{Claim, admission};
 use crate::decide::{Open, Override, free_and_owed, headroom, open_until, parse_override, seen};
 use crate::declared::Declared;
 use crate::gate::{GateConfig, OVERRIDE_ANNOTATION};
@@ -80,9 +80,9 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
     if let Some((key, why)) = input.ledger.unreadable.first_key_value() {
         return Err(format!("The ledger's key {key} cannot be read ({why}); correct or delete the key."));
     }
-    let state = input.ledger.entry(me).state;
-    if !state.is_admitted() {
-        return Err(format!("The ledger has {me} as {state}; its gate has not admitted it."));
+    let mine = input.ledger.entry(me);
+    if !mine.state.is_admitted() {
+        return Err(format!("The ledger has {me} as {}; its gate has not admitted it.", mine.state));
     }
     let Some(floor) = input.declared.floors.get(me) else {
         return Err(format!(
@@ -92,8 +92,7 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
     };
     let sample = seen::fresh(&input.device, &input.declared.card, input.now)
         .map_err(|why| format!("The card's memory is not known: {why}."))?;
-    let mut claims = seen::claims(&input.declared, &input.ledger, Some(sample));
-    claims.retain(|claim| claim.holder != Holder::Tenant(me.clone()));
+    let claims = seen::claims_beside(&input.declared, &input.ledger, Some(sample), me, &mine);
     let balance = admission(sample.free_mib, &claims, floor.peak_mib, headroom(&claims, floor));
     let figures = format!(
         "{}, it may take {} and {} must stay free.",

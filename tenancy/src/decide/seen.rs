@@ -72,19 +72,15 @@ impl<'a> Seen<'a> {
         used_by_tenant(self.sample.as_ref().ok()?, self.me, entry)
     }
 
-    /// The claims of everybody else.
-    pub(super) fn claims_of_others(&self) -> Vec<Claim> {
-        let sample = self.sample.as_ref().ok().copied();
-        claims(self.declared, self.ledger, sample)
-            .into_iter()
-            .filter(|claim| claim.holder != Holder::Tenant(self.me.clone()))
-            .collect()
+    /// The claims of everybody else, as the tenant with the entry `mine` counts them.
+    pub(super) fn claims_beside(&self, mine: &Entry) -> Vec<Claim> {
+        claims_beside(self.declared, self.ledger, self.sample.as_ref().ok().copied(), self.me, mine)
     }
 
     /// All claims, the tenant's own as `mine` has it.
     pub(super) fn claims_with(&self, mine: &Entry) -> Vec<Claim> {
         let sample = self.sample.as_ref().ok().copied();
-        let mut all = self.claims_of_others();
+        let mut all = self.claims_beside(mine);
         all.extend(claim_of(self.declared, self.me, mine, sample));
         all
     }
@@ -112,11 +108,19 @@ pub(crate) fn fresh<'a>(
     Ok(sample)
 }
 
-/// Everybody whose room on the card is kept: protected residents, tenants that
-/// are always awake, and those that the ledger has as reserved, loading or awake.
-pub(crate) fn claims(declared: &Declared, ledger: &Ledger, sample: Option<&Sample>) -> Vec<Claim> {
+/// Everybody but one tenant whose room on the card is kept: protected residents,
+/// tenants that are always awake, and those that the ledger has as reserved,
+/// loading or awake. A resident that this tenant paused is owed nothing by it;
+/// others, whose time does not end with this tenant's, still owe it.
+pub(crate) fn claims_beside(
+    declared: &Declared,
+    ledger: &Ledger,
+    sample: Option<&Sample>,
+    me: &TenantId,
+    mine: &Entry,
+) -> Vec<Claim> {
     let residents = declared.card.residents.iter().filter_map(|(name, resident)| {
-        let peak = resident.peak_mib.filter(|_| resident.protected && !is_paused(resident, ledger))?;
+        let peak = resident.peak_mib.filter(|_| resident.protected && !is_paused(resident, mine))?;
         Some(Claim {
             holder: Holder::Resident(name.clone()),
             peak_mib: peak,
@@ -136,7 +140,8 @@ pub(crate) fn claims(declared: &Declared, ledger: &Ledger, sample: Option<&Sampl
         .iter()
         .filter(|(tenant, _)| !declared.floors.get(tenant).is_some_and(|floor| floor.always))
         .filter_map(|(tenant, entry)| claim_of(declared, tenant, entry, sample));
-    residents.chain(always).chain(tenants).collect()
+    let all = residents.chain(always).chain(tenants);
+    all.filter(|claim| claim.holder != Holder::Tenant(me.clone())).collect()
 }
 
 /// The claim of one tenant by its entry. Where floor and admission differ, the
@@ -204,9 +209,8 @@ fn is_pod_of(deployment: &str, pod: &str) -> bool {
         .is_some_and(|(hash, suffix)| !hash.is_empty() && suffix.len() == 5 && !suffix.contains('-'))
 }
 
-/// Whether the resident is scaled to 0 for somebody's window, so that its room
-/// is not owed. A resident without a prefix may be more than the one Deployment.
-fn is_paused(resident: &Resident, ledger: &Ledger) -> bool {
+/// Whether the resident is scaled to 0 for the tenant's own time. A resident without a prefix may be more than the one Deployment.
+fn is_paused(resident: &Resident, mine: &Entry) -> bool {
     let covers = |target: &ScaleTarget| {
         target.namespace == resident.namespace
             && resident
@@ -214,9 +218,5 @@ fn is_paused(resident: &Resident, ledger: &Ledger) -> bool {
                 .as_deref()
                 .is_some_and(|prefix| prefix.trim_end_matches('-') == target.deployment.as_str())
     };
-    ledger
-        .entries
-        .values()
-        .flat_map(|entry| &entry.paused)
-        .any(|paused| paused.seen_at_zero && !paused.left_alone && covers(&paused.target))
+    mine.paused.iter().any(|paused| paused.seen_at_zero && !paused.left_alone && covers(&paused.target))
 }

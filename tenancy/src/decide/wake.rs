@@ -43,7 +43,7 @@ fn weigh(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
     if let Some(verdict) = wait_for_memory(seen).or_else(|| pauses::pause(seen, draft)) {
         return verdict;
     }
-    let claims = seen.claims_of_others();
+    let claims = seen.claims_beside(&draft.entry);
     let balance = admission(sample.free_mib, &claims, floor.peak_mib, headroom(&claims, floor));
     draft.balance = Some(balance);
     match balance.short_by() {
