@@ -1,4 +1,4 @@
-//! The content hash that keys what is built: the same sources are never built twice.
+//! The content of folders, and the hash that keys what is built: the same sources are never built twice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,11 @@ impl Content {
     }
 }
 
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Every file below a folder, in a stable order.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {

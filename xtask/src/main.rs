@@ -46,6 +46,8 @@ enum Task {
     Image,
     /// Formatting, lints, generated files, and what may be depended on.
     Check,
+    /// Render the registry's pages from the provider's schema.
+    Docs(commands::docs::Options),
     /// Every test: tools, build, unit tests, then end-to-end tests against the cluster.
     Test(commands::test::Options),
 }
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Task::Cluster { action } => commands::cluster::run(&places, action),
         Task::Image => commands::image::run(&places),
         Task::Check => commands::check::run(&places),
+        Task::Docs(options) => commands::docs::run(&places, options),
         Task::Test(options) => commands::test::run(&places, options),
     });
     match done {

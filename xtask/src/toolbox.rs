@@ -43,7 +43,7 @@ const TERRAGRUNT: GoTool = GoTool {
     name: "terragrunt",
     module: "tests/tools/terragrunt",
     package: "github.com/gruntwork-io/terragrunt",
-    stamps: &["github.com/gruntwork-io/go-commons/version.Version=v1.1.3"],
+    stamps: &["github.com/gruntwork-io/terragrunt/internal/version.Version=v1.1.3"],
 };
 
 const OPENTOFU: GoTool = GoTool {

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod cluster;
 pub(crate) mod demo;
+pub(crate) mod docs;
 pub(crate) mod image;
 pub(crate) mod test;
 pub(crate) mod tools;
