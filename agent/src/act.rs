@@ -17,6 +17,7 @@ use tenancy::names::TenantId;
 
 use crate::observe::api::{Api, ApiError, Object};
 use crate::observe::data;
+use crate::observe::scrape::root_cause;
 
 /// Writes a ledger over the one that was read, if their data differ.
 ///
@@ -80,7 +81,7 @@ pub async fn unload(call: &UnloadCall, ip: &str) -> Result<(), String> {
     match tokio::time::timeout(limit, client.request(request)).await {
         Ok(Ok(response)) if response.status().is_success() => Ok(()),
         Ok(Ok(response)) => Err(format!("{} {url} was answered with {}", call.method, response.status())),
-        Ok(Err(why)) => Err(format!("{} {url} failed: {why}", call.method)),
+        Ok(Err(why)) => Err(format!("{} {url} failed: {}", call.method, root_cause(&why))),
         Err(_) => Err(format!("{} {url} took longer than {} s", call.method, call.timeout_s)),
     }
 }

@@ -75,7 +75,7 @@ pub async fn page(url: &str) -> Result<String, String> {
         let response = client
             .request(request)
             .await
-            .map_err(|why| format!("the scrape of {url} failed: {}", root(&why)))?;
+            .map_err(|why| format!("the scrape of {url} failed: {}", root_cause(&why)))?;
         let status = response.status();
         if !status.is_success() {
             return Err(format!("the scrape of {url} was answered with {status}"));
@@ -96,7 +96,7 @@ pub async fn page(url: &str) -> Result<String, String> {
 }
 
 /// The innermost cause, which names the refused connection or the unknown host.
-fn root(error: &dyn std::error::Error) -> String {
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut inner = error;
     while let Some(cause) = inner.source() {
         inner = cause;

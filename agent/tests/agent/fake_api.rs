@@ -1,0 +1,277 @@
+//! A fake API server with a fake exporter beside it. It knows one tenant on one
+//! card and plays one scenario; what it was asked is recorded in order.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// What goes wrong, if anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// Nothing.
+    Fine,
+    /// Another gate enters a tenant that fills the card between our read and our first write.
+    RivalTakesTheCard,
+    /// Another gate is always faster.
+    AlwaysOvertaken,
+    /// The ledger may be read and not written.
+    LedgerReadOnly,
+    /// Somebody touches the Deployment between our read and our first scale.
+    DeploymentTouchedOnce,
+    /// Events may not be created.
+    NoEvents,
+    /// Pods may not be listed.
+    NoPods,
+    /// Every call is answered with 503.
+    Away,
+    /// A proxy drops the Date header.
+    NoDate,
+}
+
+/// What the fake cluster has.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    /// The time in the Date header.
+    pub(crate) now: jiff::Timestamp,
+    pub(crate) page: String,
+    pub(crate) ledger: BTreeMap<String, String>,
+    pub(crate) replicas: u32,
+    pub(crate) pods: Vec<Value>,
+    /// Replicas of other Deployments, by `namespace/name`.
+    pub(crate) others: BTreeMap<String, u32>,
+    pub(crate) events: Vec<Value>,
+    /// Every call as `VERB what`, with what it changed.
+    pub(crate) calls: Vec<String>,
+    version: u64,
+}
+
+/// The running fake; it ends with the test's runtime.
+#[derive(Clone)]
+pub(crate) struct FakeApi {
+    pub(crate) address: SocketAddr,
+    world: Arc<Mutex<World>>,
+}
+
+/// The page of a T4 on which other processes hold `used` MiB.
+pub(crate) fn page(used: u64) -> String {
+    let series = |name: &str, value: u64| {
+        format!("DCGM_FI_DEV_FB_{name}{{gpu=\"0\",UUID=\"GPU-1\",hostname=\"gpu-1\"}} {value}\n")
+    };
+    series("FREE", 14_910 - used) + &series("USED", used) + &series("RESERVED", 450)
+}
+
+impl FakeApi {
+    /// Starts at 03:00 in the window of 02:00 to 06:00, the card idle and the tenant asleep.
+    pub(crate) async fn start(scenario: Scenario) -> Self {
+        let world = World {
+            scenario,
+            now: "2026-11-21T03:00:00Z".parse().unwrap(),
+            page: page(0),
+            ledger: BTreeMap::new(),
+            replicas: 0,
+            pods: vec![],
+            others: BTreeMap::new(),
+            events: vec![],
+            calls: vec![],
+            version: 100,
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Self { address: listener.local_addr().unwrap(), world: Arc::new(Mutex::new(world)) };
+        let router = Router::new().fallback(answer).with_state(fake.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        fake
+    }
+
+    /// Looks at the world or changes it.
+    pub(crate) fn world<T>(&self, with: impl FnOnce(&mut World) -> T) -> T {
+        with(&mut self.world.lock().unwrap())
+    }
+
+    /// What was asked so far, without the reads.
+    pub(crate) fn deeds(&self) -> Vec<String> {
+        self.world(|world| world.calls.iter().filter(|call| !call.starts_with("GET")).cloned().collect())
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+async fn answer(State(fake): State<FakeApi>, method: Method, uri: Uri, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    fake.world(|world| {
+        if uri.path() == "/metrics" {
+            return world.page.clone().into_response();
+        }
+        if uri.path() == "/api/unload" {
+            world.calls.push(format!("{method} unload"));
+            return StatusCode::OK.into_response();
+        }
+        let (status, answer) = match world.scenario {
+            Scenario::Away => refusal(503, "etcd is leaderless"),
+            _ => world.kubernetes(&method, &uri, &body, &fake.url()),
+        };
+        let date = world.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let mut response = (StatusCode::from_u16(status).unwrap(), answer.to_string()).into_response();
+        if world.scenario == Scenario::NoDate {
+            response.headers_mut().insert(header::DATE, "unknown".parse().unwrap());
+        } else {
+            response.headers_mut().insert(header::DATE, date.parse().unwrap());
+        }
+        response
+    })
+}
+
+fn refusal(status: u16, message: &str) -> (u16, Value) {
+    (status, json!({ "kind": "Status", "status": "Failure", "message": message, "code": status }))
+}
+
+impl World {
+    fn kubernetes(&mut self, method: &Method, uri: &Uri, body: &Value, url: &str) -> (u16, Value) {
+        let path = uri.path();
+        match (method.as_str(), path.trim_start_matches('/').split('/').collect::<Vec<_>>().as_slice()) {
+            ("GET", ["api", "v1", "namespaces", "gpu-tenancy", "configmaps", name]) => {
+                self.calls.push(format!("GET configmap {name}"));
+                self.config_map(name, url)
+            }
+            ("PUT", ["api", "v1", "namespaces", "gpu-tenancy", "configmaps", "card.t4.ledger"]) => {
+                self.write_ledger(body)
+            }
+            ("GET", ["api", "v1", "namespaces", "tts", "pods"]) => {
+                self.calls.push(format!("GET pods {}", uri.query().unwrap_or_default()));
+                match self.scenario {
+                    Scenario::NoPods => refusal(403, "pods is forbidden: cannot list resource \"pods\""),
+                    _ => (200, json!({ "items": self.pods })),
+                }
+            }
+            ("GET", ["apis", "apps", "v1", "namespaces", "tts", "deployments", "speech"]) => {
+                self.calls.push("GET deployment".into());
+                (200, self.deployment())
+            }
+            (verb, ["apis", "apps", "v1", "namespaces", namespace, "deployments", name, "scale"]) => {
+                self.scale(verb, &format!("{namespace}/{name}"), body)
+            }
+            ("POST", ["apis", "events.k8s.io", "v1", "namespaces", "tts", "events"]) => {
+                self.calls.push(format!("POST event {}", body["reason"].as_str().unwrap()));
+                if self.scenario == Scenario::NoEvents {
+                    return refusal(403, "events.events.k8s.io is forbidden");
+                }
+                self.events.push(body.clone());
+                (201, body.clone())
+            }
+            _ => {
+                self.calls.push(format!("{method} {path}"));
+                refusal(403, "no gate has a right to this")
+            }
+        }
+    }
+
+    fn config_map(&self, name: &str, url: &str) -> (u16, Value) {
+        let floor = |tenant: &str, peak: u64| {
+            json!({ "tenant": tenant, "peak_mib": peak, "headroom_mib": 2048 }).to_string()
+        };
+        let data = match name {
+            "tenant.tts.speech" => json!({ "card": "t4" }),
+            "card.t4.ledger" => json!(self.ledger),
+            "card.t4.declared" => json!({
+                "card": json!({
+                    "name": "t4", "node": "gpu-1", "device": { "uuid": "GPU-1" },
+                    "source": { "device": { "dcgm": format!("{url}/metrics") } },
+                }).to_string(),
+                "floor.tts.speech": floor("tts/speech", 4096),
+                "floor.llm.rival": floor("llm/rival", 10_000),
+            }),
+            _ => return refusal(404, "not found"),
+        };
+        let version = self.version.to_string();
+        let metadata = json!({ "name": name, "namespace": "gpu-tenancy", "resourceVersion": version });
+        (200, json!({ "metadata": metadata, "data": data }))
+    }
+
+    fn write_ledger(&mut self, body: &Value) -> (u16, Value) {
+        if self.scenario == Scenario::LedgerReadOnly {
+            self.calls.push("PUT ledger, refused".into());
+            return refusal(403, "configmaps \"card.t4.ledger\" is forbidden: cannot update resource");
+        }
+        let overtaken = match self.scenario {
+            Scenario::RivalTakesTheCard => {
+                self.scenario = Scenario::Fine;
+                let now = self.now;
+                let rival = json!({
+                    "state": "reserved", "since": now,
+                    "admission": { "at": now, "peak_mib": 10_000, "headroom_mib": 2048 },
+                });
+                self.ledger.insert("llm.rival".into(), rival.to_string());
+                self.version += 1;
+                true
+            }
+            Scenario::AlwaysOvertaken => true,
+            _ => body["metadata"]["resourceVersion"] != self.version.to_string(),
+        };
+        if overtaken {
+            self.calls.push("PUT ledger, 409".into());
+            return refusal(409, "the object has been modified");
+        }
+        self.ledger = serde_json::from_value(body["data"].clone()).unwrap();
+        self.version += 1;
+        self.calls.push(format!("PUT ledger: {}", self.state()));
+        (200, body.clone())
+    }
+
+    /// What the ledger has of our tenant: its state, and whom it paused.
+    pub(crate) fn state(&self) -> String {
+        let entry: Value =
+            self.ledger.get("tts.speech").map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default();
+        let paused = entry["paused"].as_array().map(|paused| {
+            let one = |paused: &Value| {
+                format!("{} had {}", paused["deployment"].as_str().unwrap(), paused["replicas"])
+            };
+            format!(", {}", paused.iter().map(one).collect::<Vec<_>>().join(", "))
+        });
+        format!("{}{}", entry["state"].as_str().unwrap_or("absent"), paused.unwrap_or_default())
+    }
+
+    fn deployment(&self) -> Value {
+        json!({
+            "metadata": { "name": "speech", "uid": "d-1", "generation": 1, "resourceVersion": self.version.to_string() },
+            "spec": { "replicas": self.replicas, "selector": { "matchLabels": { "app.kubernetes.io/name": "speech" } } },
+            "status": {},
+        })
+    }
+
+    fn scale(&mut self, verb: &str, who: &str, body: &Value) -> (u16, Value) {
+        let replicas = if who == "tts/speech" { Some(self.replicas) } else { self.others.get(who).copied() };
+        let Some(replicas) = replicas else {
+            self.calls.push(format!("{verb} scale {who}"));
+            return refusal(404, "deployments.apps not found");
+        };
+        let scale = |replicas: u32, version: u64| {
+            let spec = if replicas == 0 { json!({}) } else { json!({ "replicas": replicas }) };
+            (200, json!({ "metadata": { "resourceVersion": version.to_string() }, "spec": spec }))
+        };
+        if verb == "GET" {
+            self.calls.push(format!("GET scale {who}"));
+            return scale(replicas, self.version);
+        }
+        if self.scenario == Scenario::DeploymentTouchedOnce {
+            self.scenario = Scenario::Fine;
+            self.calls.push(format!("PATCH scale {who}, 409"));
+            return refusal(409, "the object has been modified");
+        }
+        let wanted = u32::try_from(body["spec"]["replicas"].as_u64().unwrap()).unwrap();
+        self.calls.push(format!("PATCH scale {who}: {wanted}"));
+        match who {
+            "tts/speech" => self.replicas = wanted,
+            other => *self.others.entry(other.to_owned()).or_default() = wanted,
+        }
+        scale(wanted, self.version)
+    }
+}

@@ -1,0 +1,213 @@
+//! One tick against the fake: what is done, in which order, and what when it fails.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gpu_agent::gate::{GateError, Tick};
+use gpu_agent::observe::api::{Api, ApiError};
+use gpu_agent::report::Format;
+use serde_json::{Value, json};
+use tenancy::gate::GateConfig;
+use tenancy::observation::Trigger;
+
+use crate::fake_api::{FakeApi, Scenario, page};
+
+/// The gate's configuration of the tenant that the fake knows.
+pub(crate) fn config(more: Value) -> GateConfig {
+    let mut config = json!({
+        "tenant": "tts/speech",
+        "schedule": { "windows": { "night": { "start": "02:00", "end": "06:00", "time_zone": "UTC" } } },
+        "timing": tenancy::gate::Timing::default(),
+    });
+    for (key, value) in more.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    serde_json::from_value(config).unwrap()
+}
+
+pub(crate) fn api(fake: &FakeApi) -> Api {
+    Api::without_credentials(fake.url().parse().unwrap()).unwrap()
+}
+
+async fn tick(fake: &FakeApi, config: GateConfig) -> Result<(), GateError> {
+    let tick = Tick {
+        gate: config,
+        trigger: Trigger::Guard,
+        instance: "speech-guard-night-1".into(),
+        // A decision that asks for the next one at once is followed, one that waits is not.
+        max_duration: Duration::from_secs(1),
+        format: Format::Text,
+    };
+    tick.run(&api(fake)).await
+}
+
+/// The entry of our tenant while it is awake with a pod.
+fn awake(fake: &FakeApi, more: Value) {
+    fake.world(|world| {
+        let mut entry = json!({
+            "state": "awake", "since": world.now, "awake_since": world.now,
+            "admission": { "at": world.now, "peak_mib": 4096, "headroom_mib": 2048 },
+            "pod": { "name": "speech-1", "uid": "p-1" }, "replicas_set": 1, "replicas_confirmed": true,
+        });
+        for (key, value) in more.as_object().unwrap() {
+            entry[key] = value.clone();
+        }
+        world.ledger = BTreeMap::from([("tts.speech".into(), entry.to_string())]);
+        world.replicas = 1;
+        world.page = page(4096);
+        world.pods = vec![json!({
+            "metadata": { "name": "speech-1", "uid": "p-1", "creationTimestamp": world.now },
+            "spec": { "nodeName": "gpu-1" },
+            "status": { "phase": "Running", "podIP": "127.0.0.1",
+                        "conditions": [{ "type": "Ready", "status": "True" }],
+                        "initContainerStatuses": [{ "name": "admit", "state": { "terminated": { "exitCode": 0 } } }] },
+        })];
+    });
+}
+
+fn noon(fake: &FakeApi) {
+    fake.world(|world| world.now = "2026-11-21T12:00:00Z".parse().unwrap());
+}
+
+#[tokio::test]
+async fn room_is_reserved_before_the_pod_is_asked_for() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    tick(&fake, config(json!({}))).await.unwrap();
+    assert_eq!(fake.deeds(), ["PUT ledger: reserved", "PATCH scale tts/speech: 1", "POST event Admitted"]);
+    let event = fake.world(|world| world.events[0].clone());
+    assert_eq!(event["regarding"]["uid"], "d-1");
+    assert_eq!(event["reportingInstance"], "speech-guard-night-1");
+    assert!(event["eventTime"].as_str().unwrap().starts_with("2026-11-21T03:00:00."), "{event}");
+}
+
+#[tokio::test]
+async fn the_loser_of_the_swap_decides_again_and_refuses() {
+    let fake = FakeApi::start(Scenario::RivalTakesTheCard).await;
+    tick(&fake, config(json!({}))).await.unwrap();
+    assert_eq!(fake.deeds(), ["PUT ledger, 409", "PUT ledger: asleep", "POST event Refused"]);
+    assert_eq!(fake.world(|world| world.replicas), 0);
+    assert!(fake.world(|world| world.ledger.contains_key("llm.rival")), "the rival's entry is kept");
+}
+
+#[tokio::test]
+async fn who_is_always_overtaken_gives_up_and_has_done_nothing() {
+    let fake = FakeApi::start(Scenario::AlwaysOvertaken).await;
+    let error = tick(&fake, config(json!({}))).await.unwrap_err();
+    assert!(matches!(error, GateError::Overtaken(ApiError::Conflict { .. })), "{error}");
+    assert!(fake.deeds().iter().all(|deed| deed == "PUT ledger, 409"), "{:?}", fake.deeds());
+}
+
+#[tokio::test]
+async fn nothing_is_admitted_that_cannot_be_written_down() {
+    let fake = FakeApi::start(Scenario::LedgerReadOnly).await;
+    let error = tick(&fake, config(json!({}))).await.unwrap_err().to_string();
+    assert!(error.contains("writing ConfigMap gpu-tenancy/card.t4.ledger is not allowed"), "{error}");
+    assert!(error.contains("Apply the tenant's `gpu_vram_floor`"), "{error}");
+    assert_eq!(fake.deeds(), ["PUT ledger, refused"]);
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_keeps_nobody_awake_past_its_window() {
+    let fake = FakeApi::start(Scenario::LedgerReadOnly).await;
+    awake(&fake, json!({}));
+    noon(&fake);
+    tick(&fake, config(json!({}))).await.unwrap_err();
+    assert_eq!(fake.deeds(), ["PUT ledger, refused", "PATCH scale tts/speech: 0"]);
+}
+
+#[tokio::test]
+async fn a_deployment_that_somebody_touched_is_looked_at_again() {
+    let fake = FakeApi::start(Scenario::DeploymentTouchedOnce).await;
+    tick(&fake, config(json!({}))).await.unwrap();
+    let deeds = fake.deeds();
+    assert_eq!(deeds[..2], ["PUT ledger: reserved", "PATCH scale tts/speech, 409"]);
+    assert!(deeds.contains(&"PATCH scale tts/speech: 1".to_owned()), "{deeds:?}");
+    assert_eq!(fake.world(|world| (world.replicas, world.state())), (1, "reserved".into()));
+}
+
+#[tokio::test]
+async fn an_event_that_may_not_be_written_stops_nothing() {
+    let fake = FakeApi::start(Scenario::NoEvents).await;
+    tick(&fake, config(json!({}))).await.unwrap();
+    assert_eq!(fake.world(|world| world.replicas), 1);
+}
+
+#[tokio::test]
+async fn a_missing_right_is_named() {
+    let fake = FakeApi::start(Scenario::NoPods).await;
+    let error = tick(&fake, config(json!({}))).await.unwrap_err().to_string();
+    assert!(error.contains("reading the pods of tts/speech is not allowed: pods is forbidden"), "{error}");
+    assert!(fake.deeds().is_empty());
+}
+
+#[tokio::test]
+async fn without_the_api_server_or_its_time_nothing_is_decided() {
+    for scenario in [Scenario::Away, Scenario::NoDate] {
+        let fake = FakeApi::start(scenario).await;
+        let error = tick(&fake, config(json!({}))).await.unwrap_err();
+        assert!(matches!(error, GateError::Observe(_)), "{error}");
+        assert!(fake.deeds().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_model_server_is_asked_to_unload_before_it_is_scaled() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    noon(&fake);
+    let unload = json!({ "unload": { "method": "POST", "path": "/api/unload", "port": fake.address.port(), "timeout_s": 5 } });
+    tick(&fake, config(unload)).await.unwrap();
+    let deeds = fake.deeds();
+    assert_eq!(deeds[..3], ["PUT ledger: draining", "POST unload", "PATCH scale tts/speech: 0"]);
+}
+
+#[tokio::test]
+async fn a_model_server_that_does_not_answer_is_scaled_all_the_same() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    noon(&fake);
+    let unload = json!({ "unload": { "method": "POST", "path": "/api/unload", "port": 1, "timeout_s": 1 } });
+    tick(&fake, config(unload)).await.unwrap();
+    assert_eq!(fake.world(|world| world.replicas), 0);
+}
+
+#[tokio::test]
+async fn a_resident_s_replicas_are_written_down_before_it_makes_room() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| world.others.insert("llm/llama".into(), 3));
+    let pauses = json!({ "pauses": [{ "namespace": "llm", "deployment": "llama" }] });
+    tick(&fake, config(pauses.clone())).await.unwrap();
+    let deeds = fake.deeds();
+    let at = |what: &str| {
+        deeds.iter().position(|deed| deed == what).unwrap_or_else(|| panic!("{what}: {deeds:?}"))
+    };
+    assert!(at("PUT ledger: asleep, llama had 3") < at("PATCH scale llm/llama: 0"), "{deeds:?}");
+
+    noon(&fake);
+    fake.world(|world| world.replicas = 0);
+    for _ in 0..3 {
+        tick(&fake, config(json!({}))).await.unwrap();
+    }
+    let restored = fake.world(|world| world.others["llm/llama"]);
+    assert_eq!(restored, 3, "restored although it is no longer configured: {:?}", fake.deeds());
+}
+
+#[tokio::test]
+async fn only_what_the_gate_has_rights_to_is_asked_for() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    tick(&fake, config(json!({}))).await.unwrap();
+    let mut reads: Vec<String> =
+        fake.world(|world| world.calls.iter().filter(|call| call.starts_with("GET")).cloned().collect());
+    reads.sort();
+    reads.dedup();
+    assert_eq!(
+        reads,
+        [
+            "GET configmap card.t4.declared",
+            "GET configmap card.t4.ledger",
+            "GET configmap tenant.tts.speech",
+            "GET deployment",
+            "GET pods labelSelector=app.kubernetes.io/name%3Dspeech",
+        ]
+    );
+}

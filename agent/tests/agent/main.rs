@@ -1,0 +1,9 @@
+//! The agent against a fake API server, in one test binary.
+
+// clippy.toml allows these in test functions, and here the helpers are tests too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod admit;
+mod fake_api;
+mod gate;
+mod program;
