@@ -11,6 +11,11 @@ fn deployment() -> Value {
             "selector": {"matchLabels": {"app.kubernetes.io/name": "tts"}},
             "strategy": {"type": "Recreate"},
             "template": {"spec": {
+                "affinity": {
+                    "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{
+                        "matchExpressions": [{"key": "gpu", "operator": "Exists"}],
+                    }]}},
+                },
                 "imagePullSecrets": [{"name": "registry"}],
                 "nodeSelector": {"gpu": "true"},
                 "tolerations": [{"key": "gpu", "operator": "Exists"}],
@@ -41,6 +46,7 @@ fn deployment_fields() -> Value {
             "f:selector": {},
             "f:strategy": {"f:type": {}},
             "f:template": {"f:spec": {
+                "f:affinity": {"f:nodeAffinity": {"f:requiredDuringSchedulingIgnoredDuringExecution": {}}},
                 "f:imagePullSecrets": {"k:{\"name\":\"registry\"}": {}},
                 "f:nodeSelector": {},
                 "f:tolerations": {},
