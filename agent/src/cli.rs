@@ -1,19 +1,22 @@
 //! The command line.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use tenancy::gate::{GATE_CONFIG_DIR, GATE_CONFIG_KEY};
 use tenancy::ledger::PodRef;
+use tenancy::names::TenantId;
 use tenancy::observation::Trigger;
 
 use crate::admit::Admit;
-use crate::copy;
 use crate::gate::{self, Tick};
 use crate::observe::api::Api;
-use crate::report::Format;
+use crate::report::{self, Format};
+use crate::{copy, explain};
 
 /// Admits, holds, yields and closes the tenants of a GPU.
 #[derive(Debug, Parser)]
@@ -41,6 +44,10 @@ enum Command {
         /// Where the server expects its files.
         destination: PathBuf,
     },
+    /// Says what the gate would decide for a tenant, now or at another time, and on what grounds.
+    ///
+    /// It changes nothing. With --at the card is taken as it is now.
+    Explain(ExplainArgs),
     /// Prints the version.
     Version,
 }
@@ -88,6 +95,26 @@ struct ClusterArgs {
     format: Format,
 }
 
+#[derive(Debug, Args)]
+struct ExplainArgs {
+    /// The tenant, as namespace/name.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    tenant: TenantId,
+    /// Another time than now, such as 2026-11-22T02:00:00Z or 2026-11-22T02:00[Europe/London].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+    /// A kubeconfig, where this does not run inside a pod [default: KUBECONFIG or ~/.kube/config].
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    let zoned = || text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp());
+    text.parse::<Timestamp>()
+        .or_else(|_| zoned())
+        .map_err(|why| format!("{why}; write a time with its offset or zone, such as 2026-11-22T02:00:00Z"))
+}
+
 fn default_config() -> PathBuf {
     PathBuf::from(GATE_CONFIG_DIR).join(GATE_CONFIG_KEY)
 }
@@ -117,6 +144,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Gate(args) => until_told_to_go(gate(args)),
         Command::Admit(args) => until_told_to_go(admit(args)),
+        Command::Explain(args) => until_told_to_go(explain(args)),
         Command::Copy { source, destination } => copy::copy(&source, &destination)
             .map(|copied| println!("{copied} files copied to {}", destination.display()))
             .map_err(Into::into),
@@ -159,6 +187,14 @@ async fn admit(args: AdmitArgs) -> Outcome {
         format: args.cluster.format,
     };
     admit.run(&api).await;
+    Ok(())
+}
+
+async fn explain(args: ExplainArgs) -> Outcome {
+    let api = Api::connect(args.kubeconfig.as_deref()).await?;
+    let told = explain::explain(&api, &args.tenant, args.at).await?;
+    let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stdout().is_terminal();
+    report::print(told.render(!plain).trim_end());
     Ok(())
 }
 

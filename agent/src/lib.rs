@@ -9,6 +9,7 @@ pub mod act;
 pub mod admit;
 pub mod cli;
 pub mod copy;
+pub mod explain;
 pub mod gate;
 pub mod metrics;
 pub mod observe;

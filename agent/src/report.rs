@@ -54,7 +54,8 @@ impl Printer<'_> {
     }
 }
 
-fn print(line: &str) {
+/// Prints to standard output; a reader that went away is no failure.
+pub fn print(line: &str) {
     let mut out = std::io::stdout().lock();
     // A closed pipe must not keep a gate from acting.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
@@ -98,7 +99,8 @@ fn figures(decision: &Decision) -> impl Iterator<Item = (&'static str, Mib)> {
     free.into_iter().chain(owed)
 }
 
-fn deeds(decision: &Decision) -> Vec<String> {
+/// What a decision does, each deed in two or three words.
+pub fn deeds(decision: &Decision) -> Vec<String> {
     let unload = decision.unload.then(|| "unload".to_owned());
     let scale = decision.scale.map(|replicas| format!("replicas {replicas}"));
     let pauses = decision

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
-use tenancy::declared::SYSTEM_NAMESPACE;
+use tenancy::declared::{SYSTEM_NAMESPACE, gate_account};
 use tenancy::gate::ScaleTarget;
 use tenancy::names::TenantId;
 
@@ -107,6 +107,16 @@ impl Object {
             path: format!("/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{name}"),
             told: format!("ConfigMap {SYSTEM_NAMESPACE}/{name}"),
             remedy: "Apply the tenant's `gpu_vram_floor` and its card's `gpu_card` again; they make it and the rights to it.",
+        }
+    }
+
+    /// The ConfigMap with a tenant's gate configuration, for people; the gate itself has it mounted.
+    pub fn gate_config(tenant: &TenantId) -> Self {
+        let name = gate_account(tenant);
+        Self {
+            path: format!("/api/v1/namespaces/{}/configmaps/{name}", tenant.namespace),
+            told: format!("ConfigMap {}/{name}", tenant.namespace),
+            remedy: TENANT_REMEDY,
         }
     }
 

@@ -152,6 +152,11 @@ impl World {
                     _ => (200, json!({ "items": self.pods })),
                 }
             }
+            ("GET", ["api", "v1", "namespaces", "tts", "configmaps", "speech-gate"]) => {
+                self.calls.push("GET configmap speech-gate".into());
+                let config = serde_json::to_string(&crate::gate::config(json!({}))).unwrap();
+                (200, json!({ "data": { "gate.json": config } }))
+            }
             ("GET", ["apis", "apps", "v1", "namespaces", "tts", "deployments", "speech"]) => {
                 self.calls.push("GET deployment".into());
                 (200, self.deployment())
@@ -214,7 +219,7 @@ impl World {
                 true
             }
             Scenario::AlwaysOvertaken => true,
-            _ => body["metadata"]["resourceVersion"] != self.version.to_string(),
+            _ => body["metadata"]["resourceVersion"].as_str() != Some(&self.version.to_string()),
         };
         if overtaken {
             self.calls.push("PUT ledger, 409".into());

@@ -1,0 +1,254 @@
+//! What the gate would decide for a tenant, and on what grounds: for people, changing nothing.
+
+use std::fmt::Write;
+
+use jiff::{SignedDuration, Timestamp};
+use tenancy::decide::{Decision, Situation, decide};
+use tenancy::floor::{Basis, Floor};
+use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, OVERRIDE_ANNOTATION};
+use tenancy::names::TenantId;
+use tenancy::observation::{Sample, Trigger};
+use tenancy::quantity::Mib;
+use tenancy::window::Schedule;
+
+use crate::observe::api::{Api, ApiError, Object};
+use crate::observe::{self, ObserveError, Scene};
+use crate::report::{deeds, rule_name};
+
+/// How many characters the picture of a card has.
+const BAR: u64 = 40;
+
+/// Why nothing can be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// Nothing could be observed.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// The gate's configuration could not be had.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// It is there and cannot be read.
+    #[error(
+        "the gate's configuration of {tenant} cannot be read: {why}. Apply its `gpu_windowed_service` again."
+    )]
+    Config {
+        /// The tenant.
+        tenant: TenantId,
+        /// What is wrong in it.
+        why: serde_json::Error,
+    },
+}
+
+/// A decision with its grounds.
+#[derive(Debug)]
+pub struct Explanation {
+    gate: GateConfig,
+    scene: Scene,
+    at: Timestamp,
+    decision: Decision,
+}
+
+/// Observes everything that a gate observes and decides as it would at a time,
+/// which is now unless given. At another time the card is taken as it is now.
+///
+/// # Errors
+/// Something that the decision rests on cannot be read.
+pub async fn explain(
+    api: &Api,
+    tenant: &TenantId,
+    at: Option<Timestamp>,
+) -> Result<Explanation, ExplainError> {
+    let config = observe::data(&api.get(&Object::gate_config(tenant)).await?);
+    let config = config.get(GATE_CONFIG_KEY).map_or("", String::as_str);
+    let gate: GateConfig =
+        serde_json::from_str(config).map_err(|why| ExplainError::Config { tenant: tenant.clone(), why })?;
+    let mut scene = observe::scene(api, &gate).await?;
+    let at = at.unwrap_or(scene.now);
+    if let Ok(sample) = &mut scene.observation.device {
+        sample.at = sample.at.checked_add(at.duration_since(scene.now)).unwrap_or(at);
+    }
+    let decision = decide(&Situation {
+        now: at,
+        trigger: Trigger::Guard,
+        gate: gate.clone(),
+        declared: scene.card.declared.clone(),
+        ledger: scene.card.ledger.clone(),
+        observation: scene.observation.clone(),
+    });
+    Ok(Explanation { gate, scene, at, decision })
+}
+
+impl Explanation {
+    /// The explanation as a small table, with colours where wanted.
+    pub fn render(&self, colours: bool) -> String {
+        let paint = |code: &str, text: &str| match colours {
+            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            false => text.to_owned(),
+        };
+        let card = &self.scene.card.declared.card;
+        let mut text = format!(
+            "{} on card {} (node {}) at {}\n\n",
+            paint("1", &self.gate.tenant.to_string()),
+            card.name,
+            card.node,
+            self.at.strftime("%a %Y-%m-%d %H:%M:%S UTC")
+        );
+        for (name, value) in self.rows() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {}  {value}", paint("2", &format!("{name:<9}")));
+        }
+        let verdict = format!("rule {} ({})", self.decision.rule.number(), rule_name(self.decision.rule));
+        let _ = writeln!(text, "\n  {}: {}", paint("1", &verdict), self.decision.reason);
+        let deeds = deeds(&self.decision);
+        if !deeds.is_empty() {
+            let _ = writeln!(text, "  It would: {}.", deeds.join(", "));
+        }
+        text
+    }
+
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = Vec::new();
+        match &self.scene.observation.device {
+            Ok(sample) => rows.extend(self.device(sample)),
+            Err(unknown) => rows.push(("card", format!("unknown: {}", unknown.reason))),
+        }
+        rows.push(("floor", self.floor()));
+        rows.extend(self.schedule());
+        rows.push(("ledger", self.ledger()));
+        rows.extend(self.others());
+        rows.push(("pods", self.pods()));
+        if let Some(annotation) = &self.scene.observation.deployment.override_annotation {
+            rows.push(("by hand", format!("{OVERRIDE_ANNOTATION}={annotation}")));
+        }
+        rows
+    }
+
+    fn device(&self, sample: &Sample) -> Vec<(&'static str, String)> {
+        let own = self.own_mib(sample);
+        let figures = format!(
+            "{} free of {}; {} used, {} kept by the driver",
+            sample.free_mib, sample.total_mib, sample.used_mib, sample.reserved_mib
+        );
+        let mut rows = vec![("card", bar(sample, own)), ("", figures)];
+        for (pod, mib) in sample.per_pod.iter().flatten() {
+            rows.push(("", format!("{mib} held by {}/{}", pod.namespace, pod.pod)));
+        }
+        rows
+    }
+
+    /// What the tenant's own pods hold, as far as the page says.
+    fn own_mib(&self, sample: &Sample) -> Mib {
+        let is_own = |name: &str| self.scene.observation.pods.iter().any(|pod| pod.name == name);
+        let held = sample.per_pod.iter().flatten();
+        let own = held.filter(|(pod, _)| pod.namespace == self.gate.tenant.namespace && is_own(&pod.pod));
+        Mib(own.map(|(_, mib)| mib.0).sum())
+    }
+
+    fn floor(&self) -> String {
+        let Some(floor) = self.scene.card.declared.floors.get(&self.gate.tenant) else {
+            return "none is entered on this card".to_owned();
+        };
+        let Floor { peak_mib, headroom_mib, .. } = floor;
+        let basis = match &floor.basis {
+            Basis::Guessed => "guessed",
+            Basis::Measured { .. } => "measured",
+        };
+        format!("{} = peak {peak_mib} ({basis}) + headroom {headroom_mib}", floor.floor_mib())
+    }
+
+    fn schedule(&self) -> Vec<(&'static str, String)> {
+        let windows = match &self.gate.schedule {
+            Schedule::Always => return vec![("schedule", "always".to_owned())],
+            Schedule::OnDemand => return vec![("schedule", "on demand".to_owned())],
+            Schedule::Windows(windows) => windows,
+        };
+        windows
+            .iter()
+            .map(|(name, window)| {
+                let when = match (window.open_at(self.at), window.next_after(self.at)) {
+                    (Some(open), _) => {
+                        format!("open, closes in {}", span(open.closes.duration_since(self.at)))
+                    }
+                    (None, Some(next)) => format!("opens in {}", span(next.opens.duration_since(self.at))),
+                    (None, None) => "does not open within nine days".to_owned(),
+                };
+                ("window", format!("{name} {window}: {when}"))
+            })
+            .collect()
+    }
+
+    fn ledger(&self) -> String {
+        let tenant = &self.gate.tenant;
+        if let Some(why) = self.scene.card.ledger.unreadable.get(&tenant.key()) {
+            return format!("its key cannot be read: {why}");
+        }
+        match self.scene.card.ledger.entries.get(tenant) {
+            None => "no entry: asleep".to_owned(),
+            Some(entry) if entry.since == Timestamp::UNIX_EPOCH => entry.state.to_string(),
+            Some(entry) => format!("{} for {}", entry.state, span(self.at.duration_since(entry.since))),
+        }
+    }
+
+    /// Who else is entered on the card.
+    fn others(&self) -> Vec<(&'static str, String)> {
+        let entries = self.scene.card.ledger.entries.iter();
+        entries
+            .filter(|(tenant, _)| **tenant != self.gate.tenant)
+            .map(|(tenant, entry)| {
+                let floors = &self.scene.card.declared.floors;
+                let peak = floors.get(tenant).map(|floor| format!(", peak {}", floor.peak_mib));
+                ("beside it", format!("{tenant} {}{}", entry.state, peak.unwrap_or_default()))
+            })
+            .collect()
+    }
+
+    fn pods(&self) -> String {
+        let pods: Vec<String> = self
+            .scene
+            .observation
+            .pods
+            .iter()
+            .map(|pod| {
+                let state = match (&pod.waiting, pod.deleting, pod.ready, pod.admitted) {
+                    (_, true, _, _) => "going",
+                    (_, _, true, _) => "ready",
+                    (Some(why), ..) => why,
+                    (None, _, _, true) => "loading",
+                    (None, _, _, false) => "not admitted",
+                };
+                format!("{}: {state}", pod.name)
+            })
+            .collect();
+        match (pods.is_empty(), self.scene.observation.deployment.replicas) {
+            (true, replicas) => format!("none; replicas {replicas}"),
+            (false, _) => pods.join("; "),
+        }
+    }
+}
+
+/// A card as a bar: `█` the tenant, `▓` others, `▒` the driver, `░` free.
+fn bar(sample: &Sample, own: Mib) -> String {
+    let cells =
+        |mib: u64| usize::try_from((mib * BAR).div_ceil(sample.total_mib.0.max(1)).min(BAR)).unwrap_or(0);
+    let others = sample.used_mib.0.saturating_sub(own.0);
+    let mut bar = String::new();
+    for (mib, mark) in [(own.0, "█"), (others, "▓"), (sample.reserved_mib.0, "▒")] {
+        bar.push_str(&mark.repeat(cells(mib)));
+    }
+    let room = usize::try_from(BAR).unwrap_or(0);
+    let bar: String = bar.chars().chain("░".repeat(room).chars()).take(room).collect();
+    format!("{bar}  █ it, ▓ others, ▒ driver, ░ free")
+}
+
+/// A length of time in its two largest units.
+fn span(duration: SignedDuration) -> String {
+    // To the nearest second: an hour less a millisecond is an hour to people.
+    let seconds = (duration.as_millis().max(0) + 500) / 1000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}

@@ -1,0 +1,55 @@
+//! What people are told of a decision.
+
+use gpu_agent::explain::{ExplainError, explain};
+use insta::assert_snapshot;
+
+use crate::fake_api::{FakeApi, Scenario, page};
+use crate::gate::api;
+
+async fn told(fake: &FakeApi, at: Option<&str>) -> String {
+    let at = at.map(|at| at.parse().unwrap());
+    let told = explain(&api(fake), &"tts/speech".parse().unwrap(), at).await.unwrap();
+    assert!(fake.deeds().is_empty(), "explaining changes nothing");
+    let rendered = told.render(false);
+    assert!(told.render(true).contains("\u{1b}[1mtts/speech\u{1b}[0m"));
+    // The table's numbers are tenancy's to change.
+    let (before, after) = rendered.split_once("rule ").unwrap();
+    format!("{before}rule N{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+#[tokio::test]
+async fn a_tenant_that_fits() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    assert_snapshot!(told(&fake, None).await);
+}
+
+#[tokio::test]
+async fn a_tenant_that_does_not_fit_beside_others() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| {
+        world.page = page(11_000);
+        let rival = format!(r#"{{ "state": "awake", "since": "{}" }}"#, world.now);
+        world.ledger.insert("llm.rival".into(), rival);
+    });
+    assert_snapshot!(told(&fake, None).await);
+}
+
+#[tokio::test]
+async fn another_time_with_the_card_as_it_is_now() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    assert_snapshot!(told(&fake, Some("2026-11-22T05:55:00Z")).await);
+}
+
+#[tokio::test]
+async fn a_card_that_does_not_answer() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| world.page.clear());
+    assert_snapshot!(told(&fake, None).await.replace(&fake.address.to_string(), "exporter"));
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_not_there_is_named() {
+    let fake = FakeApi::start(Scenario::Away).await;
+    let error = explain(&api(&fake), &"tts/speech".parse().unwrap(), None).await.unwrap_err();
+    assert!(matches!(error, ExplainError::Api(_)), "{error}");
+}
