@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{agent, of_tenant};
 use crate::defaults::CONFIG_COPY_LIMIT;
 use crate::leaves::digest;
-use crate::names::{SUBDOMAIN_LIMIT, fit};
+use crate::names::fit;
 use crate::objects::{Kind, Object};
 use crate::tenant::{AbsolutePath, ConfigMode, ObjectKind, Tenant};
 
@@ -17,6 +17,10 @@ pub(super) const VOLUME: &str = "config";
 pub(super) const COPY_VOLUME: &str = "config-copy";
 /// Name of the container that copies them.
 pub(super) const COPY_CONTAINER: &str = "copy-config";
+
+/// Longest key of a file. A key may have 253 characters, but it becomes a file's
+/// name, of which 255 are the end, and a copy is first written beside it.
+const KEY_LIMIT: usize = 200;
 
 /// The ConfigMap of the files, if there are any.
 pub(super) fn object(tenant: &Tenant) -> Option<Object> {
@@ -54,7 +58,7 @@ pub fn config_key(path: &AbsolutePath) -> String {
             }
         }
     }
-    fit(&key, "", SUBDOMAIN_LIMIT)
+    fit(&key, "", KEY_LIMIT)
 }
 
 /// What changes when any file or its place does. Files mounted one by one do
@@ -81,7 +85,8 @@ pub(super) fn volumes(tenant: &Tenant) -> Vec<Value> {
 }
 
 /// The mounts of the files, each at its own path, so that what else the image
-/// has in the same directory stays visible.
+/// has in the same directory stays visible. A copy can be written in place; it
+/// cannot be replaced by renaming another file over it, being a mount.
 pub(super) fn mounts(tenant: &Tenant) -> Vec<Value> {
     let mount = |path: &AbsolutePath| match tenant.config_mode {
         ConfigMode::Mount => {

@@ -82,13 +82,13 @@ fn cron_job(tenant: &Tenant, trigger: &str, name: &str, line: Line, zone: &str) 
     of_tenant(tenant, Kind::CronJob, ObjectKind::CronJob, &name, json!({ "spec": spec }))
 }
 
-/// A tick stays through a shortage's grace and a drain.
+/// A tick stays while something is under way, a shortage's grace or a drain,
+/// but not beyond the next guard tick.
 fn longest_tick_s(tenant: &Tenant) -> u32 {
     let timing = tenant.gate.timing;
     let unload_s = tenant.gate.unload.as_ref().map_or(0, |call| call.timeout_s);
-    [timing.shortage_grace_s, timing.grace_period_s, unload_s, TICK_MARGIN_S]
-        .into_iter()
-        .fold(0, u32::saturating_add)
+    let under_way_s = timing.shortage_grace_s.saturating_add(timing.grace_period_s).saturating_add(unload_s);
+    under_way_s.max(timing.guard_interval_s).saturating_add(TICK_MARGIN_S)
 }
 
 fn tick_labels(tenant: &Tenant) -> Value {
