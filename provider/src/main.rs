@@ -1,8 +1,18 @@
 //! A Terraform provider for tenants that share a GPU. See ARCHITECTURE.md.
 
 mod api;
+mod card;
 mod cluster;
 mod connection;
+mod duration;
 mod engine;
+mod fill;
+mod floor;
+mod lifecycle;
+mod picture;
+mod provider;
+mod service;
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tfplugin::serve(provider::Gpu)
+}

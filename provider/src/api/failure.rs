@@ -206,8 +206,9 @@ impl Failure {
             Failure::Foreign { object, managers } => Diagnostic::error(
                 format!("{object} exists already and is not ours"),
                 format!(
-                    "It is managed by {}. Choose another name, remove it, or set `adopt = true` to take it \
-                     over: fields that we set are then ours, everything else of it stays as it is.",
+                    "It is managed by {}. Choose another name, remove it, or list it in `adopt` (as the plan's \
+                     `objects` names it) to take it over: the fields that we set are then ours, everything else \
+                     of it stays as it is.",
                     if managers.is_empty() { "nobody known".to_owned() } else { managers.join(", ") }
                 ),
             ),

@@ -31,7 +31,7 @@ use crate::api::{Api, Live, Ref};
 
 pub(crate) use kept::{Kept, KeptObject};
 pub(crate) use put::Shown;
-pub(crate) use read::{Found, Seen};
+pub(crate) use read::Found;
 pub(crate) use settle::{Order, Report};
 
 /// Longest field manager that the API server takes.

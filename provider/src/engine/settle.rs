@@ -16,19 +16,19 @@ pub(crate) struct Order<'a> {
     pub(crate) apply: BTreeSet<Key>,
     /// What the plan has shown, by object. Nothing for those without an entry.
     pub(crate) shown: BTreeMap<Key, Shown>,
-    /// Take over what exists.
-    pub(crate) adopt: bool,
+    /// What may be taken over although it exists.
+    pub(crate) adopt: &'a BTreeSet<Key>,
 }
 
 impl<'a> Order<'a> {
     /// Everything, for a resource that is not there yet.
-    pub(crate) fn all(desired: &'a Objects, adopt: bool) -> Self {
+    pub(crate) fn all(desired: &'a Objects, adopt: &'a BTreeSet<Key>) -> Self {
         let apply = desired.iter().map(|(key, _)| key.clone()).collect();
         Self { desired, apply, shown: BTreeMap::new(), adopt }
     }
 
     fn shown(&self, key: &Key) -> Shown {
-        if self.adopt {
+        if self.adopt.contains(key) {
             return Shown::All;
         }
         self.shown.get(key).cloned().unwrap_or(Shown::Leaves(BTreeSet::new()))

@@ -1,0 +1,79 @@
+//! What a user writes of a card.
+
+use tenancy::quantity::Mib;
+use tfplugin::{Attr, Map, Set, model};
+
+model! {
+    /// Where a card's figures are read. Admission rests on the device's own series, so exactly one
+    /// of `dcgm` and `nvidia_gpu_exporter` is set.
+    pub(crate) struct SourceModel {
+        /// URL of the metrics page of NVIDIA's dcgm-exporter.
+        pub(crate) dcgm: Attr<String> = optional().exactly_one_of(&["nvidia_gpu_exporter"]),
+        /// URL of the metrics page of utkuozdemir/nvidia_gpu_exporter.
+        pub(crate) nvidia_gpu_exporter: Attr<String> = optional(),
+        /// URL of a per-pod gauge such as `gpu_pod_memory_used_bytes`. It shows people who holds
+        /// what, and never decides: an idle card and a dead collector look the same in it.
+        pub(crate) pods: Attr<String> = optional(),
+    }
+}
+
+model! {
+    /// A process on the card that nobody here schedules.
+    pub(crate) struct ResidentModel {
+        /// The namespace of its pods.
+        pub(crate) namespace: Attr<String> = required(),
+        /// What its pods' names begin with; every pod of the namespace unless set.
+        pub(crate) pod_prefix: Attr<String> = optional(),
+        /// The most video memory it ever holds, such as `9GiB`.
+        pub(crate) peak: Attr<String> = optional().same_if(|a, b| same_memory(a, b)),
+        /// Keep room for it to grow to its peak. `false` unless set.
+        pub(crate) protected: Attr<bool> = optional(),
+    }
+}
+
+model! {
+    /// A physical GPU that tenants share: which device it is, where its figures are read, and who
+    /// else lives on it.
+    ///
+    /// It makes the namespace `gpu-tenancy` if absent, and in it the card's declared object, in
+    /// which tenants' claims are entered, and its ledger, in which their gates agree. Destroying it
+    /// is refused while tenants are entered.
+    pub(crate) struct CardModel {
+        /// Name of the card in the fleet, such as `gpu-1-0`. A change makes a new card.
+        pub(crate) name: Attr<String> = required().requires_replace(),
+        /// The node that it sits in.
+        pub(crate) node: Attr<String> = required(),
+        /// Which of the node's devices it is, counted as `nvidia-smi` counts, until its UUID is known.
+        pub(crate) index: Attr<i64> = optional().range(0..=255).exactly_one_of(&["uuid"]),
+        /// The device's UUID, `GPU-…`.
+        pub(crate) uuid: Attr<String> = optional(),
+        /// Where its figures are read.
+        pub(crate) source: Attr<SourceModel> = required(),
+        /// Its size, such as `15GiB`, so that a claim that can never fit is refused early. The
+        /// device's own figure decides at run time.
+        pub(crate) memory: Attr<String> = optional().same_if(|a, b| same_memory(a, b)),
+        /// Below this much free memory a tenant yields at once. A quarter of the headroom unless set.
+        pub(crate) critical: Attr<String> = optional().same_if(|a, b| same_memory(a, b)),
+        /// Processes on the card that nobody here schedules, by name.
+        pub(crate) residents: Attr<Map<ResidentModel>> = optional(),
+        /// Objects that exist already and are taken over, as `Kind/name`.
+        pub(crate) adopt: Attr<Set<String>> = optional(),
+        /// The card's name, which floors refer to.
+        pub(crate) id: Attr<String> = computed(),
+        /// The objects in the cluster, each as JSON of its fields by path.
+        pub(crate) objects: Attr<Map<String>> = computed(),
+    }
+}
+
+model! {
+    /// What finds a card again.
+    pub(crate) struct CardIdentity {
+        /// Name of the card.
+        pub(crate) name: Attr<String> = required(),
+    }
+}
+
+/// Whether two texts mean the same amount of video memory.
+pub(crate) fn same_memory(a: &str, b: &str) -> bool {
+    matches!((a.parse::<Mib>(), b.parse::<Mib>()), (Ok(a), Ok(b)) if a == b)
+}

@@ -1,0 +1,229 @@
+//! What the three resources have in common: objects made, read, changed and
+//! removed, and told to the user.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use tenancy::objects::{Key, Objects};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Map, Path};
+
+use crate::api::Failure;
+use crate::engine::{Engine, Found, Kept, Order, Report};
+use crate::picture;
+
+/// One resource in the cluster.
+pub(crate) struct Lifecycle<'a> {
+    pub(crate) engine: Engine<'a>,
+    /// The resource in messages: `gpu_card gpu-1-0`.
+    pub(crate) title: String,
+    /// The attribute that stands for an object in diagnostics.
+    pub(crate) attribute: fn(&Key) -> Path,
+    pub(crate) digests: bool,
+}
+
+/// Objects that were made or changed.
+pub(crate) struct Settled {
+    pub(crate) kept: Kept,
+    pub(crate) remarks: Diagnostics,
+}
+
+/// A create or update that did not come to its end.
+pub(crate) struct Unsettled {
+    /// What is there all the same; nothing where the cluster is as it was.
+    pub(crate) kept: Option<Kept>,
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// A look at objects.
+pub(crate) struct Looked {
+    pub(crate) kept: Kept,
+    pub(crate) objects: Attr<Map<String>>,
+    pub(crate) found: BTreeMap<Key, Found>,
+    pub(crate) remarks: Diagnostics,
+}
+
+impl Lifecycle<'_> {
+    /// Makes all objects, or none: what a failed create made is taken back.
+    ///
+    /// Terraform marks a resource whose create failed as tainted and destroys
+    /// it at the next apply, which could cost a claim its data. So an error
+    /// means that nothing is left; where that cannot be had (the user
+    /// interrupted, or the cluster went away), the resource is kept with a
+    /// warning, and the next plan shows what is still to be made.
+    pub(crate) async fn create(&self, desired: &Objects, adopt: &BTreeSet<Key>) -> Result<Settled, Unsettled> {
+        let order = Order::all(desired, adopt);
+        let mut report = self.engine.settle(&order, Kept::default()).await;
+        if report.failures.is_empty() {
+            return Ok(self.settled(report));
+        }
+        let errors = self.errors(&report.failures);
+        let interrupted = report.failures.iter().any(|(_, failure)| *failure == Failure::Cancelled);
+        let somewhat = !report.made.is_empty();
+        let left = if interrupted { Vec::new() } else { self.engine.roll_back(&mut report).await };
+        if !(interrupted && somewhat) && left.is_empty() {
+            return Err(Unsettled { kept: None, diagnostics: errors });
+        }
+        let reasons: Vec<String> = errors.into_iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
+        let warning = Diagnostic::warning(
+            format!("{} is not complete", self.title),
+            format!(
+                "{}\nWhat was made so far is in the state; the next plan shows what is missing, and its apply \
+                 makes it. This is a warning because after an error Terraform would destroy what was made.",
+                reasons.join("\n")
+            ),
+        );
+        Err(Unsettled { kept: Some(report.kept), diagnostics: warning.into() })
+    }
+
+    /// Applies what differs and removes what is wanted no more. After an error
+    /// `kept` says what is there, and the prior state still says what to do.
+    pub(crate) async fn update(
+        &self,
+        desired: &Objects,
+        before: &Attr<Map<String>>,
+        kept: Kept,
+        adopt: &BTreeSet<Key>,
+        patience: Duration,
+    ) -> Result<Settled, Unsettled> {
+        let (mut apply, shown) = picture::changes(before, desired, self.digests);
+        let unmade = desired.iter().filter(|(key, _)| kept.uid(key).is_none()).map(|(key, _)| key.clone());
+        apply.extend(unmade);
+        let report = self.engine.settle(&Order { desired, apply, shown, adopt }, kept).await;
+        if !report.failures.is_empty() {
+            let diagnostics = self.errors(&report.failures);
+            return Err(Unsettled { kept: Some(report.kept), diagnostics });
+        }
+        let unwanted = Engine::unwanted(&report.kept, |key| desired.get(key).is_some());
+        let mut settled = self.settled(report);
+        let removed = self.engine.remove(&unwanted, Instant::now() + patience).await;
+        settled.kept.objects.retain(|key, _| !unwanted.objects.contains_key(key) || removed.left.objects.contains_key(key));
+        settled.remarks.extend(self.warnings("keeps something", removed.remarks));
+        if removed.failures.is_empty() {
+            return Ok(settled);
+        }
+        settled.remarks.extend(self.errors(&removed.failures));
+        Err(Unsettled { kept: Some(settled.kept), diagnostics: settled.remarks })
+    }
+
+    /// Looks at all objects. `None` when none of them is left.
+    pub(crate) async fn look(
+        &self,
+        desired: &Objects,
+        before: &Attr<Map<String>>,
+        kept: Kept,
+    ) -> Result<Option<Looked>, Failure> {
+        let kept = if kept.objects.is_empty() { self.recover(desired).await? } else { kept };
+        let seen = self.engine.read(desired, &kept).await?;
+        let own = |key: &Key| desired.get(key).is_none_or(|it| it.tenure != tenancy::objects::Tenure::Ground);
+        if !seen.found.iter().any(|(key, found)| own(key) && *found != Found::Gone) {
+            return Ok(None);
+        }
+        let remarks = self.drift_warning(&seen.found).map(Diagnostics::from).unwrap_or_default();
+        let objects = picture::after_look(before, desired, &seen.found, self.digests);
+        Ok(Some(Looked { kept: seen.kept, objects, found: seen.found, remarks }))
+    }
+
+    /// Without memory (an older state, a lost private part) the objects that
+    /// carry our entry are ours.
+    async fn recover(&self, desired: &Objects) -> Result<Kept, Failure> {
+        let mut kept = Kept::default();
+        for (key, object) in desired.iter() {
+            let live = self.engine.api.get(&crate::engine::reference(object)).await?;
+            if let Some(live) = live.filter(|live| live.applied_by(&self.engine.manager).is_some()) {
+                kept.objects.insert(key.to_string(), self.engine.keep_found(object, &live));
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Removes everything but what is retained. After a failure `kept` says what is left.
+    pub(crate) async fn delete(&self, kept: Kept, patience: Duration) -> Result<Diagnostics, Unsettled> {
+        let removed = self.engine.remove(&kept, Instant::now() + patience).await;
+        let mut diagnostics: Diagnostics = self.warnings("leaves something behind", removed.remarks);
+        if removed.failures.is_empty() {
+            return Ok(diagnostics);
+        }
+        diagnostics.extend(self.errors(&removed.failures));
+        Err(Unsettled { kept: Some(removed.left), diagnostics })
+    }
+
+    /// The errors of these failures, each at the attribute of its object.
+    pub(crate) fn errors(&self, failures: &[(Key, Failure)]) -> Diagnostics {
+        let mut told: Vec<Diagnostic> = Vec::new();
+        for (key, failure) in failures {
+            let whole = matches!(failure, Failure::Refused(_) | Failure::Foreign { .. } | Failure::Waited { .. });
+            let path = if whole { (self.attribute)(key) } else { Path::root() };
+            let diagnostic = failure.diagnostic(path);
+            // Eleven objects without a cluster are one problem.
+            if !told.contains(&diagnostic) {
+                told.push(diagnostic);
+            }
+        }
+        told.into_iter().collect()
+    }
+
+    fn settled(&self, report: Report) -> Settled {
+        let mut remarks = self.warnings("was applied with remarks", report.remarks);
+        if !report.resumed.is_empty() {
+            let names: Vec<String> = report.resumed.iter().map(ToString::to_string).collect();
+            remarks.push(Diagnostic::warning(
+                format!("{} took up what an earlier apply left", self.title),
+                format!(
+                    "{} carried this resource's mark already although the state did not know them: an apply \
+                     was cut off, or a claim was retained. If another state manages this tenant too, remove \
+                     it from one of the two.",
+                    names.join(", ")
+                ),
+            ));
+        }
+        Settled { kept: report.kept, remarks }
+    }
+
+    fn warnings(&self, what: &str, remarks: Vec<String>) -> Diagnostics {
+        if remarks.is_empty() {
+            return Diagnostics::new();
+        }
+        Diagnostic::warning(format!("{} {what}", self.title), remarks.join("\n")).into()
+    }
+
+    /// One warning for all drift of a resource: it names the fields, who and when.
+    fn drift_warning(&self, found: &BTreeMap<Key, Found>) -> Option<Diagnostic> {
+        let mut lines = Vec::new();
+        let mut path = None;
+        for (key, found) in found {
+            match found {
+                Found::Clean => continue,
+                Found::Gone => lines.push(format!("{key}: deleted or replaced")),
+                Found::Drifted { by, .. } => lines.extend(by.iter().map(|line| format!("{key} {line}"))),
+            }
+            path.get_or_insert_with(|| (self.attribute)(key));
+        }
+        let path = path?;
+        let detail = format!("{}\nThe plan shows how an apply puts it back.", lines.join("\n"));
+        Some(Diagnostic::warning(format!("{} was changed by hand", self.title), detail).at(path))
+    }
+}
+
+/// The outcome of a read that failed. Where the provider's own configuration
+/// is not known yet the state is kept as it is, with a warning: the plan goes
+/// on, and its apply will look.
+pub(crate) fn unread<M>(model: M, failure: &Failure, title: &str) -> tfplugin::Outcome<M> {
+    if let Failure::Unknown { arguments } = failure {
+        let detail = format!(
+            "The provider's {} is not known before apply, so the plan rests on the last known state.",
+            arguments.join(", ")
+        );
+        return tfplugin::Outcome::state(model).with(Diagnostic::warning(format!("{title} was not refreshed"), detail));
+    }
+    tfplugin::Outcome::failed(failure.diagnostic(Path::root()))
+}
+
+/// The outcome of an update or delete that did not come to its end: the prior
+/// state, which still says what is to be done, and what is there by now.
+pub(crate) fn half_updated<M>(unsettled: Unsettled) -> tfplugin::Outcome<M> {
+    let outcome = tfplugin::Outcome::failed(unsettled.diagnostics);
+    match unsettled.kept {
+        Some(kept) => outcome.with_private(kept.bytes()),
+        None => outcome,
+    }
+}

@@ -1,0 +1,127 @@
+//! How plans and state show objects: the computed attribute `objects`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map as JsonMap, Value};
+use sha2::{Digest, Sha256};
+use tenancy::leaves::{Leaves, leaves};
+use tenancy::objects::{Key, Objects};
+use tfplugin::{Attr, Map};
+
+use crate::engine::{Found, Shown};
+
+/// `objects` of a plan: known where both samples of what is unknown lead to
+/// the same object, and wholly unknown where they lead to different sets.
+pub(crate) fn planned(a: &Objects, b: &Objects, digests: bool) -> Attr<Map<String>> {
+    let (a, b) = (drawn(a, digests), drawn(b, digests));
+    if !a.keys().eq(b.keys()) {
+        return Attr::Unknown;
+    }
+    let elements = a.into_iter().map(|(key, text)| {
+        let same = b.get(&key) == Some(&text);
+        (key.to_string(), if same { Attr::Known(text) } else { Attr::Unknown })
+    });
+    Attr::Known(elements.collect())
+}
+
+/// `objects` of a state whose inputs are all known.
+pub(crate) fn known(objects: &Objects, digests: bool) -> Attr<Map<String>> {
+    let elements = drawn(objects, digests).into_iter();
+    Attr::Known(elements.map(|(key, text)| (key.to_string(), Attr::Known(text))).collect())
+}
+
+fn drawn(objects: &Objects, digests: bool) -> BTreeMap<Key, String> {
+    objects.iter().map(|(key, object)| (key.clone(), text(&leaves(&object.body), digests))).collect()
+}
+
+fn text(leaves: &Leaves, digests: bool) -> String {
+    let whole = Value::Object(leaves.clone().into_iter().collect::<JsonMap<_, _>>()).to_string();
+    if !digests {
+        return whole;
+    }
+    let hash: String = Sha256::digest(whole.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hash}")
+}
+
+/// The state's `objects` after a look: what is gone is left out, and where a
+/// field of ours drifted, the live value stands. Everything else keeps its words.
+pub(crate) fn after_look(
+    before: &Attr<Map<String>>,
+    desired: &Objects,
+    found: &BTreeMap<Key, Found>,
+    digests: bool,
+) -> Attr<Map<String>> {
+    let mut after = before.known().cloned().unwrap_or_default();
+    for (key, found) in found {
+        let name = key.to_string();
+        match found {
+            Found::Clean => {}
+            Found::Gone => drop(after.remove(&name)),
+            Found::Drifted { live, .. } => {
+                let Some(object) = desired.get(key) else { continue };
+                let shown = after.get(&name).and_then(|text| leaves_of(text.as_str()?));
+                let mut leaves = shown.unwrap_or_else(|| leaves(&object.body));
+                lay(&mut leaves, live);
+                after.insert(name, Attr::Known(text(&leaves, digests)));
+            }
+        }
+    }
+    Attr::Known(after)
+}
+
+/// Puts live values in the place of ours; absent ones are taken out.
+fn lay(leaves: &mut Leaves, live: &BTreeMap<String, Option<Value>>) {
+    for (path, value) in live {
+        match value {
+            Some(value) => drop(leaves.insert(path.clone(), value.clone())),
+            None => drop(leaves.remove(path)),
+        }
+    }
+}
+
+/// What an update changes: the objects whose text differs, with the leaves
+/// that the plan has shown of each.
+pub(crate) fn changes(
+    before: &Attr<Map<String>>,
+    desired: &Objects,
+    digests: bool,
+) -> (BTreeSet<Key>, BTreeMap<Key, Shown>) {
+    let mut apply = BTreeSet::new();
+    let mut shown = BTreeMap::new();
+    for (key, object) in desired.iter() {
+        let wanted = leaves(&object.body);
+        let had = before.known().and_then(|all| all.get(&key.to_string())).and_then(Attr::as_str);
+        if had == Some(text(&wanted, digests).as_str()) {
+            continue;
+        }
+        apply.insert(key.clone());
+        let leaves = match had.map(|text| leaves_of(text)) {
+            Some(None) => Shown::All,
+            Some(Some(had)) => {
+                let differs = tenancy::leaves::diff(&had, &wanted);
+                Shown::Leaves(differs.into_keys().collect())
+            }
+            None => Shown::Leaves(BTreeSet::new()),
+        };
+        shown.insert(key.clone(), leaves);
+    }
+    (apply, shown)
+}
+
+/// Reads the text of one object back; nothing where it is a digest.
+fn leaves_of(text: &str) -> Option<Leaves> {
+    serde_json::from_str(text).ok()
+}
+
+/// Which leaves of which objects differ between two states of `objects`, for
+/// remarks on a plan. Objects shown as digests, or unknown, are left out.
+pub(crate) fn differing(before: &Attr<Map<String>>, after: &Attr<Map<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    let (Some(before), Some(after)) = (before.known(), after.known()) else { return BTreeMap::new() };
+    let pairs = after.iter().filter_map(|(key, after)| {
+        let before = before.get(key)?.as_str()?;
+        let (before, after) = (leaves_of(before)?, leaves_of(after.as_str()?)?);
+        let paths: BTreeSet<String> = tenancy::leaves::diff(&before, &after).into_keys().collect();
+        (!paths.is_empty()).then(|| (key.clone(), paths))
+    });
+    pairs.collect()
+}

@@ -1,0 +1,60 @@
+//! What must be there before a tenant, looked at before anything is made.
+
+use futures::future::join_all;
+use tenancy::declared::{SYSTEM_NAMESPACE, pointer_name};
+use tenancy::tenant::{Backing, Tenant};
+use tfplugin::{Diagnostic, Diagnostics, Path};
+
+use crate::api::{Api, Ref};
+
+/// The warnings about what a tenant refers to and the cluster does not have.
+///
+/// # Errors
+/// The tenant's claim on a card is missing: its gate would refuse for ever.
+pub(super) async fn check(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics> {
+    let floor = Path::attribute("vram_floor");
+    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant.id));
+    let found = api.get(&pointer).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
+    if found.is_none() {
+        let detail = format!(
+            "{pointer} is not there, so no card knows of {}. Apply its gpu_vram_floor first; when that is in \
+             another configuration, make this one depend on it.",
+            tenant.id
+        );
+        return Err(Diagnostic::error("The tenant has no claim on a card", detail).at(floor).into());
+    }
+    let mut remarks = Diagnostics::new();
+    let missing = missing(api, tenant).await;
+    for (name, path, what) in missing {
+        remarks.warn(
+            path,
+            format!("{name} does not exist"),
+            format!("{name} is not in the cluster. {what} Nothing here makes it; make it before the tenant wakes."),
+        );
+    }
+    Ok(remarks)
+}
+
+/// The named objects of others that are absent. Where we may not look, we say nothing.
+async fn missing(api: &Api, tenant: &Tenant) -> Vec<(Ref, Path, &'static str)> {
+    let namespace = Some(tenant.namespace().as_str());
+    let mut named: Vec<(Ref, Path, &'static str)> = Vec::new();
+    for secret in &tenant.pod.image_pull_secrets {
+        let name = Ref::new("v1", "Secret", namespace, secret.as_str());
+        let what = "Without it the image can be pulled only if it is public.";
+        named.push((name, Path::attribute("image_pull_secrets"), what));
+    }
+    for (variable, key) in &tenant.server.env_from_secrets {
+        if !key.optional {
+            let name = Ref::new("v1", "Secret", namespace, key.secret.as_str());
+            let path = Path::attribute("env_from_secrets").key(variable.as_str());
+            named.push((name, path, "Without it the server's container cannot start."));
+        }
+    }
+    if let Some(Backing::ExistingClaim(claim)) = tenant.storage.as_ref().map(|it| &it.backing) {
+        let name = Ref::new("v1", "PersistentVolumeClaim", namespace, claim.as_str());
+        named.push((name, Path::attribute("storage"), "Without it the pod stays Pending."));
+    }
+    let found = join_all(named.iter().map(|(name, ..)| api.get(name))).await;
+    named.into_iter().zip(found).filter(|(_, found)| matches!(found, Ok(None))).map(|(named, _)| named).collect()
+}

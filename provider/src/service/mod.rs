@@ -1,0 +1,236 @@
+//! `gpu_windowed_service`: a tenant.
+
+mod bedtime;
+mod ground;
+mod import;
+mod model;
+mod notices;
+mod parts;
+mod rollout;
+mod spec;
+
+use std::time::{Duration, Instant};
+
+use tenancy::objects::{Key, Kind};
+use tenancy::tenant::Tenant;
+use tenancy::window::Schedule;
+use tfplugin::{
+    Attr, CancellationToken, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
+    PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
+};
+
+use crate::duration::Seconds;
+use crate::engine::{Engine, Kept};
+use crate::fill::adopted;
+use crate::lifecycle::{Lifecycle, Unsettled, half_updated, unread};
+use crate::picture;
+use crate::provider::Data;
+pub(crate) use model::{ServiceIdentity, ServiceModel};
+
+/// How long an operation may take unless `timeouts` says otherwise.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The resource.
+pub(crate) struct ServiceResource;
+
+impl Resource for ServiceResource {
+    type Data = Data;
+    type Model = ServiceModel;
+    type Identity = ServiceIdentity;
+
+    const TYPE_NAME: &'static str = "gpu_windowed_service";
+
+    fn validate(&self, config: &ServiceModel) -> Diagnostics {
+        // The provider's agent image is not known here, and no rule depends on it.
+        spec::both(config, &Attr::Null).map(|_| Diagnostics::new()).unwrap_or_else(|problems| problems)
+    }
+
+    async fn plan(&self, request: PlanRequest<Self>) -> Result<Planned<ServiceModel>, Diagnostics> {
+        let mut planned = request.proposed;
+        let agent_image = agent_image(request.provider.as_deref());
+        let digests = request.provider.as_ref().is_some_and(|data| data.digests);
+        planned.id = id(&planned);
+        let tenants = spec::both(&planned, &agent_image)?;
+        planned.objects = match &tenants {
+            Some((a, b)) => picture::planned(&tenancy::expand::tenant(a), &tenancy::expand::tenant(b), digests),
+            None => Attr::Unknown,
+        };
+        let notices = match (&request.prior, request.provider.as_deref()) {
+            (Some(prior), Some(data)) => notices::of_update(&data.api, prior, &planned).await,
+            _ => Diagnostics::new(),
+        };
+        Ok(Planned::new(planned).with(notices))
+    }
+
+    async fn create(&self, request: CreateRequest<Self>) -> Outcome<ServiceModel> {
+        let data = request.provider;
+        let mut model = request.planned;
+        let tenant = match spec::tenant(&model, &data.agent_image) {
+            Ok(tenant) => tenant,
+            Err(problems) => return Outcome::failed(problems),
+        };
+        let desired = tenancy::expand::tenant(&tenant);
+        model.objects = picture::known(&desired, data.digests);
+        model.id = Attr::Known(tenant.id.to_string());
+        let lifecycle = lifecycle(&data, &model, request.cancel);
+        let mut remarks = match ground::check(&data.api, &tenant).await {
+            Ok(remarks) => remarks,
+            Err(problems) => return Outcome::failed(problems),
+        };
+        match lifecycle.create(&desired, &adopted(&model.adopt)).await {
+            Ok(settled) => {
+                remarks.extend(settled.remarks);
+                let patience = timeout(&model, |it| &it.create);
+                // The tenant is there. An error now would make Terraform destroy it.
+                let waited = wait(&lifecycle, &model, &tenant, patience).await;
+                remarks.extend(waited.into_iter().map(rollout::as_warning));
+                Outcome::state(model).with_private(settled.kept.bytes()).with(remarks)
+            }
+            Err(Unsettled { kept: Some(kept), diagnostics }) => {
+                Outcome::state(model).with_private(kept.bytes()).with(diagnostics)
+            }
+            Err(Unsettled { kept: None, diagnostics }) => Outcome::failed(diagnostics),
+        }
+    }
+
+    async fn read(&self, request: ReadRequest<Self>) -> Outcome<ServiceModel> {
+        let data = request.provider;
+        let mut model = request.state;
+        let tenant = match spec::tenant(&model, &data.agent_image) {
+            Ok(tenant) => tenant,
+            Err(problems) => return Outcome::failed(problems),
+        };
+        let desired = tenancy::expand::tenant(&tenant);
+        let lifecycle = lifecycle(&data, &model, request.cancel);
+        match lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await {
+            Ok(None) => Outcome::gone(),
+            Ok(Some(looked)) => {
+                model.objects = looked.objects;
+                Outcome::state(model).with_private(looked.kept.bytes()).with(looked.remarks)
+            }
+            Err(failure) => unread(model, &failure, &lifecycle.title),
+        }
+    }
+
+    async fn update(&self, request: UpdateRequest<Self>) -> Outcome<ServiceModel> {
+        let data = request.provider;
+        let mut model = request.planned;
+        let tenant = match spec::tenant(&model, &data.agent_image) {
+            Ok(tenant) => tenant,
+            Err(problems) => return Outcome::failed(problems),
+        };
+        let mut remarks = match ground::check(&data.api, &tenant).await {
+            Ok(remarks) => remarks,
+            Err(problems) => return Outcome::failed(problems),
+        };
+        let desired = tenancy::expand::tenant(&tenant);
+        model.objects = picture::known(&desired, data.digests);
+        let lifecycle = lifecycle(&data, &model, request.cancel);
+        let patience = timeout(&model, |it| &it.update);
+        let kept = Kept::read(&request.private);
+        let adopt = adopted(&model.adopt);
+        let settled = match lifecycle.update(&desired, &request.prior.objects, kept, &adopt, patience).await {
+            Ok(settled) => settled,
+            Err(unsettled) => return half_updated(unsettled),
+        };
+        remarks.extend(settled.remarks);
+        if tenant.suspend && request.prior.suspend != Attr::Known(true) {
+            let slept = bedtime::sleep(&lifecycle.engine, &tenant.id, Instant::now() + patience).await;
+            match slept {
+                Ok(more) => remarks.extend(bedtime::remarks(&lifecycle.title, more)),
+                Err(failure) => remarks.push(failure.diagnostic(Path::attribute("suspend"))),
+            }
+        }
+        remarks.extend(wait(&lifecycle, &model, &tenant, patience).await);
+        Outcome::state(model).with_private(settled.kept.bytes()).with(remarks)
+    }
+
+    async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<ServiceModel> {
+        let lifecycle = lifecycle(&request.provider, &request.prior, request.cancel);
+        let deadline = Instant::now() + timeout(&request.prior, |it| &it.delete);
+        let kept = Kept::read(&request.private);
+        let Some(tenant) = request.prior.id.as_str().and_then(|id| id.parse().ok()) else {
+            return Outcome::gone();
+        };
+        let mut remarks = match bedtime::to_bed(&lifecycle.engine, &tenant, &kept, deadline).await {
+            Ok(remarks) => bedtime::remarks(&lifecycle.title, remarks),
+            Err(failure) => return Outcome::failed(failure.diagnostic(Path::root())),
+        };
+        match lifecycle.delete(kept, deadline.saturating_duration_since(Instant::now())).await {
+            Ok(more) => {
+                remarks.extend(more);
+                Outcome::gone().with(remarks)
+            }
+            Err(unsettled) => half_updated(unsettled),
+        }
+    }
+
+    async fn import(&self, request: ImportRequest<Self>) -> Outcome<ServiceModel> {
+        let id = match request.by {
+            ImportBy::Id(id) => id,
+            ImportBy::Identity(identity) => format!(
+                "{}/{}",
+                identity.namespace.as_str().unwrap_or_default(),
+                identity.name.as_str().unwrap_or_default()
+            ),
+        };
+        import::import(&request.provider, &id, request.cancel).await
+    }
+
+    fn identity(&self, model: &ServiceModel) -> Option<ServiceIdentity> {
+        Some(ServiceIdentity {
+            namespace: Attr::Known(model.namespace.as_str()?.to_owned()),
+            name: Attr::Known(model.name.as_str()?.to_owned()),
+        })
+    }
+}
+
+/// `namespace/name`, known as soon as both are.
+fn id(model: &ServiceModel) -> Attr<String> {
+    match (model.namespace.as_str(), model.name.as_str()) {
+        (Some(namespace), Some(name)) => Attr::Known(format!("{namespace}/{name}")),
+        _ => Attr::Unknown,
+    }
+}
+
+fn agent_image(data: Option<&Data>) -> Attr<String> {
+    data.map_or(Attr::Null, |data| data.agent_image.clone())
+}
+
+fn timeout(model: &ServiceModel, which: fn(&parts::TimeoutsModel) -> &Attr<String>) -> Duration {
+    let text = model.timeouts.known().and_then(|timeouts| which(timeouts).as_str());
+    text.and_then(|text| text.parse::<Seconds>().ok()).map_or(PATIENCE, Seconds::duration)
+}
+
+/// Waits for the rollout of a tenant whose replicas are Terraform's. A gated
+/// tenant sleeps or wakes by its gate, and nothing waits for that.
+async fn wait(lifecycle: &Lifecycle<'_>, model: &ServiceModel, tenant: &Tenant, patience: Duration) -> Diagnostics {
+    let wanted = tenant.schedule == Schedule::Always && !tenant.suspend && model.wait != Attr::Known(false);
+    if !wanted {
+        return Diagnostics::new();
+    }
+    rollout::wait(&lifecycle.engine, &tenant.id, Instant::now() + patience).await
+}
+
+fn lifecycle<'a>(data: &'a Data, model: &ServiceModel, cancel: CancellationToken) -> Lifecycle<'a> {
+    let id = model.id.as_str().unwrap_or_default();
+    Lifecycle {
+        engine: Engine::new(&data.api, ServiceResource::TYPE_NAME, id, cancel),
+        title: format!("gpu_windowed_service {id}"),
+        attribute,
+        digests: data.digests,
+    }
+}
+
+/// The attribute that stands for an object in diagnostics.
+fn attribute(key: &Key) -> Path {
+    Path::attribute(match key.kind {
+        Kind::Namespace => "namespace",
+        Kind::PersistentVolume | Kind::PersistentVolumeClaim => "storage",
+        Kind::ConfigMap if key.name.ends_with("-config") => "config",
+        Kind::Deployment => "image",
+        Kind::Service => "service",
+        Kind::CronJob => "windows",
+        _ => "name",
+    })
+}

@@ -1,0 +1,199 @@
+//! The nested objects of a tenant, as a user writes them.
+
+use tfplugin::{Attr, List, Map, model};
+
+use super::spec::{same_amount, same_length};
+
+model! {
+    /// A window. One whose end is not after its start ends on the next day.
+    pub(crate) struct WindowModel {
+        /// When it opens, `HH:MM`.
+        pub(crate) start: Attr<String> = required(),
+        /// When it closes, `HH:MM`.
+        pub(crate) end: Attr<String> = required(),
+        /// The days on which it opens, `mon` to `sun`. Every day unless set.
+        pub(crate) days: Attr<List<String>> = optional(),
+        /// Its IANA time zone, such as `Europe/London`.
+        pub(crate) time_zone: Attr<String> = required(),
+    }
+}
+
+model! {
+    /// The Service in front of the server, of type ClusterIP: one port, or several by name.
+    pub(crate) struct FrontModel {
+        /// What callers dial. It leads to the server's main port.
+        pub(crate) port: Attr<i64> = optional().range(1..=65535).exactly_one_of(&["ports"]),
+        /// What callers dial, by name.
+        pub(crate) ports: Attr<Map<FrontPortModel>> = optional(),
+    }
+}
+
+model! {
+    /// One of several ports of the Service.
+    pub(crate) struct FrontPortModel {
+        /// What callers dial.
+        pub(crate) port: Attr<i64> = required().range(1..=65535),
+        /// The server's port that it leads to, by name. The one of the same name unless set.
+        pub(crate) target: Attr<String> = optional(),
+    }
+}
+
+model! {
+    /// One key of a Secret in the tenant's namespace.
+    pub(crate) struct SecretKeyModel {
+        /// The Secret.
+        pub(crate) secret: Attr<String> = required(),
+        /// The key in it.
+        pub(crate) key: Attr<String> = required(),
+        /// The pod may start without it. `false` unless set.
+        pub(crate) optional: Attr<bool> = optional(),
+    }
+}
+
+model! {
+    /// Where weights and voices live: on a storage class, an existing claim, or an NFS export.
+    pub(crate) struct StorageModel {
+        /// Where it is mounted in the server and the init containers.
+        pub(crate) mount_path: Attr<String> = required(),
+        /// How large the claim is, such as `20Gi`. Not with `existing_claim`.
+        pub(crate) size: Attr<String> = optional().same_if(|a, b| same_amount(a, b)),
+        /// The storage class; the cluster's default unless set.
+        pub(crate) class: Attr<String> = optional().conflicts_with(&["existing_claim", "nfs"]),
+        /// `ReadWriteOnce` unless set. An NFS export is `ReadWriteMany`.
+        pub(crate) access_mode: Attr<String> =
+            optional().one_of(["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"])
+                .conflicts_with(&["existing_claim", "nfs"]),
+        /// A claim in the tenant's namespace that exists already and is never changed.
+        pub(crate) existing_claim: Attr<String> = optional().conflicts_with(&["size", "nfs"]),
+        /// An NFS export, for which a PersistentVolume and the claim that it is reserved for are made.
+        pub(crate) nfs: Attr<NfsModel> = optional(),
+        /// What becomes of a claim that we made, and of its volume, on destroy: `retain` or
+        /// `delete`. `retain` unless set.
+        pub(crate) deletion_policy: Attr<String> = optional().one_of(["retain", "delete"]),
+    }
+}
+
+model! {
+    /// An NFS export.
+    pub(crate) struct NfsModel {
+        /// The server's name or address.
+        pub(crate) server: Attr<String> = required(),
+        /// The exported path.
+        pub(crate) path: Attr<String> = required(),
+        /// Options, as `mount.nfs` spells them.
+        pub(crate) mount_options: Attr<List<String>> = optional(),
+    }
+}
+
+model! {
+    /// A container that runs before the server and after the admit check.
+    pub(crate) struct InitModel {
+        /// Its image.
+        pub(crate) image: Attr<String> = required(),
+        /// Entry point instead of the image's.
+        pub(crate) command: Attr<List<String>> = optional(),
+        /// Arguments instead of the image's.
+        pub(crate) args: Attr<List<String>> = optional(),
+        /// Plain environment. It is not secret.
+        pub(crate) env: Attr<Map<String>> = optional(),
+    }
+}
+
+model! {
+    /// A taint that the pod bears, as Kubernetes spells it.
+    pub(crate) struct TolerationModel {
+        /// The taint's key. Without one, `Exists` bears every taint.
+        pub(crate) key: Attr<String> = optional(),
+        /// `Equal` or `Exists`.
+        pub(crate) operator: Attr<String> = optional().one_of(["Equal", "Exists"]),
+        /// The taint's value, for `Equal`.
+        pub(crate) value: Attr<String> = optional(),
+        /// The effect; all of them unless set.
+        pub(crate) effect: Attr<String> = optional().one_of(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
+    }
+}
+
+model! {
+    /// A probe of the server: one of `tcp`, `http` and `exec`.
+    pub(crate) struct ProbeModel {
+        /// A port accepts a connection. It keeps its meaning while the server is busy, where an
+        /// HTTP probe of a single-threaded server kills it in the middle of its work.
+        pub(crate) tcp: Attr<TcpModel> = optional().exactly_one_of(&["http", "exec"]),
+        /// A GET answers with 200 to 399.
+        pub(crate) http: Attr<HttpModel> = optional().conflicts_with(&["exec"]),
+        /// A command in the container exits with 0.
+        pub(crate) exec: Attr<List<String>> = optional(),
+        /// Between two tries. `10s` unless set.
+        pub(crate) period: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// How long one try may take. `1s` unless set.
+        pub(crate) timeout: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// How many failures in a row count. 3 unless set.
+        pub(crate) failure_threshold: Attr<i64> = optional().range(1..=10_000),
+        /// Before the first try. `0s` unless set.
+        pub(crate) initial_delay: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+    }
+}
+
+model! {
+    /// A port that accepts a connection.
+    pub(crate) struct TcpModel {
+        /// The port's name; the main one unless set.
+        pub(crate) port: Attr<String> = optional(),
+    }
+}
+
+model! {
+    /// A GET that is answered.
+    pub(crate) struct HttpModel {
+        /// The port's name; the main one unless set.
+        pub(crate) port: Attr<String> = optional(),
+        /// The path, beginning with `/`.
+        pub(crate) path: Attr<String> = required(),
+    }
+}
+
+model! {
+    /// The call that makes the server let go of its memory before it is put to sleep.
+    pub(crate) struct UnloadModel {
+        /// `POST` or `DELETE`. `POST` unless set.
+        pub(crate) method: Attr<String> = optional().one_of(["POST", "DELETE"]),
+        /// The path, such as `/api/unload`.
+        pub(crate) path: Attr<String> = required(),
+        /// The server's port that takes the call, by number; the main one unless set.
+        pub(crate) port: Attr<i64> = optional().range(1..=65535),
+        /// How long the call may take. `10s` unless set.
+        pub(crate) timeout: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+    }
+}
+
+model! {
+    /// Bounds in time of the gate, beside `guard_interval` and `grace_period`.
+    pub(crate) struct TimingModel {
+        /// From admission until the model answers, as a person expects it. `3m` unless set.
+        pub(crate) start_estimate: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// Less time awake than this is not worth a start. `10m` unless set.
+        pub(crate) useful_minimum: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// How long the card may be short before one tenant yields. `30s` unless set.
+        pub(crate) shortage_grace: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// How long running tenants hold while the card's source does not answer. `10m` unless set.
+        pub(crate) unknown_hold: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// How long a pod may be Pending without a node. `2m` unless set.
+        pub(crate) pending_limit: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// How long an admitted pod may take until it is ready. `20m` unless set.
+        pub(crate) loading_limit: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+        /// The pause after a yield, a failed start or three crashes in a row. `10m` unless set.
+        pub(crate) backoff: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+    }
+}
+
+model! {
+    /// How long an operation may take.
+    pub(crate) struct TimeoutsModel {
+        /// For a new tenant. `10m` unless set.
+        pub(crate) create: Attr<String> = optional(),
+        /// For a changed one. `10m` unless set.
+        pub(crate) update: Attr<String> = optional(),
+        /// For one that goes. `10m` unless set.
+        pub(crate) delete: Attr<String> = optional(),
+    }
+}

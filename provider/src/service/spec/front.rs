@@ -1,0 +1,64 @@
+//! The Service in front of the server.
+
+use std::collections::BTreeMap;
+
+use tenancy::names::PortName;
+use tenancy::tenant::{Service, ServicePort};
+use tfplugin::{Attr, Path};
+
+use super::at;
+use super::server::port_number;
+use crate::fill::Fill;
+use crate::service::model::ServiceModel;
+use crate::service::parts::{FrontModel, FrontPortModel};
+
+/// The Service: `Some(None)` where the tenant has none, `None` after a problem.
+pub(super) fn service(model: &ServiceModel, fill: &mut Fill) -> Option<Option<Service>> {
+    if model.service.is_null() {
+        return Some(None);
+    }
+    let stand_in = FrontModel { port: Attr::Unknown, ..FrontModel::default() };
+    let path = at("service");
+    let front = fill.any(&model.service, &stand_in, &stand_in)?;
+    let mut ports = BTreeMap::new();
+    if !front.port.is_null() {
+        let number = port_number(&front.port, &path.field("port"), fill);
+        let main = main_port(model, fill);
+        if let (Some(port), Some(main)) = (number, main) {
+            ports.insert(main.clone(), ServicePort { port, target: main });
+        }
+    }
+    for (key, attr) in fill.map(&front.ports) {
+        let path = path.field("ports").key(key);
+        let name: Option<PortName> = fill.text(key, &path);
+        let stand_in = FrontPortModel { port: Attr::Unknown, target: Attr::Null };
+        let Some(one) = fill.any(attr, &stand_in, &stand_in) else { continue };
+        let Some((name, port)) = name.zip(port_number(&one.port, &path.field("port"), fill)) else { continue };
+        let target = target(&one.target, &name, &path, fill);
+        ports.extend(target.map(|target| (name, ServicePort { port, target })));
+    }
+    if front.ports.is_unknown() {
+        let port = fill.sample.of(1, 2);
+        ports.extend(main_port(model, fill).map(|main| (main.clone(), ServicePort { port, target: main })));
+    }
+    if front.ports.known().is_some_and(BTreeMap::is_empty) {
+        fill.wrong(&path, "No ports", "service.ports is empty. Name at least one, or set service.port.");
+    }
+    Some(Some(Service { ports }))
+}
+
+fn target(attr: &Attr<String>, own: &PortName, path: &Path, fill: &mut Fill) -> Option<PortName> {
+    if attr.is_null() { Some(own.clone()) } else { fill.parse(attr, &path.field("target")) }
+}
+
+/// The main port's name, as the server's conversion finds it. Problems are
+/// told there.
+fn main_port(model: &ServiceModel, fill: &mut Fill) -> Option<PortName> {
+    if let Some(name) = model.main_port.as_str() {
+        return name.parse().ok();
+    }
+    match &model.ports {
+        Attr::Known(ports) => ports.keys().filter_map(|name| name.parse().ok()).min(),
+        _ => fill.text(tenancy::defaults::PORT_NAME, &at("port")),
+    }
+}

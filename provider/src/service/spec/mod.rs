@@ -1,0 +1,207 @@
+//! From what a user wrote of a tenant to the domain's tenant.
+
+mod front;
+mod gate;
+mod pod;
+mod server;
+mod storage;
+
+use std::collections::BTreeMap;
+
+use tenancy::names::{TenantId, WindowName};
+use tenancy::quantity::Quantity;
+use tenancy::tenant::Tenant;
+use tenancy::window::{Day, Schedule, Window};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+
+use super::model::ServiceModel;
+use super::parts::WindowModel;
+use crate::duration::Seconds;
+use crate::fill::{Fill, Sample};
+
+fn at(name: &str) -> Path {
+    Path::attribute(name)
+}
+
+/// The tenant of a model; problems and unknowns are in `fill`.
+fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) -> Option<Tenant> {
+    let namespace = fill.parse(&model.namespace, &at("namespace"));
+    let name = fill.parse(&model.name, &at("name"));
+    let schedule = schedule(model, fill);
+    let suspend = fill.flag(&model.suspend).unwrap_or(false);
+    let server = server::server(model, fill);
+    let service = front::service(model, fill);
+    let storage = storage::storage(model, fill);
+    let config = fill.texts(&model.config, &at("config"));
+    let config_mode = storage::config_mode(model, fill);
+    let init_containers = server::init_containers(model, fill);
+    let pod = pod::pod(model, fill);
+    let metadata = pod::metadata(model, fill);
+    let gate = gate::gate(model, agent_image, fill);
+    let pod_patch = fill.json(&model.pod_patch, &at("pod_patch"));
+    let handed_over = gate::handed_over(model, fill);
+    let tenant = Tenant {
+        id: TenantId { namespace: namespace?, name: name? },
+        schedule: schedule?,
+        suspend,
+        server: server?,
+        service: service?,
+        storage: storage?,
+        config,
+        config_mode,
+        init_containers,
+        pod,
+        metadata,
+        gate,
+        pod_patch,
+        handed_over,
+    };
+    floor_is_its_own(model, &tenant, fill);
+    Some(tenant)
+}
+
+/// A tenant rests on its own claim: another's would promise its memory twice.
+fn floor_is_its_own(model: &ServiceModel, tenant: &Tenant, fill: &mut Fill) {
+    let Some(floor) = model.vram_floor.as_str() else {
+        if model.vram_floor.is_unknown() {
+            fill.met_unknown();
+        }
+        return;
+    };
+    if fill.unknown || floor == tenant.id.to_string() {
+        return;
+    }
+    let detail = format!(
+        "vram_floor is {floor:?}, but this tenant is \"{}\". Refer to the gpu_vram_floor whose `tenant` is this one.",
+        tenant.id
+    );
+    fill.wrong(&at("vram_floor"), "A claim of another tenant", detail);
+}
+
+fn schedule(model: &ServiceModel, fill: &mut Fill) -> Option<Schedule> {
+    let always = fill.flag(&model.always).unwrap_or(false);
+    let on_demand = fill.flag(&model.on_demand).unwrap_or(false);
+    if model.windows.is_null() {
+        return match (always, on_demand) {
+            (true, _) => Some(Schedule::Always),
+            (_, true) => Some(Schedule::OnDemand),
+            _ => {
+                let detail = "always or on_demand is set, but to false. Set one to true, or give windows.";
+                fill.wrong(&at("windows"), "No schedule", detail);
+                None
+            }
+        };
+    }
+    if model.windows.is_unknown() {
+        fill.met_unknown();
+        let unknown = format!("unknown-{}", fill.sample.of("a", "b"));
+        let start = fill.text("00:00", &at("windows"))?;
+        let end = fill.text("01:00", &at("windows"))?;
+        let window = Window::new(start, end, Vec::new(), fill.text("UTC", &at("windows"))?).ok()?;
+        return Some(Schedule::Windows(BTreeMap::from([(fill.text(&unknown, &at("windows"))?, window)])));
+    }
+    let mut windows: BTreeMap<WindowName, Window> = BTreeMap::new();
+    for (key, attr) in fill.map(&model.windows) {
+        let path = at("windows").key(key);
+        let name = fill.text(key, &path);
+        let stand_in = WindowModel {
+            start: Attr::Unknown,
+            end: "23:59".into(),
+            time_zone: Attr::Unknown,
+            ..WindowModel::default()
+        };
+        let window = fill.any(attr, &stand_in, &stand_in).and_then(|one| window(one, &path, fill));
+        if let (Some(name), Some(window)) = (name, window) {
+            windows.insert(name, window);
+        }
+    }
+    if model.windows.known().is_some_and(BTreeMap::is_empty) {
+        let detail = "windows is empty, so the tenant would never be awake. Give at least one, or set always or on_demand.";
+        fill.wrong(&at("windows"), "No windows", detail);
+    }
+    (!windows.is_empty()).then_some(Schedule::Windows(windows))
+}
+
+fn window(model: &WindowModel, path: &Path, fill: &mut Fill) -> Option<Window> {
+    let start = fill.parse(&model.start, &path.field("start"));
+    let end = fill.parse(&model.end, &path.field("end"));
+    let zone = fill.parse(&model.time_zone, &path.field("time_zone"));
+    let mut days: Vec<Day> = Vec::new();
+    if model.days.is_unknown() {
+        fill.met_unknown();
+        days.push(fill.sample.of(Day::Mon, Day::Tue));
+    }
+    for (index, day) in model.days.known().into_iter().flatten().enumerate() {
+        let path = path.field("days").index(index);
+        match day {
+            Attr::Unknown => {
+                fill.met_unknown();
+                days.push(fill.sample.of(Day::Mon, Day::Tue));
+            }
+            day => days.extend(day.as_str().and_then(|text| fill.text::<Day>(text, &path))),
+        }
+    }
+    match Window::new(start?, end?, days, zone?) {
+        Ok(window) => Some(window),
+        // Two unknown times may be the same sample, which says nothing.
+        Err(_) if model.start.is_unknown() || model.end.is_unknown() => None,
+        Err(invalid) => {
+            fill.invalid(path, &invalid);
+            None
+        }
+    }
+}
+
+fn checked(model: &ServiceModel, agent_image: &Attr<String>, sample: Sample) -> (Option<Tenant>, Fill) {
+    let mut fill = Fill::new(sample);
+    let tenant = convert(model, agent_image, &mut fill);
+    if let Some(tenant) = &tenant {
+        fill.check(tenant.check());
+    }
+    (tenant, fill)
+}
+
+/// The tenant with either sample in the place of what is unknown; nothing
+/// where too much is unknown to say.
+///
+/// # Errors
+/// Everything that is wrong with what is known: with unknowns, what is wrong
+/// whichever sample stands for them.
+pub(crate) fn both(
+    model: &ServiceModel,
+    agent_image: &Attr<String>,
+) -> Result<Option<(Tenant, Tenant)>, Diagnostics> {
+    let (a, in_a) = checked(model, agent_image, Sample::A);
+    if !in_a.unknown {
+        in_a.problems.into_result()?;
+        return Ok(a.clone().zip(a));
+    }
+    let (b, in_b) = checked(model, agent_image, Sample::B);
+    let told: Vec<Diagnostic> = in_b.problems.into_iter().collect();
+    let common: Diagnostics = in_a.problems.into_iter().filter(|problem| told.contains(problem)).collect();
+    common.into_result()?;
+    Ok(a.zip(b))
+}
+
+/// The tenant of a model that is wholly known.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn tenant(model: &ServiceModel, agent_image: &Attr<String>) -> Result<Tenant, Diagnostics> {
+    let (tenant, fill) = checked(model, agent_image, Sample::A);
+    fill.problems.into_result()?;
+    tenant.ok_or_else(|| {
+        let detail = "namespace, name, image, a port and one of windows, on_demand and always must be set.";
+        Diagnostic::error("Incomplete tenant", detail).into()
+    })
+}
+
+/// Whether two texts mean the same Kubernetes amount.
+pub(in crate::service) fn same_amount(a: &str, b: &str) -> bool {
+    matches!((a.parse::<Quantity>(), b.parse::<Quantity>()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether two texts mean the same length of time.
+pub(in crate::service) fn same_length(a: &str, b: &str) -> bool {
+    matches!((a.parse::<Seconds>(), b.parse::<Seconds>()), (Ok(a), Ok(b)) if a == b)
+}
