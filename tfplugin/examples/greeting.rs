@@ -1,4 +1,4 @@
-//! A complete provider: one resource, a greeting in a text file.
+//! A complete provider: one resource, a greeting in a text file, and one data source, its count of lines.
 //!
 //! `tests/terraform.rs` runs it under real terraform.
 
@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tfplugin::{
-    Attr, Configured, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, Host, ImportBy, ImportRequest,
-    Map, Outcome, PlanRequest, Planned, Provider, ReadRequest, Resource, Resources, UpdateRequest, model,
+    Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostic, Diagnostics, Host,
+    ImportBy, ImportRequest, LookUpRequest, Map, Outcome, PlanRequest, Planned, Provider, ReadRequest,
+    Resource, Resources, UpdateRequest, model,
 };
 
 fn main() -> ExitCode {
@@ -73,6 +74,40 @@ impl Provider for Greetings {
 
     fn resources(&self) -> Resources<Attr<PathBuf>> {
         Resources::new().with(GreetingFile)
+    }
+
+    fn data_sources(&self) -> DataSources<Attr<PathBuf>> {
+        DataSources::new().with(GreetingCount)
+    }
+}
+
+model! {
+    /// How many lines a greeting has.
+    pub struct Count {
+        /// The file's name within the provider's directory.
+        pub name: Attr<String> = required(),
+        /// The count.
+        pub lines: Attr<i64> = computed(),
+    }
+}
+
+struct GreetingCount;
+
+impl DataSource for GreetingCount {
+    type Data = Attr<PathBuf>;
+    type Model = Count;
+
+    const TYPE_NAME: &'static str = "greeting_count";
+
+    async fn look_up(&self, request: LookUpRequest<Self>) -> Outcome<Count> {
+        match file(&request.asked.name, &request.provider).map(std::fs::read_to_string) {
+            Ok(Ok(text)) => {
+                let lines = i64::try_from(text.lines().count()).unwrap_or(i64::MAX);
+                Outcome::state(Count { lines: lines.into(), ..request.asked })
+            }
+            Ok(Err(_)) => Outcome::gone(),
+            Err(diagnostics) => Outcome::failed(diagnostics),
+        }
     }
 }
 

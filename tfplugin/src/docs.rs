@@ -26,6 +26,15 @@ pub fn resource_page(
     tidy(page)
 }
 
+/// The page of a data source, `docs/data-sources/NAME.md`.
+pub fn data_source_page(provider: &str, type_name: &str, schema: &Schema, example: &str) -> String {
+    let mut page = front(&format!("{type_name} Data Source - {provider}"), schema);
+    line(&mut page, &format!("# {type_name} (Data Source)\n\n{}\n", schema.description));
+    section(&mut page, "Example Usage", "terraform", example);
+    page.push_str(&markdown(schema));
+    tidy(page)
+}
+
 /// The page of the provider, `docs/index.md`.
 pub fn provider_page(provider: &str, schema: &Schema, example: &str) -> String {
     let mut page = front(&format!("{provider} Provider"), schema);

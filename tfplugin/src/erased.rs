@@ -60,11 +60,11 @@ pub(crate) trait ErasedResource<D>: Send + Sync {
 /// A typed resource behind [`ErasedResource`].
 pub(crate) struct Typed<R>(pub(crate) R);
 
-fn decode<M: Model>(value: Value) -> Result<M, Diagnostics> {
+pub(crate) fn decode<M: Model>(value: Value) -> Result<M, Diagnostics> {
     M::from_value(value, &Path::root())
 }
 
-fn erase<M: Model>(outcome: Outcome<M>) -> Outcome<Value> {
+pub(crate) fn erase<M: Model>(outcome: Outcome<M>) -> Outcome<Value> {
     let remains = match outcome.remains {
         Remains::State(model) => Remains::State(model.to_value()),
         Remains::Gone => Remains::Gone,

@@ -12,6 +12,7 @@
 
 mod attr;
 mod codec;
+mod data_source;
 mod diagnostics;
 pub mod docs;
 mod erased;
@@ -33,13 +34,14 @@ mod value;
 mod wire;
 
 pub use attr::{Attr, List, Map, Set};
+pub use data_source::{DataSource, LookUpRequest};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use field::Field;
 pub use model::{Model, Nothing, macros};
 pub use number::{NotANumber, Number};
 pub use path::{Path, Step};
 pub use plugin::serve;
-pub use provider::{Configured, Host, Provider, Resources};
+pub use provider::{Configured, DataSources, Host, Provider, Resources};
 pub use resource::{
     CreateRequest, DeleteRequest, ImportBy, ImportRequest, Outcome, PlanRequest, Planned, ReadRequest,
     Remains, Resource, UpdateRequest,

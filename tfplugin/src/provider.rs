@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::data_source::{ErasedDataSource, TypedSource};
 use crate::erased::ErasedResource;
-use crate::{Diagnostics, Model, Resource};
+use crate::{DataSource, Diagnostics, Model, Resource};
 
 /// A provider: its configuration and its resources.
 pub trait Provider: Send + Sync + 'static {
@@ -40,6 +41,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// The resources, each once.
     fn resources(&self) -> Resources<Self::Data>;
+
+    /// The data sources, each once. None by default.
+    fn data_sources(&self) -> DataSources<Self::Data> {
+        DataSources::new()
+    }
 }
 
 /// The answer of [`Provider::configure`].
@@ -84,5 +90,29 @@ impl<D: Send + Sync + 'static> Resources<D> {
 impl<D: Send + Sync + 'static> Default for Resources<D> {
     fn default() -> Resources<D> {
         Resources::new()
+    }
+}
+
+/// The data sources of a provider.
+pub struct DataSources<D> {
+    pub(crate) all: Vec<Box<dyn ErasedDataSource<D>>>,
+}
+
+impl<D: Send + Sync + 'static> DataSources<D> {
+    /// No data sources.
+    pub fn new() -> DataSources<D> {
+        DataSources { all: Vec::new() }
+    }
+
+    /// These and one more.
+    pub fn with<S: DataSource<Data = D>>(mut self, source: S) -> DataSources<D> {
+        self.all.push(Box::new(TypedSource(source)));
+        self
+    }
+}
+
+impl<D: Send + Sync + 'static> Default for DataSources<D> {
+    fn default() -> DataSources<D> {
+        DataSources::new()
     }
 }

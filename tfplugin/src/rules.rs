@@ -1,5 +1,6 @@
 //! The words in which an attribute is declared.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeBounds;
 use std::sync::Arc;
@@ -74,28 +75,31 @@ impl<T: Field + 'static> Rules<T> {
 
     /// Refuses the attribute beside any of these attributes of the same object.
     pub fn conflicts_with(self, others: &[&str]) -> Rules<T> {
-        self.sibling_check(others, |name, set, _, others| {
-            let both = others.iter().find(|other| set(other) == Some(true));
-            both.filter(|_| set(name) == Some(true))
-                .map(|other| format!("{name} and {other} cannot be set together. Remove one of them."))
+        self.among(others, |siblings| {
+            let name = siblings.name;
+            let other = siblings.others.iter().find(|other| siblings.is_set(other) == Some(true))?;
+            (siblings.is_set(name) == Some(true))
+                .then(|| format!("{name} and {other} cannot be set together. Remove one of them."))
         })
     }
 
     /// Refuses the attribute without all of these attributes of the same object.
     pub fn requires(self, others: &[&str]) -> Rules<T> {
-        self.sibling_check(others, |name, set, _, others| {
-            let missing = others.iter().find(|other| set(other) == Some(false));
-            missing.filter(|_| set(name) == Some(true)).map(|other| {
-                format!("{name} has no meaning without {other}. Set {other} too, or remove {name}.")
-            })
+        self.among(others, |siblings| {
+            let name = siblings.name;
+            let other = siblings.others.iter().find(|other| siblings.is_set(other) == Some(false))?;
+            (siblings.is_set(name) == Some(true))
+                .then(|| format!("{name} has no meaning without {other}. Set {other} too, or remove {name}."))
         })
     }
 
     /// Refuses an object in which neither this nor any of these attributes is set.
     pub fn at_least_one_of(self, others: &[&str]) -> Rules<T> {
-        self.sibling_check(others, |name, set, all, _| {
-            let none = all.iter().all(|one| set(one) == Some(false));
-            none.then(|| format!("One of {} must be set, and none is.", list(name, all)))
+        self.among(others, |siblings| {
+            let all = || std::iter::once(siblings.name).chain(siblings.others.iter().map(String::as_str));
+            all()
+                .all(|name| siblings.is_set(name) == Some(false))
+                .then(|| format!("One of {} must be set, and none is.", all().collect::<Vec<_>>().join(", ")))
         })
     }
 
@@ -158,32 +162,39 @@ impl<T: Field + 'static> Rules<T> {
         }
     }
 
-    /// A check on the names of this (first) and other attributes, with a
-    /// function that says whether one is set (nothing while unknown).
-    fn sibling_check(
+    /// Adds a rule about this and other attributes of the same object, which says why it is broken.
+    fn among(
         mut self,
         others: &[&str],
-        check: impl Fn(&str, &dyn Fn(&str) -> Option<bool>, &[String], &[String]) -> Option<String>
-        + Send
-        + Sync
-        + 'static,
+        broken: impl Fn(&Siblings<'_>) -> Option<String> + Send + Sync + 'static,
     ) -> Rules<T> {
         let others: Vec<String> = others.iter().map(|&other| other.to_owned()).collect();
         self.erased.sibling_checks.push(Arc::new(move |object, path, name| {
-            let set = |name: &str| match object.get(name) {
-                None | Some(Value::Null) => Some(false),
-                Some(Value::Unknown) => None,
-                Some(_) => Some(true),
-            };
-            let all: Vec<String> = std::iter::once(name.to_owned()).chain(others.iter().cloned()).collect();
-            match check(name, &set, &all, &others) {
-                Some(detail) => {
-                    Diagnostic::error("Invalid combination of attributes", detail).at(path.clone()).into()
-                }
-                None => Diagnostics::new(),
-            }
+            let detail = broken(&Siblings { name, others: &others, object });
+            let error =
+                |detail| Diagnostic::error("Invalid combination of attributes", detail).at(path.clone());
+            detail.map(error).into_iter().collect()
         }));
         self
+    }
+}
+
+/// The attributes of one object that a rule is about.
+struct Siblings<'a> {
+    /// The attribute that has the rule.
+    name: &'a str,
+    others: &'a [String],
+    object: &'a BTreeMap<String, Value>,
+}
+
+impl Siblings<'_> {
+    /// Whether an attribute is set; nothing while that is unknown.
+    fn is_set(&self, name: &str) -> Option<bool> {
+        match self.object.get(name) {
+            None | Some(Value::Null) => Some(false),
+            Some(Value::Unknown) => None,
+            Some(_) => Some(true),
+        }
     }
 }
 
@@ -234,8 +245,4 @@ impl Rules<String> {
 fn refusal(path: &Path, reason: &str) -> Diagnostics {
     let stop = if reason.ends_with('.') { "" } else { "." };
     Diagnostic::error("Invalid value", format!("{path} {reason}{stop}")).at(path.clone()).into()
-}
-
-fn list(_first: &str, all: &[String]) -> String {
-    all.join(", ")
 }

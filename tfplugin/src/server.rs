@@ -5,6 +5,7 @@
 mod apply;
 mod configure;
 mod import;
+mod look_up;
 mod plan;
 mod read;
 mod upgrade;
@@ -19,6 +20,7 @@ pub(crate) use apply::ApplyInput;
 pub(crate) use plan::PlanInput;
 pub(crate) use read::ReadInput;
 
+use crate::data_source::ErasedDataSource;
 use crate::erased::{Call, ErasedResource};
 use crate::{Diagnostic, Diagnostics, Model, Provider, Schema, Type, Value};
 
@@ -27,6 +29,7 @@ pub(crate) struct Server<P: Provider> {
     pub(crate) provider: P,
     pub(crate) config_schema: Schema,
     pub(crate) resources: BTreeMap<&'static str, Entry<P::Data>>,
+    pub(crate) data_sources: BTreeMap<&'static str, DataEntry<P::Data>>,
     session: Mutex<Session<P::Data>>,
 }
 
@@ -44,6 +47,13 @@ pub(crate) struct Entry<D> {
     pub(crate) value_type: Type,
     pub(crate) identity_schema: Schema,
     pub(crate) identity_type: Type,
+}
+
+/// A data source with its schema, made once.
+pub(crate) struct DataEntry<D> {
+    pub(crate) source: Box<dyn ErasedDataSource<D>>,
+    pub(crate) schema: Schema,
+    pub(crate) value_type: Type,
 }
 
 impl<D> Entry<D> {
@@ -75,9 +85,15 @@ impl<P: Provider> Server<P> {
             let (value_type, identity_type) = (schema.value_type(), identity_schema.value_type());
             (resource.type_name(), Entry { resource, schema, value_type, identity_schema, identity_type })
         });
+        let data_sources = provider.data_sources().all.into_iter().map(|source| {
+            let schema = source.schema();
+            let value_type = schema.value_type();
+            (source.type_name(), DataEntry { source, schema, value_type })
+        });
         let session = Session { data: None, cancel: CancellationToken::new() };
         Server {
             resources: resources.collect(),
+            data_sources: data_sources.collect(),
             config_schema: P::Config::schema(),
             provider,
             session: Mutex::new(session),

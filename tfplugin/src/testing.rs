@@ -254,6 +254,19 @@ impl<P: Provider> Driver<P> {
         self.import_by(type_name, ImportBy::Identity(identity.to_value())).await
     }
 
+    /// Validates and looks up a data source; answers with what was found and warnings.
+    ///
+    /// # Errors
+    /// The configuration is refused, or the look-up failed.
+    pub async fn look_up<M: Model>(
+        &self,
+        type_name: &str,
+        config: &M,
+    ) -> Result<(M, Diagnostics), Diagnostics> {
+        let (found, warnings) = self.wire.look_up(type_name, &config.to_value()).await?;
+        Ok((M::from_value(found, &Path::root())?, warnings))
+    }
+
     /// The state in today's form of a JSON state that `version` of the schema wrote.
     ///
     /// # Errors

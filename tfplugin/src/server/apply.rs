@@ -69,7 +69,7 @@ fn contradiction(planned: Option<&Value>, state: Option<&Value>) -> Diagnostics 
     }
 }
 
-fn without_unknown(value: Value) -> Value {
+pub(super) fn without_unknown(value: Value) -> Value {
     match value {
         Value::Unknown => Value::Null,
         Value::List(elements) => Value::List(elements.into_iter().map(without_unknown).collect()),

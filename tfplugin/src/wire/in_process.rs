@@ -168,6 +168,26 @@ impl<P: Provider> InProcess<P> {
         Ok(decode(it.upgraded_state, ty, "upgraded state")?.unwrap_or_default())
     }
 
+    pub(crate) async fn look_up(
+        &self,
+        type_name: &str,
+        config: &Value,
+    ) -> Result<(Value, Diagnostics), Diagnostics> {
+        let ty = &self.service.server.data_entry(type_name)?.value_type;
+        let (type_name, config) = (type_name.to_owned(), sent(Some(config), ty));
+        let request = proto::validate_data_resource_config::Request {
+            type_name: type_name.clone(),
+            config: config.clone(),
+        };
+        let validated = self.service.validate_data_resource_config(Request::new(request)).await;
+        let mut warnings = received(validated, |it| it.diagnostics).into_result()?;
+        let request = proto::read_data_source::Request { type_name, config, ..Default::default() };
+        let it = self.service.read_data_source(Request::new(request)).await;
+        let it = it.map_err(|status| refused(&status))?.into_inner();
+        warnings.extend(from_wire(it.diagnostics).into_result()?);
+        Ok((decode(it.state, ty, "answer")?.unwrap_or_default(), warnings))
+    }
+
     fn entry(&self, type_name: &str) -> Option<&Entry<P::Data>> {
         self.service.server.entry(type_name).ok()
     }

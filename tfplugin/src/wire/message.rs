@@ -155,9 +155,9 @@ pub(super) fn identity_schema(schema: &Schema) -> proto::ResourceIdentitySchema 
 }
 
 /// The schemas of all resources, by type name.
-pub(super) fn by_name<D, T>(
-    entries: &std::collections::BTreeMap<&'static str, Entry<D>>,
-    describe: impl Fn(&Entry<D>) -> T,
+pub(super) fn by_name<E, T>(
+    entries: &std::collections::BTreeMap<&'static str, E>,
+    describe: impl Fn(&E) -> T,
 ) -> HashMap<String, T> {
     entries.iter().map(|(name, entry)| ((*name).to_owned(), describe(entry))).collect()
 }

@@ -71,6 +71,12 @@ impl<P: Provider> Wire for ProviderService<P> {
             resources: names
                 .map(|name| proto::get_metadata::ResourceMetadata { type_name: (*name).to_owned() })
                 .collect(),
+            data_sources: self
+                .server
+                .data_sources
+                .keys()
+                .map(|name| proto::get_metadata::DataSourceMetadata { type_name: (*name).to_owned() })
+                .collect(),
             ..Default::default()
         }))
     }
@@ -83,6 +89,9 @@ impl<P: Provider> Wire for ProviderService<P> {
             provider: Some(message::schema(&self.server.config_schema, 0)),
             resource_schemas: by_name(&self.server.resources, |entry| {
                 message::schema(&entry.schema, entry.resource.version())
+            }),
+            data_source_schemas: by_name(&self.server.data_sources, |entry| {
+                message::schema(&entry.schema, 0)
             }),
             server_capabilities: Some(capabilities()),
             ..Default::default()
@@ -138,6 +147,22 @@ impl<P: Provider> Wire for ProviderService<P> {
         });
         Ok(Response::new(done.await.unwrap_or_else(|diagnostics| {
             proto::validate_resource_config::Response { diagnostics: message::diagnostics(diagnostics) }
+        })))
+    }
+
+    async fn validate_data_resource_config(
+        &self,
+        request: Request<proto::validate_data_resource_config::Request>,
+    ) -> Result<Response<proto::validate_data_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let done = self.guarded(move |server| async move {
+            let ty = &server.data_entry(&request.type_name)?.value_type;
+            let config = decode_required(request.config, ty, "configuration")?;
+            let diagnostics = message::diagnostics(server.validate_data_source(&request.type_name, config));
+            Ok(proto::validate_data_resource_config::Response { diagnostics })
+        });
+        Ok(Response::new(done.await.unwrap_or_else(|diagnostics| {
+            proto::validate_data_resource_config::Response { diagnostics: message::diagnostics(diagnostics) }
         })))
     }
 
@@ -215,6 +240,22 @@ impl<P: Provider> Wire for ProviderService<P> {
             })
         });
         respond!(done.await, proto::read_resource::Response)
+    }
+
+    async fn read_data_source(
+        &self,
+        request: Request<proto::read_data_source::Request>,
+    ) -> Result<Response<proto::read_data_source::Response>, Status> {
+        let request = request.into_inner();
+        let done = self.guarded(move |server| async move {
+            let ty = &server.data_entry(&request.type_name)?.value_type;
+            let config = decode_required(request.config, ty, "configuration")?;
+            let (found, mut diagnostics) = server.look_up(&request.type_name, config).await?;
+            let state = encode(Some(&found), ty, &mut diagnostics);
+            let diagnostics = message::diagnostics(diagnostics);
+            Ok(proto::read_data_source::Response { state, diagnostics, ..Default::default() })
+        });
+        respond!(done.await, proto::read_data_source::Response)
     }
 
     async fn plan_resource_change(

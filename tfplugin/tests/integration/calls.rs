@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tfplugin::testing::{Driver, Instance};
 use tfplugin::{
-    Attr, Configured, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, Host, ImportBy, ImportRequest,
-    Number, Outcome, Path, PlanRequest, Planned, Provider, ReadRequest, Resource, Resources, UpdateRequest,
-    model,
+    Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostic, Diagnostics, Host,
+    ImportBy, ImportRequest, LookUpRequest, Number, Outcome, Path, PlanRequest, Planned, Provider,
+    ReadRequest, Resource, Resources, UpdateRequest, model,
 };
 
 model! {
@@ -57,6 +57,40 @@ impl Provider for Things {
 
     fn resources(&self) -> Resources<Attr<String>> {
         Resources::new().with(ThingResource)
+    }
+
+    fn data_sources(&self) -> DataSources<Attr<String>> {
+        DataSources::new().with(SeenSource)
+    }
+}
+
+model! {
+    /// What is known of a name.
+    struct Seen {
+        /// The name.
+        name: Attr<String> = required().length(1..),
+        /// What kind of name.
+        kind: Attr<String> = optional().default("plain"),
+        /// How long it is.
+        length: Attr<i64> = computed(),
+    }
+}
+
+struct SeenSource;
+
+impl DataSource for SeenSource {
+    type Data = Attr<String>;
+    type Model = Seen;
+    const TYPE_NAME: &'static str = "test_seen";
+
+    async fn look_up(&self, request: LookUpRequest<Self>) -> Outcome<Seen> {
+        match request.asked.name.as_str() {
+            Some("nobody") => Outcome::gone(),
+            name => {
+                let length = name.map(|name| i64::try_from(name.len()).unwrap()).into();
+                Outcome::state(Seen { length, ..request.asked }).with(Diagnostic::warning("Short", "Very."))
+            }
+        }
     }
 }
 
@@ -279,6 +313,17 @@ async fn reading_sees_change_and_absence() {
     assert_eq!(there.model::<Thing>().unwrap().seen, "read".into());
     let gone = driver.read(THING, &made(&driver, "vanish").await).await;
     assert_eq!((gone.instance, gone.diagnostics.is_empty()), (None, true));
+}
+
+#[tokio::test]
+async fn a_data_source_answers_or_says_why_not() {
+    let driver = driver().await;
+    let asked = |name: &str| Seen { name: name.into(), ..Seen::default() };
+    let (found, warnings) = driver.look_up("test_seen", &asked("a")).await.unwrap();
+    assert_eq!((found.kind, found.length), ("plain".into(), 1.into()));
+    assert_eq!(summaries(&warnings), ["Short"]);
+    assert_eq!(summaries(&driver.look_up("test_seen", &asked("nobody")).await.unwrap_err()), ["Not found"]);
+    assert_eq!(summaries(&driver.look_up("test_seen", &asked("")).await.unwrap_err()), ["Invalid value"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The example provider under real terraform and real tofu.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -182,6 +183,20 @@ fn another_spelling_plans_nothing_and_another_name_replaces() {
 }
 
 #[test]
+fn a_data_source_is_looked_up() {
+    let look = |name: &str| {
+        let output = "output \"lines\" { value = data.greeting_count.a.lines }";
+        format!("data \"greeting_count\" \"a\" {{ name = \"{name}\" }}\n{output}\n")
+    };
+    let workspace = Workspace::new(&look("a.txt"));
+    fs::write(workspace.path("out/a.txt"), "ann: hello\nbob: hello\n").unwrap();
+    assert_has(&workspace.apply(), &["lines = 2"]);
+    workspace.write(&look("b.txt"));
+    let said = workspace.run(&["plan"]);
+    assert_has(&said.text, &["Not found", "There is no greeting_count of this description."]);
+}
+
+#[test]
 fn what_a_hand_changed_is_in_the_plan() {
     let workspace = Workspace::new(TWO_GUESTS);
     workspace.apply();
@@ -253,6 +268,31 @@ fn log_lines_have_their_level() {
     let line = log.lines().find(|line| line.contains("wrote a greeting")).unwrap_or_else(|| panic!("{log}"));
     // A line that the host cannot read is logged at another level, as JSON text.
     assert!(line.contains("[DEBUG]") && !line.contains("@message"), "{line}");
+}
+
+#[test]
+fn terraform_attaches_to_a_provider_that_runs_already() {
+    let workspace = Workspace::new(r#"resource "greeting_file" "a" { name = "a.txt" }"#);
+    let mut provider = Command::new(greeting())
+        .arg("-debug")
+        .current_dir(workspace.directory.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(provider.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let attach = line.trim().trim_start_matches("TF_REATTACH_PROVIDERS=").trim_matches('\'');
+    fs::remove_file(workspace.path("bin/terraform-provider-greeting")).unwrap();
+    for _ in 0..2 {
+        let arguments = ["apply", "-auto-approve"];
+        let said = workspace.run_with(&arguments, &[("TF_REATTACH_PROVIDERS", attach)]);
+        assert_eq!(said.code, 0, "{}", said.text);
+    }
+    assert_eq!(provider.try_wait().unwrap(), None, "terraform leaves it running");
+    // As a person would end it, so that it removes its socket.
+    Command::new("kill").args(["-INT", &provider.id().to_string()]).status().unwrap();
+    provider.wait().unwrap();
+    assert!(workspace.path("out/a.txt").exists());
 }
 
 #[test]
