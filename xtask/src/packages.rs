@@ -5,14 +5,15 @@ use std::process::Command;
 
 use crate::step;
 
-/// What a node needs beside our own binaries: the package and a file by which it is known to be there.
-const NEEDED: [(&str, &str); 6] = [
-    ("containerd", "/usr/bin/containerd"),
-    ("runc", "/usr/sbin/runc"),
-    ("containernetworking-plugins", "/usr/lib/cni/ptp"),
-    ("busybox-static", "/bin/busybox"),
-    ("iptables", "/usr/sbin/iptables"),
-    ("iproute2", "/usr/sbin/ip"),
+/// What a node needs beside our own binaries: the package, and a file by which it is known to be there, wherever
+/// the system's folders have it. (Docker's own packages put runc elsewhere than Debian's.)
+const NEEDED: [(&str, &[&str]); 6] = [
+    ("containerd", &["/usr/bin/containerd"]),
+    ("runc", &["/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc"]),
+    ("containernetworking-plugins", &["/usr/lib/cni/ptp"]),
+    ("busybox-static", &["/bin/busybox"]),
+    ("iptables", &["/usr/sbin/iptables", "/sbin/iptables"]),
+    ("iproute2", &["/usr/sbin/ip", "/sbin/ip"]),
 ];
 
 /// Makes sure that a node can run here.
@@ -48,7 +49,8 @@ pub(crate) fn ensure() -> Result<(), String> {
 }
 
 fn missing() -> Vec<&'static str> {
-    NEEDED.iter().filter(|(_, file)| !Path::new(file).exists()).map(|(package, _)| *package).collect()
+    let absent = |files: &[&str]| !files.iter().any(|file| Path::new(file).exists());
+    NEEDED.iter().filter(|(_, files)| absent(files)).map(|(package, _)| *package).collect()
 }
 
 fn install(packages: &[&str]) -> anyhow::Result<()> {

@@ -2,6 +2,8 @@
 
 mod cleanup;
 mod components;
+mod down;
+mod furnish;
 mod kernel;
 mod network;
 mod objects;
@@ -17,8 +19,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use self::components::{Component, Health, Plan};
+pub(crate) use self::down::down;
 use self::network::Network;
-use self::settings::NODE;
 use self::state::{Ports, State};
 use crate::daemon::{self, Marked};
 use crate::environment;
@@ -33,9 +35,6 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// How long a component gets to end by itself before it is started anew.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// The same when the cluster ends: its data goes too, so an orderly end is worth little.
-const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// A cluster that can be worked with.
 #[derive(Debug, Clone)]
@@ -79,7 +78,10 @@ pub(crate) fn up(places: &Places) -> Result<(Cluster, Found)> {
     for component in plan.control_plane() {
         started += ensure(&component, home)?;
     }
-    create_objects(&plan)?;
+    furnish::create_objects(&plan)?;
+    if network.is_some() {
+        furnish::check_way_to_api(&plan)?;
+    }
     for component in plan.node() {
         started += ensure(&component, home)?;
         if component.daemon.component == "containerd" {
@@ -87,7 +89,7 @@ pub(crate) fn up(places: &Places) -> Result<(Cluster, Found)> {
         }
     }
     if network.is_some() {
-        give_card(&plan)?;
+        furnish::give_card(&plan)?;
     }
     let found = match (started, before) {
         (0, _) => Found::Running,
@@ -139,49 +141,6 @@ pub(crate) fn status(places: &Places) -> Result<Vec<(String, Option<i32>, bool)>
         (component.daemon.component.clone(), pid, pid.is_some() && component.health.good())
     });
     Ok(lines.collect())
-}
-
-/// Stops everything and removes every trace: processes, containers, control groups, mounts, the network and
-/// the folder. Does nothing, and no harm, when there is nothing.
-///
-/// # Errors
-/// When something resists; it is named, and a second `down` goes on from there.
-pub(crate) fn down(places: &Places) -> Result<bool> {
-    let home = &places.cluster_home;
-    if !home.exists() && daemon::marked(home).is_empty() {
-        return Ok(false);
-    }
-    let lock = lock(home)?;
-    // A state that cannot be read must not keep the rest from being cleaned.
-    let state = State::read(home).unwrap_or_else(|cause| {
-        step::say(format!("{cause:#}"));
-        None
-    });
-    let is_node = |name: &str| ["kubelet", "kube-proxy", "coredns"].contains(&name);
-    let processes = daemon::marked(home);
-    let (node, rest): (Vec<Marked>, Vec<Marked>) =
-        processes.into_iter().partition(|process| is_node(&process.component));
-    // The kubelet goes first: it would start again what is stopped.
-    daemon::stop(&node, home, LAST_GRACE)?;
-    let has_node = rustix::process::geteuid().is_root() && other_node(home).is_none();
-    if has_node {
-        cleanup::end_containers()?;
-    }
-    daemon::stop(&rest, home, LAST_GRACE)?;
-    // Again, for what containerd still started while it was being stopped.
-    daemon::stop(&daemon::marked(home), home, LAST_GRACE)?;
-    if has_node {
-        cleanup::end_containers()?;
-        cleanup::unmount_below(home)?;
-        cleanup::sweep(home);
-        Network::down();
-    }
-    if let Some(state) = &state {
-        kernel::restore(&state.kernel);
-    }
-    fs::remove_dir_all(home).with_context(|| format!("cannot remove {}", home.display()))?;
-    drop(lock);
-    Ok(true)
 }
 
 /// Holds the folder against another `up` or `down` until dropped.
@@ -311,80 +270,6 @@ fn wait(health: &Health, limit: Duration, alive: impl Fn() -> bool) -> bool {
         }
     }
     false
-}
-
-fn kubectl(plan: &Plan<'_>, arguments: &[&str]) -> Result<String> {
-    let words = plan.kubectl();
-    step::output(Command::new(&words[0]).args(&words[1..]).args(arguments))
-}
-
-/// Creates what every cluster begins with, unless it was done and no volume needs renewal.
-fn create_objects(plan: &Plan<'_>) -> Result<()> {
-    let volumes = plan.network.map(|_| plan.home.join("volumes"));
-    let renewed = match &volumes {
-        Some(volumes) => renew_volumes(plan, volumes)?,
-        None => false,
-    };
-    let wanted = objects::all(volumes.as_deref());
-    let done = plan.home.join("objects.json");
-    if !renewed && fs::read_to_string(&done).is_ok_and(|present| present == wanted) {
-        return Ok(());
-    }
-    // It gets its name only when the API server has taken it, so that a killed `up` is repeated.
-    let file = plan.home.join("objects.new.json");
-    write_private(&file, &wanted)?;
-    let argument = file.display().to_string();
-    kubectl(plan, &["apply", "--server-side", "--force-conflicts", "-f", &argument])?;
-    fs::rename(&file, &done).with_context(|| format!("cannot write {}", done.display()))
-}
-
-/// A volume whose claim is gone keeps that claim's name for ever; it is emptied, to be made anew. Returns
-/// whether there was one.
-fn renew_volumes(plan: &Plan<'_>, volumes: &Path) -> Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    let query = "jsonpath={range .items[?(@.status.phase==\"Released\")]}{.metadata.name}{\"\\n\"}{end}";
-    let released = kubectl(plan, &["get", "persistentvolumes", "-o", query])?;
-    let mut renewed = false;
-    for name in objects::volume_names() {
-        let folder = volumes.join(&name);
-        if released.lines().any(|line| line == name) {
-            kubectl(plan, &["delete", "persistentvolume", &name])?;
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-            renewed = true;
-        }
-        if folder.is_dir() {
-            continue;
-        }
-        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        // A hostPath volume is not given to the pod's group, and pods run as any user.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))
-            .with_context(|| format!("cannot open {} to pods", folder.display()))?;
-    }
-    Ok(renewed)
-}
-
-/// Gives the node its card's slices, and waits until it is ready with them.
-fn give_card(plan: &Plan<'_>) -> Result<()> {
-    let wanted = format!("{} True", objects::SLICES);
-    let query = "jsonpath={.status.allocatable.nvidia\\.com/gpu} \
-                 {.status.conditions[?(@.type==\"Ready\")].status}";
-    let started = Instant::now();
-    loop {
-        let seen = kubectl(plan, &["get", "node", NODE, "-o", query]);
-        if seen.as_ref().is_ok_and(|seen| *seen == wanted) {
-            return Ok(());
-        }
-        if started.elapsed() > READY_WITHIN {
-            bail!("node {NODE} does not become ready; it says {seen:?}, wanted {wanted:?}");
-        }
-        if seen.is_ok_and(|seen| !seen.starts_with(&format!("{} ", objects::SLICES))) {
-            let patch = objects::card_patch();
-            // The kubelet may write the status at the same moment; the next round sees what became of it.
-            let _ =
-                kubectl(plan, &["patch", "node", NODE, "--subresource=status", "--type=json", "-p", &patch]);
-        }
-        std::thread::sleep(Duration::from_millis(300));
-    }
 }
 
 /// Writes a file that only its owner may read, since some hold tokens. A file that has the content already is

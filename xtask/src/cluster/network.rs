@@ -17,7 +17,7 @@ use crate::step;
 const NAMESPACE: &str = "gpu-tenancy";
 
 /// Name of the machine's end of the cable; at most 15 characters.
-const CABLE: &str = "gpu-tenancy0";
+pub(crate) const CABLE: &str = "gpu-tenancy0";
 
 /// The addresses of one cluster: pods in 10.N.0.0/24, the cable in 10.N.255.0/30, Services in 10.(N+1).0.0/16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::step;
-
 /// One entry of an image's file tree. Paths have no leading slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -19,8 +17,8 @@ pub(crate) enum Entry {
     Link(String, String),
 }
 
-/// The tree of a program that is linked dynamically: itself, its loader, every library it names, and the
-/// little of /etc that the C library asks for. No shell, no package manager, nothing to write to but /tmp.
+/// The tree of a program: itself, its loader and every library it names, and the little of /etc that the C
+/// library asks for. No shell, no package manager, nothing to write to but /tmp.
 ///
 /// # Errors
 /// When the program is missing or a library cannot be found.
@@ -29,25 +27,27 @@ pub(crate) fn program(binary: &Path) -> Result<Vec<Entry>> {
         bail!("{} is not built; run `cargo xtask image`, which builds it", binary.display());
     }
     let name = binary.file_name().and_then(|name| name.to_str()).context("a program without a name")?;
-    let mut entries = base();
-    for library in libraries(binary)? {
-        let inside = inside(&library)?;
-        entries.push(file(&inside, 0o755, &library)?);
-    }
-    entries.push(file(&format!("usr/local/bin/{name}"), 0o755, binary)?);
-    Ok(entries)
+    tree(binary, &format!("usr/local/bin/{name}"))
 }
 
-/// The tree of Debian's static busybox, with a link for each applet.
+/// The tree of busybox, with a link for each applet.
 ///
 /// # Errors
-/// When the program cannot be read.
+/// When the program or a library cannot be read.
 pub(crate) fn busybox(binary: &Path, applets: &str) -> Result<Vec<Entry>> {
-    let mut entries = base();
-    entries.push(file("bin/busybox", 0o755, binary)?);
+    let mut entries = tree(binary, "bin/busybox")?;
     for applet in applets.lines().filter(|applet| *applet != "busybox") {
         entries.push(Entry::Link(format!("bin/{applet}"), "/bin/busybox".to_owned()));
     }
+    Ok(entries)
+}
+
+fn tree(binary: &Path, at: &str) -> Result<Vec<Entry>> {
+    let mut entries = base();
+    for library in libraries(binary)? {
+        entries.push(file(&inside(&library)?, 0o755, &library)?);
+    }
+    entries.push(file(at, 0o755, binary)?);
     Ok(entries)
 }
 
@@ -75,10 +75,17 @@ fn inside(path: &Path) -> Result<String> {
     Ok(text.trim_start_matches('/').to_owned())
 }
 
-/// The loader and every library, as the loader itself would find them.
+/// The loader and every library, as the loader itself would find them; none for a static program.
 fn libraries(binary: &Path) -> Result<Vec<PathBuf>> {
-    let listed = step::output(Command::new("ldd").arg(binary))?;
-    parse_ldd(&listed).with_context(|| format!("the libraries of {}", binary.display()))
+    let output = Command::new("ldd").arg(binary).output().context("cannot start ldd (package libc-bin)")?;
+    if String::from_utf8_lossy(&output.stderr).contains("not a dynamic executable") {
+        return Ok(Vec::new());
+    }
+    if !output.status.success() {
+        bail!("ldd {} failed: {}", binary.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    parse_ldd(&String::from_utf8_lossy(&output.stdout))
+        .with_context(|| format!("the libraries of {}", binary.display()))
 }
 
 fn parse_ldd(listed: &str) -> Result<Vec<PathBuf>> {
