@@ -16,6 +16,9 @@ use crate::window::Schedule;
 /// The zone of ticks that go round the clock, where none is declared.
 const NO_ZONE: &str = "Etc/UTC";
 
+/// What the trigger and the window may take of a CronJob's name.
+const SUFFIX_LIMIT: usize = 30;
+
 /// What the gate is told, as a value.
 pub(super) fn gate_config(tenant: &Tenant) -> GateConfig {
     GateConfig {
@@ -40,7 +43,7 @@ pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
     let interval_s = tenant.gate.timing.guard_interval_s;
     if tenant.schedule == Schedule::OnDemand {
         let line = cron::around_the_clock(interval_s);
-        return vec![cron_job(tenant, "guard", &format!("{}-guard", tenant.id.name), line, NO_ZONE)];
+        return vec![cron_job(tenant, "guard", "-guard", line, NO_ZONE)];
     }
     let mut jobs = Vec::new();
     for (name, window) in tenant.schedule.windows() {
@@ -52,15 +55,17 @@ pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
         for (trigger, lines) in asked {
             for (index, line) in lines.into_iter().enumerate() {
                 let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
-                let name = format!("{}-{trigger}-{name}{number}", tenant.id.name);
-                jobs.push(cron_job(tenant, trigger, &name, line, window.time_zone().name()));
+                let suffix = format!("-{trigger}-{name}{number}");
+                jobs.push(cron_job(tenant, trigger, &suffix, line, window.time_zone().name()));
             }
         }
     }
     jobs
 }
 
-fn cron_job(tenant: &Tenant, trigger: &str, name: &str, line: Line, zone: &str) -> Object {
+/// One CronJob, named after the tenant and `suffix`. Where both do not fit,
+/// each is cut by itself, so that the name still says which trigger it is.
+fn cron_job(tenant: &Tenant, trigger: &str, suffix: &str, line: Line, zone: &str) -> Object {
     let mut spec = json!({
         "schedule": line.to_string(),
         "timeZone": zone,
@@ -78,7 +83,7 @@ fn cron_job(tenant: &Tenant, trigger: &str, name: &str, line: Line, zone: &str) 
     if tenant.suspend {
         spec["suspend"] = json!(true);
     }
-    let name = fit(name, "", CRONJOB_LIMIT);
+    let name = fit(tenant.id.name.as_str(), &fit(suffix, "", SUFFIX_LIMIT), CRONJOB_LIMIT);
     of_tenant(tenant, Kind::CronJob, ObjectKind::CronJob, &name, json!({ "spec": spec }))
 }
 

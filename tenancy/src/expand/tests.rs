@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use proptest::prelude::*;
 use serde_json::{Map, json};
 
 use super::fixture::{chatterbox, chatterbox_floor, t4};
@@ -191,6 +192,12 @@ fn names_at_their_limits_are_legal_and_stay_apart() {
     }
     let objects = super::tenant(&tenant);
     assert_eq!(objects.of_kind(Kind::CronJob).count(), 6, "no two share a name");
+    assert_legal_names(&objects);
+    let first = objects.of_kind(Kind::CronJob).next().unwrap();
+    assert_eq!(first.name, "nnnnnnnnnnnnn-73dcf996-down-wwwwwwwwwwwwwww-347c29d1");
+}
+
+fn assert_legal_names(objects: &Objects) {
     for (key, object) in objects.iter() {
         let limit = match key.kind {
             Kind::CronJob => 52,
@@ -202,6 +209,26 @@ fn names_at_their_limits_are_legal_and_stay_apart() {
         for (label, value) in object.body["metadata"]["labels"].as_object().unwrap() {
             assert!(value.as_str().unwrap().parse::<crate::names::LabelValue>().is_ok(), "{key} {label}");
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn names_are_legal_whatever_people_call_things(
+        namespace in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        name in "[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
+        windows in prop::collection::btree_set("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", 1..4),
+    ) {
+        let mut tenant = chatterbox();
+        tenant.id.namespace = namespace.parse().unwrap();
+        tenant.id.name = name.parse().unwrap();
+        let Schedule::Windows(known) = &tenant.schedule else { unreachable!() };
+        let night = known.values().next().unwrap().clone();
+        let named = windows.iter().map(|window| (window.parse().unwrap(), night.clone()));
+        tenant.schedule = Schedule::Windows(named.collect());
+        let objects = super::tenant(&tenant);
+        assert_legal_names(&objects);
+        prop_assert_eq!(objects.of_kind(Kind::CronJob).count(), 3 * windows.len());
     }
 }
 
