@@ -202,7 +202,7 @@ fn at_home(path: &str, env: &dyn Fn(&str) -> Option<String>) -> PathBuf {
 
 /// The arguments of the connection that are not known yet, by name.
 fn unknown_arguments(config: &Settings) -> Vec<String> {
-    let tfplugin::Value::Object(values) = tfplugin::Model::encode(config) else { return Vec::new() };
+    let tfplugin::Value::Object(values) = tfplugin::Model::to_value(config) else { return Vec::new() };
     let shows_only = ["plan_objects", "agent_image"];
     values
         .into_iter()
