@@ -1,7 +1,6 @@
 //! Stopping a cluster and removing every trace of it.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
