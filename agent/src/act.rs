@@ -15,8 +15,9 @@ use tenancy::gate::UnloadCall;
 use tenancy::ledger::Ledger;
 use tenancy::names::TenantId;
 
-use crate::observe::api::{Api, ApiError, Object};
+use crate::observe::api::{Api, ApiError};
 use crate::observe::data;
+use crate::observe::object::Object;
 use crate::observe::scrape::root_cause;
 
 /// Writes a ledger over the one that was read, if their data differ.

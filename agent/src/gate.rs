@@ -9,7 +9,8 @@ use tenancy::gate::GateConfig;
 use tenancy::observation::Trigger;
 
 use crate::act::{self, Teller};
-use crate::observe::api::{Api, ApiError, Object};
+use crate::observe::api::{Api, ApiError};
+use crate::observe::object::Object;
 use crate::observe::{self, ObserveError, Scene};
 use crate::report::{Format, Printer};
 

@@ -16,10 +16,12 @@ use tenancy::observation::{Demand, Observation, PauseSeen, Sample, Unknown};
 use tenancy::window::Schedule;
 
 pub mod api;
+pub mod object;
 pub mod scrape;
 pub mod seen;
 
-use api::{Api, ApiError, Object};
+use api::{Api, ApiError};
+use object::Object;
 
 /// Why nothing could be observed, and so nothing decided.
 #[derive(Debug, thiserror::Error)]

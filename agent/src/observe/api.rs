@@ -12,9 +12,8 @@ use jiff::Timestamp;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
-use tenancy::declared::{SYSTEM_NAMESPACE, gate_account};
-use tenancy::gate::ScaleTarget;
-use tenancy::names::TenantId;
+
+use super::object::Object;
 
 /// How long one call may take, with a margin over the API server's own slowness in a storm.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -91,89 +90,6 @@ pub enum ApiError {
         message: String,
     },
 }
-
-/// Something that the API server has, with the words for people and the remedy when it is not to be had.
-#[derive(Debug, Clone)]
-pub struct Object {
-    path: String,
-    told: String,
-    remedy: &'static str,
-}
-
-impl Object {
-    /// A ConfigMap of the system namespace: pointer, declared object or ledger.
-    pub fn system_config_map(name: &str) -> Self {
-        Self {
-            path: format!("/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{name}"),
-            told: format!("ConfigMap {SYSTEM_NAMESPACE}/{name}"),
-            remedy: "Apply the tenant's `gpu_vram_floor` and its card's `gpu_card` again; they make it and the rights to it.",
-        }
-    }
-
-    /// The ConfigMap with a tenant's gate configuration, for people; the gate itself has it mounted.
-    pub fn gate_config(tenant: &TenantId) -> Self {
-        let name = gate_account(tenant);
-        Self {
-            path: format!("/api/v1/namespaces/{}/configmaps/{name}", tenant.namespace),
-            told: format!("ConfigMap {}/{name}", tenant.namespace),
-            remedy: TENANT_REMEDY,
-        }
-    }
-
-    /// A tenant's Deployment.
-    pub fn deployment(tenant: &TenantId) -> Self {
-        Self {
-            path: format!("/apis/apps/v1/namespaces/{}/deployments/{}", tenant.namespace, tenant.name),
-            told: format!("Deployment {tenant}"),
-            remedy: TENANT_REMEDY,
-        }
-    }
-
-    /// The pods of a tenant's namespace that carry some labels.
-    pub fn pods(tenant: &TenantId, labels: &[(&str, &str)]) -> Self {
-        let selector: Vec<String> = labels.iter().map(|(key, value)| format!("{key}%3D{value}")).collect();
-        Self {
-            // Label keys and values hold no character that a query would need escaped but `/`, which may stand.
-            path: format!(
-                "/api/v1/namespaces/{}/pods?labelSelector={}",
-                tenant.namespace,
-                selector.join("%2C")
-            ),
-            told: format!("the pods of {tenant}"),
-            remedy: TENANT_REMEDY,
-        }
-    }
-
-    /// The scale of an Option B target.
-    pub fn scale(target: &ScaleTarget) -> Self {
-        Self::scale_of(target.namespace.as_str(), target.deployment.as_str())
-    }
-
-    /// The scale of a tenant's own Deployment, which has the tenant's name.
-    pub fn own_scale(tenant: &TenantId) -> Self {
-        Self::scale_of(tenant.namespace.as_str(), tenant.name.as_str())
-    }
-
-    fn scale_of(namespace: &str, deployment: &str) -> Self {
-        Self {
-            path: format!("/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}/scale"),
-            told: format!("the scale of Deployment {namespace}/{deployment}"),
-            remedy: TENANT_REMEDY,
-        }
-    }
-
-    /// The Events of a tenant's namespace, to add one.
-    pub fn events(tenant: &TenantId) -> Self {
-        Self {
-            path: format!("/apis/events.k8s.io/v1/namespaces/{}/events", tenant.namespace),
-            told: format!("an Event in namespace {}", tenant.namespace),
-            remedy: TENANT_REMEDY,
-        }
-    }
-}
-
-const TENANT_REMEDY: &str =
-    "Apply the tenant's `gpu_windowed_service` again; it makes it and the rights to it.";
 
 impl Api {
     /// Connects as the environment says: a kubeconfig (the given file, else
@@ -262,6 +178,18 @@ impl Api {
         self.call("POST", collection, "creating", Some(("application/json", body))).await
     }
 
+    /// Reads a page that is not JSON.
+    ///
+    /// # Errors
+    /// Every variant but `Conflict`.
+    pub async fn page(&self, object: &Object) -> Result<String, ApiError> {
+        let (status, bytes) = self.exchange("GET", object, "reading", None).await?;
+        match status {
+            200..=299 => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            _ => Err(refusal(status, &bytes, object, "reading")),
+        }
+    }
+
     async fn call(
         &self,
         method: &str,
@@ -269,9 +197,22 @@ impl Api {
         doing: &str,
         body: Option<(&str, &Value)>,
     ) -> Result<Value, ApiError> {
-        let asked = format!("{doing} {}", object.told);
-        let away = |cause: String| ApiError::Away { asked: asked.clone(), cause };
-        let request = http::Request::builder().method(method).uri(&object.path);
+        let (status, bytes) = self.exchange(method, object, doing, body).await?;
+        match (status, serde_json::from_slice(&bytes)) {
+            (200..=299, Ok(answer)) => Ok(answer),
+            _ => Err(refusal(status, &bytes, object, doing)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: &str,
+        object: &Object,
+        doing: &str,
+        body: Option<(&str, &Value)>,
+    ) -> Result<(u16, Vec<u8>), ApiError> {
+        let away = |cause: String| ApiError::Away { asked: format!("{doing} {}", object.told()), cause };
+        let request = http::Request::builder().method(method).uri(object.path());
         let request = match body {
             Some((content_type, body)) => request
                 .header(http::header::CONTENT_TYPE, content_type)
@@ -284,27 +225,12 @@ impl Api {
             self.hear(&response);
             let status = response.status().as_u16();
             let bytes = response.into_body().collect_bytes().await.map_err(|why| chain(&why))?;
-            Ok::<_, String>((status, bytes))
+            Ok::<_, String>((status, bytes.into()))
         };
-        let (status, bytes) = match tokio::time::timeout(CALL_TIMEOUT, exchange).await {
-            Ok(answer) => answer.map_err(away)?,
-            Err(_) => return Err(away(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
-        };
-        let answer: Option<Value> = serde_json::from_slice(&bytes).ok();
-        if let (200..=299, Some(answer)) = (status, &answer) {
-            return Ok(answer.clone());
+        match tokio::time::timeout(CALL_TIMEOUT, exchange).await {
+            Ok(answer) => answer.map_err(away),
+            Err(_) => Err(away(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
         }
-        let message = answer.as_ref().and_then(|answer| answer.get("message")?.as_str()).map_or_else(
-            || String::from_utf8_lossy(&bytes).trim().chars().take(300).collect(),
-            str::to_owned,
-        );
-        Err(match status {
-            401 | 403 => ApiError::Forbidden { asked, message, remedy: object.remedy },
-            404 => ApiError::Absent { asked, remedy: object.remedy },
-            409 => ApiError::Conflict { asked, message },
-            429 | 502..=504 => ApiError::Away { asked, cause: format!("{status}: {message}") },
-            _ => ApiError::Refused { asked, status, message },
-        })
     }
 
     /// Sets the clock by an answer's `Date`, which is cut to whole seconds.
@@ -327,6 +253,23 @@ impl Api {
 impl ServerClock {
     fn now(self) -> Timestamp {
         self.date.checked_add(self.heard.elapsed()).unwrap_or(self.date)
+    }
+}
+
+/// What an answer that is none means.
+fn refusal(status: u16, bytes: &[u8], object: &Object, doing: &str) -> ApiError {
+    let asked = format!("{doing} {}", object.told());
+    let answer: Option<Value> = serde_json::from_slice(bytes).ok();
+    let message = answer
+        .as_ref()
+        .and_then(|answer| answer.get("message")?.as_str())
+        .map_or_else(|| String::from_utf8_lossy(bytes).trim().chars().take(300).collect(), str::to_owned);
+    match status {
+        401 | 403 => ApiError::Forbidden { asked, message, remedy: object.remedy() },
+        404 => ApiError::Absent { asked, remedy: object.remedy() },
+        409 => ApiError::Conflict { asked, message },
+        429 | 502..=504 => ApiError::Away { asked, cause: format!("{status}: {message}") },
+        _ => ApiError::Refused { asked, status, message },
     }
 }
 

@@ -25,12 +25,28 @@ const PAGE_LIMIT: usize = 4 << 20;
 /// # Errors
 /// The reason why the card's figures are not known, as a clause.
 pub async fn card(card: &Card, now: Timestamp) -> Result<Sample, Unknown> {
+    let page = page(url(card)).await.map_err(|reason| Unknown { reason })?;
+    sample(card, &page, now)
+}
+
+/// The URL of a card's device source.
+pub fn url(card: &Card) -> &str {
     let (DeviceSource::Dcgm(url) | DeviceSource::NvidiaGpuExporter(url)) = &card.source.device;
-    let unknown = |why: String| Unknown { reason: why };
-    let page = page(url).await.map_err(unknown)?;
-    let figures = metrics::read(card, &page, now.as_millisecond())
-        .map_err(|why| unknown(format!("the scrape of {url} does not answer: {why}")))?;
+    url
+}
+
+/// Reads a card's figures from a page of its device source.
+///
+/// # Errors
+/// The reason why the page does not answer, as a clause.
+pub fn sample(card: &Card, page: &str, now: Timestamp) -> Result<Sample, Unknown> {
+    let figures = metrics::read(card, page, now.as_millisecond())
+        .map_err(|why| Unknown { reason: format!("the scrape of {} does not answer: {why}", url(card)) })?;
     let taken = figures.timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let pod_key = |namespace: &str, pod: String| {
+        // A label that is no namespace belongs to no pod of ours.
+        Some(PodKey { namespace: namespace.parse().ok()?, pod })
+    };
     Ok(Sample {
         at: taken.unwrap_or(now),
         uuid: figures.uuid,
@@ -41,10 +57,7 @@ pub async fn card(card: &Card, now: Timestamp) -> Result<Sample, Unknown> {
         reserved_mib: figures.reserved_mib,
         per_pod: figures.pods.map(|pods| {
             pods.into_iter()
-                // A label that is no namespace belongs to no pod of ours.
-                .filter_map(|((namespace, pod), mib)| {
-                    Some((PodKey { namespace: namespace.parse().ok()?, pod }, mib))
-                })
+                .filter_map(|((namespace, pod), mib)| Some((pod_key(&namespace, pod)?, mib)))
                 .collect()
         }),
     })
