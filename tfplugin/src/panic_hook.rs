@@ -21,3 +21,21 @@ fn headline(info: &PanicHookInfo<'_>) -> String {
         None => format!("panic: {message}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_one_that_the_host_looks_for() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&lines);
+        std::panic::set_hook(Box::new(move |info| seen.lock().unwrap().push(headline(info))));
+        let _ = std::panic::catch_unwind(|| panic!("two\nlines"));
+        let _ = std::panic::take_hook();
+        let lines = lines.lock().unwrap();
+        assert!(lines[0].starts_with("panic: two lines at tfplugin/src/panic_hook.rs:"), "{lines:?}");
+    }
+}

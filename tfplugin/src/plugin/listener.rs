@@ -1,6 +1,7 @@
 //! A unix socket that is gone when the provider is, and the connections to it.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -33,7 +34,12 @@ impl Socket {
         for attempt in 0..1_000 {
             let path = directory.join(format!("plugin-{}-{attempt}.sock", std::process::id()));
             match UnixListener::bind(&path) {
-                Ok(listener) => return Ok(Socket { listener, path }),
+                Ok(listener) => {
+                    let socket = Socket { listener, path };
+                    // Without TLS, the file's mode is all that keeps other users out.
+                    std::fs::set_permissions(&socket.path, std::fs::Permissions::from_mode(0o600))?;
+                    return Ok(socket);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => {
                     return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
