@@ -223,3 +223,6 @@ fn remove_empty_folders(root: &Path, path: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use tenancy::floor::Floor;
 use tenancy::names::{CardName, Namespace};
 use tenancy::tenant::{AbsolutePath, Tenant};
 
-use crate::leaf::{Binary, Duration};
+use crate::leaf::{Binary, Duration, PlanObjects};
 
 /// All cards and tenants of one live repository.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub struct Stack {
 pub struct Lifecycle {
     /// Objects that are taken over, as `Kind/name`.
     pub adopt: Vec<String>,
+    /// Whether an apply waits until an `always` tenant is ready, if that was said.
+    pub wait: Option<bool>,
     /// How long to wait, by `create`, `update` and `delete`.
     pub timeouts: BTreeMap<&'static str, Duration>,
 }
@@ -61,6 +63,8 @@ pub struct Provider {
     pub proxy_url: Option<String>,
     /// A plugin that hands out credentials.
     pub exec: Option<Exec>,
+    /// What plans show of objects, if that was said.
+    pub plan_objects: Option<PlanObjects>,
     /// Image of gpu-agent for tenants that name none.
     pub agent_image: Option<String>,
 }

@@ -93,6 +93,11 @@ word_leaves! {
         "ServiceAccount" => ObjectKind::ServiceAccount, "Role" => ObjectKind::Role,
         "RoleBinding" => ObjectKind::RoleBinding, "Deployment" => ObjectKind::Deployment,
         "Pod" => ObjectKind::Pod, "Service" => ObjectKind::Service, "CronJob" => ObjectKind::CronJob;
+    TaintEffect: "effect" = "NoSchedule" => TaintEffect("NoSchedule"),
+        "PreferNoSchedule" => TaintEffect("PreferNoSchedule"), "NoExecute" => TaintEffect("NoExecute");
+    TolerationOperator: "operator" = "Equal" => TolerationOperator("Equal"),
+        "Exists" => TolerationOperator("Exists");
+    PlanObjects: "way to show objects" = "leaves" => PlanObjects("leaves"), "digests" => PlanObjects("digests");
     PullPolicy: "pull policy" = "Always" => PullPolicy::Always,
         "IfNotPresent" => PullPolicy::IfNotPresent, "Never" => PullPolicy::Never;
 }
@@ -121,6 +126,18 @@ pub enum Binary {
     /// OpenTofu's.
     Tofu,
 }
+
+/// What plans show of objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanObjects(pub &'static str);
+
+/// What a tainted node does to pods that do not bear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaintEffect(pub &'static str);
+
+/// How a toleration compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TolerationOperator(pub &'static str);
 
 /// The method of the call that unloads a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

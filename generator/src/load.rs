@@ -9,7 +9,7 @@ use crate::node::{Node, SIZE_LIMIT};
 use crate::problem::{Problem, Problems, Source};
 use crate::raw::{RawConfigFile, RawFleet, RawTenant};
 use crate::read::{FromNode, Reader};
-use crate::validate::{self, TenantFile};
+use crate::validate::{self, FleetFile, TenantFile};
 
 /// The fleet's file in the live repository.
 pub(crate) const FLEET: &str = "fleet.yaml";
@@ -31,7 +31,10 @@ pub fn load(root: &Path) -> Result<Fleet, Vec<Problem>> {
         .into_iter()
         .filter_map(|name| tenant_file(root, &name, &mut problems))
         .collect();
-    let fleet = raw.and_then(|(_, raw)| validate::fleet(&raw, &source, &files, &mut problems));
+    let fleet = raw.and_then(|(node, raw)| {
+        let file = FleetFile { source: &source, node: &node, raw: &raw };
+        validate::fleet(file, &files, &mut problems)
+    });
     match fleet {
         Some(fleet) => problems.into_result(fleet),
         None => Err(problems.sorted()),

@@ -32,6 +32,8 @@ pub enum Value {
     Bool(bool),
     /// A number without quotes.
     Number(serde_json::Number),
+    /// A number that no machine type holds, such as `1e400`: only its text means anything.
+    Unbounded,
     /// Anything else that is one value.
     Text(String),
     /// A list.
@@ -55,7 +57,7 @@ impl Value {
         match self {
             Value::Null => "nothing",
             Value::Bool(_) => "true or false",
-            Value::Number(_) => "a number",
+            Value::Number(_) | Value::Unbounded => "a number",
             Value::Text(_) => "text",
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
@@ -79,6 +81,7 @@ impl Node {
             with_snippet: false,
             reject_unsupported_tags: true,
             merge_keys: serde_saphyr::MergeKeyPolicy::Merge,
+            non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::PassThrough,
             duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         };
         match serde_saphyr::from_str_with_options::<Spanned<Value>>(&source.text, options) {
@@ -92,7 +95,9 @@ impl Node {
     pub fn typed<'s>(&'s self, source: &'s Source) -> Option<&'s str> {
         match &self.value {
             Value::Text(text) => Some(text),
-            Value::Bool(_) | Value::Number(_) => source.text.get(self.span.clone()).map(str::trim),
+            Value::Bool(_) | Value::Number(_) | Value::Unbounded => {
+                source.text.get(self.span.clone()).map(str::trim)
+            }
             Value::Null | Value::List(_) | Value::Map(_) => None,
         }
     }
@@ -100,7 +105,7 @@ impl Node {
     /// The value as JSON, for the parts of a file that are Kubernetes' own.
     pub fn json(&self) -> serde_json::Value {
         match &self.value {
-            Value::Null => serde_json::Value::Null,
+            Value::Null | Value::Unbounded => serde_json::Value::Null,
             Value::Bool(value) => (*value).into(),
             Value::Number(number) => serde_json::Value::Number(number.clone()),
             Value::Text(text) => text.as_str().into(),
@@ -125,13 +130,53 @@ fn range(span: serde_saphyr::Span) -> Range<usize> {
 }
 
 fn refused(source: &Source, error: &serde_saphyr::Error) -> Problem {
-    let span = error.location().map_or(0..0, |location| range(location.span()));
-    let end = source.text.len();
-    let span = span.start.min(end)..span.end.min(end);
+    let span = error.location().map_or(0..0, |location| place(&source.text, &location));
     // The reader appends the place to its message; ours stands before it.
     let message = error.without_snippet().to_string();
-    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    if let Some(key) = message.strip_prefix("duplicate mapping key: ") {
+        let key = key.split(',').next().unwrap_or(key);
+        return Problem::at(source, span, format!("the key `{key}` is given twice"))
+            .accepted("Keep one of them; YAML does not say which would win.");
+    }
+    if let Some(tab) = message.contains("tab").then(|| indenting_tab(&source.text)).flatten() {
+        return Problem::at(source, tab..tab + 1, "a tab stands in the indentation")
+            .accepted("YAML indents with spaces only.");
+    }
+    if matches!(error.without_snippet(), serde_saphyr::Error::MultipleDocuments { .. }) {
+        return Problem::at(source, span, "the file holds more than one document")
+            .accepted("Write one file for each tenant.");
+    }
+    if message.starts_with("budget breached") || message.contains("alias") {
+        return Problem::at(source, span, "the file unfolds to far more than is written in it")
+            .accepted("Use fewer aliases (`*name`), and none of aliases.");
+    }
     Problem::at(source, span, message)
+}
+
+/// The bytes of a location, which has bytes only where a value was read.
+fn place(text: &str, location: &serde_saphyr::Location) -> Range<usize> {
+    let span = location.span();
+    if span.byte_offset().is_some() {
+        let span = range(span);
+        return span.start.min(text.len())..span.end.min(text.len());
+    }
+    let number = |count: u64| usize::try_from(count.saturating_sub(1)).unwrap_or(0);
+    let line_start: usize = text.split_inclusive('\n').take(number(location.line())).map(str::len).sum();
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let column = line.char_indices().nth(number(location.column())).map_or(line.len(), |(at, _)| at);
+    line_start + column..line_start + column
+}
+
+/// The first tab with only white space before it on its line.
+fn indenting_tab(text: &str) -> Option<usize> {
+    let mut start = 0;
+    text.split_inclusive('\n').find_map(|line| {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let tab = line[..indentation].find('\t').map(|at| start + at);
+        start += line.len();
+        tab
+    })
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -173,16 +218,16 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
+        Ok(Value::Unbounded)
     }
 
-    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
+        Ok(Value::Unbounded)
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(serde_json::Number::from_f64(value).map_or_else(|| Value::Text(value.to_string()), Value::Number))
+        Ok(serde_json::Number::from_f64(value).map_or(Value::Unbounded, Value::Number))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {

@@ -73,8 +73,11 @@ impl Problem {
 
     /// The problem with the line it stands on.
     pub fn render(&self, renderer: &Renderer) -> String {
-        let title = Level::ERROR.primary_title(self.line());
-        let mut group = if self.source.text.is_empty() {
+        let whole_file = self.source.text.is_empty();
+        // With a snippet the place stands above the line itself.
+        let title = if whole_file { self.line() } else { self.reason.clone() };
+        let title = Level::ERROR.primary_title(title);
+        let mut group = if whole_file {
             title.elements(Vec::<Snippet<'_, annotate_snippets::Annotation<'_>>>::new())
         } else {
             let mark = AnnotationKind::Primary.span(self.marked());

@@ -30,7 +30,9 @@ impl Reader<'_> {
 
     /// Records the refusal of a value by its type.
     pub fn invalid(&mut self, span: Range<usize>, why: &Invalid) {
-        self.refuse(span, format!("{:?} is not a {}: {}", why.value, why.what, why.reason), &why.accepted);
+        let article = if why.what.starts_with(['a', 'e', 'i', 'o', 'E', 'I']) { "an" } else { "a" };
+        let reason = format!("{:?} is not {article} {}: {}", why.value, why.what, why.reason);
+        self.refuse(span, reason, &why.accepted);
     }
 }
 
@@ -237,11 +239,11 @@ impl<'n> Fields<'n> {
         };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
             let found = nearest(&key.text, known.iter().map(|known| (*known).to_owned()));
-            let reason = match found {
-                Some(name) => format!("there is no key `{}`; `{name}` is the nearest", key.text),
-                None => format!("there is no key `{}`", key.text),
+            let accepted = match found {
+                Some(name) => format!("Perhaps `{name}` was meant."),
+                None => accepted_keys(known),
             };
-            reader.refuse(key.span.clone(), reason, accepted_keys(known));
+            reader.refuse(key.span.clone(), format!("there is no key `{}` here", key.text), accepted);
         }
         Some(Self { entries, known, span: node.span.clone() })
     }
@@ -264,7 +266,11 @@ impl<'n> Fields<'n> {
     }
 }
 
+/// The keys of a record, as far as a person reads such a list.
 fn accepted_keys(known: &[&str]) -> String {
+    if known.len() > 12 {
+        return "`gpu-stacks schema tenant` lists the keys.".to_owned();
+    }
     let mut keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
     keys.sort_unstable();
     format!("Keys are {}.", keys.join(", "))

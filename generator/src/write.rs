@@ -48,8 +48,8 @@ pub enum WriteError {
     },
     /// People edited generated files.
     #[error(
-        "{} was edited by hand or not written by gpu-stacks. Move the change into fleet.yaml or the tenant's \
-         file, then run `gpu-stacks generate --overwrite` to replace it", paths(.0)
+        "not written by gpu-stacks, or edited since: {}. Nothing was changed; move the edit into fleet.yaml or \
+         the tenant's file, then run `gpu-stacks generate --overwrite`", paths(.0)
     )]
     Edited(Vec<Change>),
     /// The file system refused something; everything is as it was before.

@@ -23,7 +23,6 @@ resource "gpu_windowed_service" "chatterbox-tts" {
   }
   unload = {
     path = "/api/unload"
-    port = 8004
   }
 
   image = "registry.example.org/chatterbox/chatterbox-tts:915ae289"

@@ -6,7 +6,7 @@ use tenancy::tenant::ObjectKind;
 use tenancy::window::Zone;
 
 use super::RawToleration;
-use crate::leaf::{Binary, Url};
+use crate::leaf::{Binary, PlanObjects, Url};
 use crate::read::{At, Entries};
 use crate::record;
 
@@ -110,6 +110,8 @@ record! {
         pub proxy_url: Option<At<String>>,
         /// A plugin that hands out credentials.
         pub exec: Option<RawExec>,
+        /// What plans show of objects: `leaves`, every field, or `digests`, for states with hundreds of tenants.
+        pub plan_objects: Option<At<PlanObjects>>,
     }
 }
 

@@ -9,6 +9,6 @@ pub use fleet::{
 };
 pub use tenant::{
     RawConfigFile, RawFileReference, RawHttpProbe, RawInitContainer, RawMeasured, RawNfs, RawProbe,
-    RawSecretKey, RawService, RawServicePort, RawStorage, RawTcpProbe, RawTenant, RawTimeouts, RawToleration,
-    RawUnload, RawWindow,
+    RawSecretKey, RawService, RawServicePort, RawStorage, RawTcpProbe, RawTenant, RawTimeouts, RawTiming,
+    RawToleration, RawUnload, RawWindow,
 };

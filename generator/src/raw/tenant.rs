@@ -13,7 +13,7 @@ use tenancy::tenant::{
 };
 use tenancy::window::{Day, TimeOfDay, Zone};
 
-use crate::leaf::{Duration, HttpMethod, Port};
+use crate::leaf::{Duration, HttpMethod, Port, TaintEffect, TolerationOperator};
 use crate::node::{Node, Value};
 use crate::read::{At, Entries, FromNode, Leaf, Reader, Verbatim};
 use crate::record;
@@ -46,6 +46,8 @@ record! {
         pub suspend: Option<At<bool>>,
         /// Between two looks of the gate while a window is open.
         pub guard_interval: Option<At<Duration>>,
+        /// The gate's other bounds in time.
+        pub timing: Option<RawTiming>,
         /// Deployments that make room for the window, as `namespace/name`. Their replicas come back after it.
         pub pauses: Option<Vec<At<ScaleTarget>>>,
         /// The call that makes the server let go of its memory before it is put to sleep.
@@ -122,6 +124,8 @@ record! {
         pub hand_over: Option<Vec<At<HandedOver>>>,
         /// Objects that exist already and are taken over, as `Kind/name`.
         pub adopt: Option<Vec<At<String>>>,
+        /// Whether an apply waits until an `always` tenant is ready. It does unless given.
+        pub wait: Option<At<bool>>,
         /// How long Terraform waits.
         pub timeouts: Option<RawTimeouts>,
     }
@@ -152,14 +156,34 @@ record! {
 }
 
 record! {
+    /// The gate's bounds in time, beside `guard_interval` and `grace_period`.
+    pub struct RawTiming {
+        /// From admission until the model answers, as a person expects it. `3m` unless given.
+        pub start_estimate: Option<At<Duration>>,
+        /// Less time awake than this is not worth a start. `10m` unless given.
+        pub useful_minimum: Option<At<Duration>>,
+        /// How long the card may be short before one tenant yields. `30s` unless given.
+        pub shortage_grace: Option<At<Duration>>,
+        /// How long running tenants hold while the card's source does not answer. `10m` unless given.
+        pub unknown_hold: Option<At<Duration>>,
+        /// How long a pod may be Pending without a node. `2m` unless given.
+        pub pending_limit: Option<At<Duration>>,
+        /// How long an admitted pod may take until it is ready. `20m` unless given.
+        pub loading_limit: Option<At<Duration>>,
+        /// The pause after a yield, a failed start or three crashes in a row. `10m` unless given.
+        pub backoff: Option<At<Duration>>,
+    }
+}
+
+record! {
     /// An HTTP call to the server itself.
     pub struct RawUnload {
         /// `POST` unless given.
         pub method: Option<At<HttpMethod>>,
         /// The path, such as `/api/unload`.
         pub path: At<String>,
-        /// The name of the port that takes it. The main one unless given.
-        pub port: Option<At<PortName>>,
+        /// The number of the port that takes it. The main one's unless given.
+        pub port: Option<At<Port>>,
         /// How long it may take. Ten seconds unless given.
         pub timeout: Option<At<Duration>>,
     }
@@ -287,11 +311,11 @@ record! {
         /// The taint's key.
         pub key: Option<At<LabelKey>>,
         /// `Equal` or `Exists`.
-        pub operator: Option<At<String>>,
+        pub operator: Option<At<TolerationOperator>>,
         /// The taint's value.
         pub value: Option<At<String>>,
         /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
-        pub effect: Option<At<String>>,
+        pub effect: Option<At<TaintEffect>>,
     }
 }
 

@@ -85,6 +85,7 @@ fn provider(provider: &Provider) -> Vec<Attribute> {
     block.set_some("config_context", provider.config_context.as_deref());
     block.set_some("host", provider.host.as_deref());
     block.set_some("proxy_url", provider.proxy_url.as_deref());
+    block.set_some("plan_objects", provider.plan_objects.map(|shown| shown.0));
     block.set_some("agent_image", provider.agent_image.as_deref());
     if let Some(exec) = &provider.exec {
         let mut object = Attributes::default();

@@ -17,6 +17,7 @@ use tenancy::names::CardName;
 use crate::fleet::{Fleet, Stack};
 use crate::hcl::{self, Hcl};
 use crate::load::{FLEET, TENANTS};
+use crate::schema;
 
 /// A template that does not give legal text: an error of ours, not of a user.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,8 @@ pub fn render(fleet: &Fleet) -> Result<BTreeMap<String, String>, RenderError> {
     out.hcl("root.hcl", "root.hcl", &backend::root(fleet))?;
     out.hcl("fleet/terragrunt.hcl", "fleet/terragrunt.hcl", &Page { source: FLEET })?;
     out.hcl("fleet/main.tf", "fleet/main.tf", &card::cards(fleet))?;
+    out.files.insert("schema/fleet.json".to_owned(), schema::fleet());
+    out.files.insert("schema/tenant.json".to_owned(), schema::tenant());
     for (name, stack) in &fleet.stacks {
         let source = format!("{TENANTS}/{name}.yaml");
         out.hcl(&format!("{name}/terragrunt.hcl"), "tenant/terragrunt.hcl", &Page { source: &source })?;

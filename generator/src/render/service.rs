@@ -56,13 +56,34 @@ fn schedule(tenant: &Tenant, fleet: &Fleet) -> Attributes {
     if gate.timing.grace_period_s != timing.grace_period_s {
         group.set("grace_period", seconds(gate.timing.grace_period_s));
     }
+    group.set_filled("timing", bounds(&gate.timing).object());
     let pauses = gate.pauses.iter().map(|target| format!("{}/{}", target.namespace, target.deployment));
     group.set_filled("pauses", texts(pauses));
-    group.set_some("unload", gate.unload.as_ref().map(unload));
+    group.set_some("unload", gate.unload.as_ref().map(|call| unload(call, &tenant.server)));
     if fleet.provider.agent_image.as_ref() != Some(&gate.image) {
         group.set("agent_image", gate.image.as_str());
     }
     group
+}
+
+/// The bounds that differ from their defaults.
+fn bounds(timing: &Timing) -> Attributes {
+    let mut object = Attributes::default();
+    let default = Timing::default();
+    for (name, given, default) in [
+        ("start_estimate", timing.start_estimate_s, default.start_estimate_s),
+        ("useful_minimum", timing.useful_minimum_s, default.useful_minimum_s),
+        ("shortage_grace", timing.shortage_grace_s, default.shortage_grace_s),
+        ("unknown_hold", timing.unknown_hold_s, default.unknown_hold_s),
+        ("pending_limit", timing.pending_limit_s, default.pending_limit_s),
+        ("loading_limit", timing.loading_limit_s, default.loading_limit_s),
+        ("backoff", timing.backoff_s, default.backoff_s),
+    ] {
+        if given != default {
+            object.set(name, seconds(given));
+        }
+    }
+    object
 }
 
 fn window(window: &Window) -> Hcl {
@@ -76,13 +97,15 @@ fn window(window: &Window) -> Hcl {
     object.object()
 }
 
-fn unload(call: &UnloadCall) -> Hcl {
+fn unload(call: &UnloadCall, server: &Server) -> Hcl {
     let mut object = Attributes::default();
     if call.method != d::UNLOAD_METHOD {
         object.set("method", call.method.as_str());
     }
     object.set("path", call.path.as_str());
-    object.set("port", Hcl::Number(call.port.into()));
+    if server.ports.get(&server.main_port) != Some(&call.port) {
+        object.set("port", Hcl::Number(call.port.into()));
+    }
     if call.timeout_s != d::UNLOAD_TIMEOUT_S {
         object.set("timeout", seconds(call.timeout_s));
     }
@@ -310,6 +333,7 @@ fn lifecycle(stack: &Stack) -> Attributes {
     });
     group.set_filled("hand_over", texts(handed_over));
     group.set_filled("adopt", texts(&stack.lifecycle.adopt));
+    group.set_some("wait", stack.lifecycle.wait.map(Hcl::Bool));
     group.set_filled("timeouts", map(&stack.lifecycle.timeouts, |length| length.to_string().into()));
     group
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tenancy::card::{Card, Device, DeviceSource, Resident, Source as CardSource};
 use tenancy::names::{CardName, ResidentName};
 
+use super::{FleetFile, located, of_domain};
 use crate::fleet::{Backend, Exec, Provider};
 use crate::problem::{Problem, Problems, Source};
 use crate::raw::{RawCard, RawFleet, RawSource};
@@ -13,9 +14,10 @@ use crate::read::{At, Entries};
 /// Every card that has no fault of its own.
 pub(super) fn cards(
     raw: &Entries<CardName, RawCard>,
-    source: &Source,
+    file: &FleetFile<'_>,
     problems: &mut Problems,
 ) -> BTreeMap<CardName, Card> {
+    let source = file.source;
     if raw.0.is_empty() {
         problems.push(
             Problem::with_path(&source.path, "the fleet has no card")
@@ -25,6 +27,9 @@ pub(super) fn cards(
     let mut cards: BTreeMap<CardName, Card> = BTreeMap::new();
     for (name, raw) in &raw.0 {
         let Some(card) = card(name, raw, source, problems) else { continue };
+        for problem in card.check() {
+            problems.push(of_domain(&problem, source, file.node, &["cards", name.as_str()]));
+        }
         let twin = cards.values().find(|other| other.node == card.node && other.device == card.device);
         if let Some(twin) = twin {
             let reason = format!("it is the same device of node {} as card {}", card.node, twin.name);
@@ -43,13 +48,7 @@ fn card(name: &At<CardName>, raw: &RawCard, source: &Source, problems: &mut Prob
     };
     let device = match (&raw.index, &raw.uuid) {
         (Some(index), None) => Some(Device::Index(index.value)),
-        (None, Some(uuid)) if uuid.starts_with("GPU-") || uuid.starts_with("MIG-") => {
-            Some(Device::Uuid(uuid.value.clone()))
-        }
-        (None, Some(uuid)) => {
-            refuse(&uuid.span, "it is no UUID of a GPU", "Write what `nvidia-smi -L` prints, `GPU-…`.");
-            None
-        }
+        (None, Some(uuid)) => Some(Device::Uuid(uuid.value.clone())),
         (Some(_), Some(uuid)) => {
             refuse(&uuid.span, "the card has both `index` and `uuid`", "Give one of them.");
             None
@@ -66,28 +65,11 @@ fn card(name: &At<CardName>, raw: &RawCard, source: &Source, problems: &mut Prob
     let figures = figures(&name.span, &raw.source, &mut refuse);
     let mut residents: BTreeMap<ResidentName, Resident> = BTreeMap::new();
     for (resident_name, resident) in raw.residents.iter().flat_map(|residents| &residents.0) {
-        let protected = resident.protected.as_ref().is_some_and(|protected| protected.value);
-        if protected && resident.peak.is_none() {
-            refuse(
-                &resident_name.span,
-                "a protected resident needs a peak",
-                "Give `peak`, the most it ever holds, so that room can be kept for it.",
-            );
-        }
-        if let (Some(peak), Some(memory)) = (&resident.peak, &raw.memory)
-            && peak.value > memory.value
-        {
-            refuse(
-                &peak.span,
-                "its peak is more than the card has",
-                "Correct `peak`, or the card's `memory`.",
-            );
-        }
         let resident = Resident {
             namespace: resident.namespace.value.clone(),
             pod_prefix: resident.pod_prefix.as_ref().map(|prefix| prefix.value.clone()),
             peak_mib: resident.peak.as_ref().map(|peak| peak.value),
-            protected,
+            protected: resident.protected.as_ref().is_some_and(|protected| protected.value),
         };
         residents.insert(resident_name.value.clone(), resident);
     }
@@ -107,30 +89,30 @@ fn figures(
     raw: &RawSource,
     refuse: &mut impl FnMut(&std::ops::Range<usize>, &str, &str),
 ) -> Option<CardSource> {
-    const DEVICE: &str = "Give `dcgm` or `nvidia_gpu_exporter`, whose figures are the device's own. A per-pod \
-                          gauge cannot tell an idle card from a dead collector.";
-    let (device, url) = match (&raw.dcgm, &raw.nvidia_gpu_exporter) {
-        (Some(url), None) => (DeviceSource::Dcgm(url.0.clone()), url),
-        (None, Some(url)) => (DeviceSource::NvidiaGpuExporter(url.0.clone()), url),
+    let device = match (&raw.dcgm, &raw.nvidia_gpu_exporter) {
+        (Some(url), None) => DeviceSource::Dcgm(url.0.clone()),
+        (None, Some(url)) => DeviceSource::NvidiaGpuExporter(url.0.clone()),
         (Some(_), Some(url)) => {
             refuse(&url.span, "the card has two device sources", "Give one of them.");
             return None;
         }
         (None, None) => {
             let span = raw.pods.as_ref().map_or(card, |pods| &pods.span);
-            refuse(span, "the card has no device source", DEVICE);
+            refuse(
+                span,
+                "the card has no device source",
+                "Give `dcgm` or `nvidia_gpu_exporter`, whose figures are the device's own. A per-pod gauge \
+                 cannot tell an idle card from a dead collector.",
+            );
             return None;
         }
     };
-    if raw.pods.as_ref().is_some_and(|pods| pods.value == url.value) {
-        refuse(&url.span, "this page is given as a per-pod gauge too", DEVICE);
-        return None;
-    }
     Some(CardSource { device, pods: raw.pods.as_ref().map(|pods| pods.0.clone()) })
 }
 
 /// The backend; in each stack's folder when none was given.
-pub(super) fn backend(raw: &RawFleet, source: &Source, problems: &mut Problems) -> Option<Backend> {
+pub(super) fn backend(file: &FleetFile<'_>, problems: &mut Problems) -> Option<Backend> {
+    let raw = file.raw;
     let Some(backend) = &raw.backend else { return Some(Backend::Local { path: None }) };
     let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());
     match (&backend.local, &backend.s3, &backend.kubernetes) {
@@ -151,8 +133,12 @@ pub(super) fn backend(raw: &RawFleet, source: &Source, problems: &mut Problems) 
         }
         _ => {
             problems.push(
-                Problem::with_path(&source.path, "`backend` does not say which one")
-                    .accepted("Give exactly one of `local: {}`, `s3` and `kubernetes`."),
+                Problem::at(
+                    file.source,
+                    located(file.node, &["backend"]),
+                    "the backend does not say which one",
+                )
+                .accepted("Give exactly one of `local: {}`, `s3` and `kubernetes`."),
             );
             None
         }
@@ -166,6 +152,7 @@ pub(super) fn provider(raw: &RawFleet) -> Provider {
     let Some(provider) = &raw.provider else { return Provider { agent_image, ..Provider::default() } };
     Provider {
         agent_image,
+        plan_objects: provider.plan_objects.as_ref().map(|shown| shown.value),
         config_path: text(&provider.config_path),
         config_context: text(&provider.config_context),
         host: text(&provider.host),

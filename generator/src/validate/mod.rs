@@ -9,6 +9,7 @@ mod tenant;
 
 use std::collections::BTreeMap;
 
+use tenancy::check;
 use tenancy::names::{LabelKey, TenantId};
 use tenancy::tenant::{Backing, Metadata, ObjectKind};
 
@@ -33,22 +34,29 @@ pub struct TenantFile {
     pub texts: BTreeMap<String, String>,
 }
 
+/// The fleet's file that was read.
+#[derive(Debug, Clone, Copy)]
+pub struct FleetFile<'f> {
+    /// The file.
+    pub source: &'f Source,
+    /// Its tree.
+    pub node: &'f Node,
+    /// Its record.
+    pub raw: &'f RawFleet,
+}
+
 /// Folder names of a live repository that no stack may have.
-const TAKEN: [&str; 2] = ["fleet", "tenants"];
+const TAKEN: [&str; 3] = ["fleet", "schema", "tenants"];
 
 /// Builds the fleet, recording everything that is wrong.
-pub fn fleet(
-    raw: &RawFleet,
-    source: &Source,
-    files: &[TenantFile],
-    problems: &mut Problems,
-) -> Option<Fleet> {
-    let cards = cards::cards(&raw.cards, source, problems);
-    let backend = cards::backend(raw, source, problems);
+pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problems) -> Option<Fleet> {
+    let raw = file.raw;
+    let cards = cards::cards(&raw.cards, &file, problems);
+    let backend = cards::backend(&file, problems);
     let no_defaults = RawDefaults::default();
     let defaults = raw.defaults.as_ref().unwrap_or(&no_defaults);
     let mut stacks = BTreeMap::new();
-    for file in files {
+    for file in tenants {
         if TAKEN.contains(&file.stem.as_str()) {
             problems.push(
                 Problem::with_path(&file.source.path, "its stack would lie in a folder that is taken")
@@ -63,7 +71,7 @@ pub fn fleet(
             stacks.insert(file.stem.clone(), stack);
         }
     }
-    shared_ground(files, &stacks, problems);
+    shared_ground(tenants, &stacks, problems);
     let binary = raw.binary.as_ref().map(|binary| binary.value);
     let fleet = Fleet { cards, stacks, provider: cards::provider(raw), backend: backend?, binary };
     problems.is_empty().then_some(fleet)
@@ -109,6 +117,17 @@ fn shared_ground(files: &[TenantFile], stacks: &BTreeMap<String, Stack>, problem
             );
         }
     }
+}
+
+/// What the domain found wrong, at the place of the file where it stands: a
+/// path of the domain is one of the file, below `above`.
+fn of_domain(problem: &check::Problem, source: &Source, node: &Node, above: &[&str]) -> Problem {
+    let steps = problem.path.iter().map(|step| match step {
+        check::Step::Attribute(name) => name,
+        check::Step::Key(key) => key.as_str(),
+    });
+    let path: Vec<&str> = above.iter().copied().chain(steps).collect();
+    Problem::at(source, located(node, &path), problem.message.clone())
 }
 
 /// The bytes of the deepest part of a path of keys that the file has.

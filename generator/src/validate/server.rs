@@ -25,7 +25,7 @@ pub(super) fn server(raw: &RawTenant, check: &mut Check<'_>) -> Option<Server> {
         ports,
         main_port,
         env: values(&raw.env),
-        env_from_secrets: secrets(raw, check),
+        env_from_secrets: secrets(raw),
         requests: values(&raw.requests),
         limits: values(&raw.limits),
         slices: raw.slices.as_ref().map_or(d::SLICES, |slices| slices.value),
@@ -137,14 +137,9 @@ fn ports(raw: &RawTenant, check: &mut Check<'_>) -> Option<(BTreeMap<PortName, u
     }
 }
 
-fn secrets(raw: &RawTenant, check: &mut Check<'_>) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
+fn secrets(raw: &RawTenant) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
     let mut secrets = BTreeMap::new();
     for (name, key) in raw.env_from_secrets.iter().flat_map(|all| &all.0) {
-        let plain = raw.env.iter().flat_map(|env| &env.0).any(|(plain, _)| plain.value == name.value);
-        if plain {
-            let reason = format!("{} is given under `env` too", name.as_str());
-            check.refuse(name.span.clone(), reason, "Give it once.");
-        }
         let key = SecretKey {
             secret: key.secret.value.clone(),
             key: key.key.value.clone(),

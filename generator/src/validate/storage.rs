@@ -13,11 +13,7 @@ pub(super) fn storage(raw: &RawTenant, check: &mut Check<'_>) -> Option<Option<S
     let Some(storage) = &raw.storage else { return Some(None) };
     const ONE: &str = "Give one of `existing_claim`, `nfs` with `size`, and `size` with or without `class`.";
     let sized = |check: &mut Check<'_>| match &storage.size {
-        Some(size) if size.is_positive() => Some(size.value),
-        Some(size) => {
-            check.refuse(size.span.clone(), "the claim has no size", "Write such as `20Gi`.");
-            None
-        }
+        Some(size) => Some(size.value),
         None => {
             check.refuse_at("storage", "the storage has no size", "Give `size: 20Gi`.");
             None
@@ -42,10 +38,6 @@ pub(super) fn storage(raw: &RawTenant, check: &mut Check<'_>) -> Option<Option<S
             if let Some(mode) = &storage.access_mode {
                 let reason = "an NFS claim is always ReadWriteMany";
                 check.refuse(mode.span.clone(), reason, "Leave this out.");
-            }
-            if nfs.server.is_empty() || nfs.server.contains(|c: char| c.is_whitespace() || "/:".contains(c)) {
-                let reason = format!("{:?} is not the name or address of a server", nfs.server.value);
-                check.refuse(nfs.server.span.clone(), reason, "Write such as `nfs.example.org`.");
             }
             Backing::Nfs {
                 size: sized(check)?,

@@ -10,8 +10,9 @@ use tenancy::tenant::{ConfigMode, Gate, Pod, Tenant, Toleration};
 use tenancy::window::{Schedule, Window};
 use tenancy::{defaults as d, tenant};
 
-use super::{TenantFile, located, metadata, server, storage};
+use super::{TenantFile, located, metadata, of_domain, server, storage};
 use crate::fleet::{Lifecycle, Stack};
+use crate::leaf::Duration;
 use crate::problem::{Problem, Problems};
 use crate::raw::{RawDefaults, RawTenant, RawToleration, RawWindow};
 use crate::read::{At, Entries};
@@ -25,6 +26,13 @@ pub(super) struct Check<'c> {
 impl Check<'_> {
     pub(super) fn refuse(&mut self, span: std::ops::Range<usize>, reason: impl Into<String>, accepted: &str) {
         self.problems.push(Problem::at(&self.file.source, span, reason).accepted(accepted));
+    }
+
+    /// Records what the domain found wrong with this tenant.
+    fn domain(&mut self, found: Vec<tenancy::check::Problem>) {
+        for problem in found {
+            self.problems.push(of_domain(&problem, &self.file.source, &self.file.node, &[]));
+        }
     }
 
     /// Refuses what stands under a key of the file.
@@ -61,9 +69,10 @@ pub(super) fn stack(
         priority: raw.priority.as_ref().map_or(0, |priority| priority.value),
         always: schedule == Schedule::Always,
     };
-    fits(&floor, card, check);
+    check.domain(floor.check());
+    check.domain(card.map(|card| floor.check_on(card)).unwrap_or_default());
     let service = server::service(raw, &server, check);
-    let unload = unload(raw, &server, check);
+    let unload = unload(raw, &server);
     let tenant = Tenant {
         id,
         schedule,
@@ -79,12 +88,13 @@ pub(super) fn stack(
             image: image?,
             timing: timing(raw),
             pauses: raw.pauses.iter().flatten().map(|target| target.value.clone()).collect(),
-            unload: unload?,
+            unload,
         },
         pod_patch: raw.pod_patch.as_ref().map(|patch| patch.0.clone()),
         handed_over: raw.hand_over.iter().flatten().map(|field| field.value.clone()).collect(),
         server,
     };
+    check.domain(tenant.check());
     Some(Stack { card: raw.card.value.clone(), floor, tenant, config_files, lifecycle: lifecycle(raw) })
 }
 
@@ -204,51 +214,38 @@ fn basis(raw: &RawTenant) -> Basis {
     }
 }
 
-/// A floor that is more than the card has can never be admitted.
-fn fits(floor: &Floor, card: Option<&Card>, check: &mut Check<'_>) {
-    if floor.peak_mib.0 == 0 {
-        check.refuse(
-            check.file.raw.peak.span.clone(),
-            "the tenant claims no memory",
-            "Give the most it ever holds.",
-        );
-    }
-    let Some((card, memory)) = card.and_then(|card| Some((card, card.memory_mib?))) else { return };
-    if floor.floor_mib() > memory {
-        let reason = format!(
-            "peak {} and headroom {} are more than the {} of card {}",
-            floor.peak_mib, floor.headroom_mib, memory, card.name
-        );
-        check.refuse(
-            check.file.raw.peak.span.clone(),
-            reason,
-            "Lower one of them, or choose a larger card; this tenant would never be admitted.",
-        );
-    }
-}
-
-fn unload(raw: &RawTenant, server: &tenant::Server, check: &mut Check<'_>) -> Option<Option<UnloadCall>> {
-    let Some(unload) = &raw.unload else { return Some(None) };
-    if !unload.path.starts_with('/') {
-        check.refuse(unload.path.span.clone(), "the path does not begin with `/`", "Write `/api/unload`.");
-        return None;
-    }
-    let port = server::port_named(unload.port.as_ref(), server, check)?;
-    Some(Some(UnloadCall {
+fn unload(raw: &RawTenant, server: &tenant::Server) -> Option<UnloadCall> {
+    let unload = raw.unload.as_ref()?;
+    let port = match &unload.port {
+        Some(port) => port.0,
+        None => *server.ports.get(&server.main_port)?,
+    };
+    Some(UnloadCall {
         method: unload.method.as_ref().map_or(d::UNLOAD_METHOD, |method| method.0).to_owned(),
         path: unload.path.value.clone(),
-        port: *server.ports.get(&port)?,
+        port,
         timeout_s: unload.timeout.as_ref().map_or(d::UNLOAD_TIMEOUT_S, |timeout| timeout.seconds),
-    }))
+    })
 }
 
 fn timing(raw: &RawTenant) -> Timing {
     let mut timing = Timing::default();
-    if let Some(interval) = &raw.guard_interval {
-        timing.guard_interval_s = interval.seconds;
-    }
-    if let Some(period) = &raw.grace_period {
-        timing.grace_period_s = period.seconds;
+    let own = raw.timing.as_ref();
+    let bounds: [(&mut u32, Option<&At<Duration>>); 9] = [
+        (&mut timing.guard_interval_s, raw.guard_interval.as_ref()),
+        (&mut timing.grace_period_s, raw.grace_period.as_ref()),
+        (&mut timing.start_estimate_s, own.and_then(|own| own.start_estimate.as_ref())),
+        (&mut timing.useful_minimum_s, own.and_then(|own| own.useful_minimum.as_ref())),
+        (&mut timing.shortage_grace_s, own.and_then(|own| own.shortage_grace.as_ref())),
+        (&mut timing.unknown_hold_s, own.and_then(|own| own.unknown_hold.as_ref())),
+        (&mut timing.pending_limit_s, own.and_then(|own| own.pending_limit.as_ref())),
+        (&mut timing.loading_limit_s, own.and_then(|own| own.loading_limit.as_ref())),
+        (&mut timing.backoff_s, own.and_then(|own| own.backoff.as_ref())),
+    ];
+    for (bound, given) in bounds {
+        if let Some(given) = given {
+            *bound = given.seconds;
+        }
     }
     timing
 }
@@ -283,12 +280,11 @@ fn node_selector(raw: &RawTenant, card: Option<&Card>) -> BTreeMap<LabelKey, Lab
 }
 
 fn toleration(raw: &RawToleration) -> Toleration {
-    let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());
     Toleration {
         key: raw.key.as_ref().map(|key| key.value.clone()),
-        operator: text(&raw.operator),
-        value: text(&raw.value),
-        effect: text(&raw.effect),
+        operator: raw.operator.as_ref().map(|operator| operator.0.to_owned()),
+        value: raw.value.as_ref().map(|value| value.value.clone()),
+        effect: raw.effect.as_ref().map(|effect| effect.0.to_owned()),
     }
 }
 
@@ -297,6 +293,7 @@ fn lifecycle(raw: &RawTenant) -> Lifecycle {
         [("create", &timeouts.create), ("update", &timeouts.update), ("delete", &timeouts.delete)]
     });
     Lifecycle {
+        wait: raw.wait.as_ref().map(|wait| wait.value),
         adopt: raw.adopt.iter().flatten().map(|object| object.value.clone()).collect(),
         timeouts: timeouts.filter_map(|(what, length)| Some((what, length.as_ref()?.value))).collect(),
     }

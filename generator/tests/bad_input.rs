@@ -1,0 +1,248 @@
+//! Every wrong input says where it stands, why it is refused, and what would be accepted.
+
+use std::path::Path;
+
+use gpu_stacks::load;
+
+const FLEET: &str = "\
+cards:
+  gpu-1-0:
+    node: gpu-1
+    index: 0
+    memory: 15360MiB
+    source: { dcgm: \"http://dcgm:9400/metrics\" }
+defaults: { agent_image: agent, headroom: 2GiB, time_zone: UTC }
+";
+
+const TENANT: &str = "\
+namespace: tts
+card: gpu-1-0
+peak: 4GiB
+windows: { night: { start: \"02:00\", end: \"06:00\" } }
+image: model
+port: 8004
+";
+
+/// A live repository with these files.
+fn repository(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        put(folder.path(), path, text);
+    }
+    folder
+}
+
+fn put(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// What is wrong with a repository, one problem a line with its remedy.
+fn problems(files: &[(&str, &str)]) -> String {
+    let folder = repository(files);
+    match load(folder.path()) {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(problems) => {
+            let lines = problems.iter().map(|problem| match problem.accepted.as_str() {
+                "" => problem.line(),
+                accepted => format!("{}. {accepted}", problem.line()),
+            });
+            lines.collect::<Vec<_>>().join("\n").replace(&folder.path().display().to_string(), "ROOT")
+        }
+    }
+}
+
+/// The problems of the good tenant after one change.
+fn tenant(from: &str, to: &str) -> String {
+    assert!(TENANT.contains(from), "{from}");
+    problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", &TENANT.replace(from, to))])
+}
+
+/// The problems of the good tenant with more keys.
+fn tenant_with(more: &str) -> String {
+    problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", &format!("{TENANT}{more}"))])
+}
+
+/// The problems of the good fleet after one change.
+fn fleet(from: &str, to: &str) -> String {
+    assert!(FLEET.contains(from), "{from}");
+    problems(&[("fleet.yaml", &FLEET.replace(from, to)), ("tenants/t.yaml", TENANT)])
+}
+
+#[test]
+fn good_input_has_no_problem() {
+    assert_eq!(tenant_with(""), "nothing is wrong");
+}
+
+#[test]
+fn every_problem_of_every_file_is_listed() {
+    let fleet = FLEET.replace("index: 0", "indx: 0").replace("2GiB", "2 GB");
+    let one = TENANT.replace("4GiB", "4g").replace("port: 8004", "port: 0\nimag: x");
+    let two = TENANT.replace("02:00", "2:00").replace("namespace: tts", "namespace: TTS");
+    insta::assert_snapshot!(problems(&[
+        ("fleet.yaml", &fleet),
+        ("tenants/one.yaml", &one),
+        ("tenants/two.yaml", &two),
+    ]));
+}
+
+#[test]
+fn quantities_in_wrong_spellings() {
+    let all = ["6 GB", "6g", "-1", "1e400", "6", "0.3MiB", "[]", "{}", "~", ""];
+    let lines = all.map(|wrong| tenant("peak: 4GiB", &format!("peak: {wrong}")));
+    insta::assert_snapshot!(lines.join("\n"));
+    let storage = |size| tenant_with(&format!("storage: {{ mount_path: /d, size: {size} }}\n"));
+    insta::assert_snapshot!(["6 GB", "6g", "-1", "1e400", "0"].map(storage).join("\n"));
+}
+
+#[test]
+fn schedules() {
+    let lines = [
+        tenant("end: \"06:00\"", "end: \"02:00\""),
+        tenant("end: \"06:00\"", "end: \"24:00\""),
+        tenant("end: \"06:00\"", "end: 6"),
+        tenant("end: \"06:00\"", "end: \"06:00\", time_zone: Europe/Lundon"),
+        tenant("end: \"06:00\"", "end: \"06:00\", days: [mon, Tue]"),
+        tenant("night:", "Night:"),
+        tenant("windows: { night: { start: \"02:00\", end: \"06:00\" } }", ""),
+        tenant("windows: { night: { start: \"02:00\", end: \"06:00\" } }", "windows: {}"),
+        tenant_with("always: true\n"),
+        tenant_with("always: yes\n"),
+        tenant_with("guard_interval: 5\n"),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn names() {
+    let long = "x".repeat(64);
+    let lines = [
+        tenant("namespace: tts", &format!("namespace: {long}")),
+        tenant("namespace: tts", "namespace: a.b"),
+        tenant("card: gpu-1-0", "card: gpu-1-1"),
+        tenant_with("name: 0tts\n"),
+        problems(&[("fleet.yaml", FLEET), ("tenants/My_Tenant.yaml", TENANT)]),
+        problems(&[("fleet.yaml", FLEET), ("tenants/fleet.yaml", TENANT)]),
+        problems(&[("fleet.yaml", FLEET), ("tenants/t.yml", TENANT)]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn ports_probes_and_services() {
+    let lines = [
+        tenant("port: 8004", "port: 70000"),
+        tenant("port: 8004", ""),
+        tenant_with("ports: { api: 1 }\n"),
+        tenant("port: 8004", "ports: { api: 1 }\nmain_port: web"),
+        tenant_with("service: {}\n"),
+        tenant_with("service: { ports: { web: { port: 80 } } }\n"),
+        tenant_with("liveness_probe: { tcp: {}, exec: [x] }\n"),
+        tenant_with("liveness_probe: { http: { path: health } }\n"),
+        tenant_with("liveness_probe: { tcp: { port: web } }\n"),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn storage_and_config() {
+    let large = format!("config: {{ /app/large: \"{}\" }}\n", "x".repeat(1 << 20) + "y");
+    let lines = [
+        tenant_with("config: { /a: x, /a: y }\n"),
+        tenant_with("config: { relative: x }\n"),
+        tenant_with("config: { /a: { file: ../../etc/passwd } }\n"),
+        tenant_with("config: { /a: { file: missing.txt } }\n"),
+        tenant_with(&large),
+        tenant_with("config: { /data/x: y }\nstorage: { mount_path: /data, size: 1Gi }\n"),
+        tenant_with("storage: { mount_path: /data }\n"),
+        tenant_with("storage: { mount_path: /data, size: 1Gi, existing_claim: c }\n"),
+        tenant_with("storage: { mount_path: /data, size: 1Gi, class: c, nfs: { server: s, path: /x } }\n"),
+        tenant_with("env: { A: x }\nenv_from_secrets: { A: { secret: s, key: k } }\n"),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn two_tenants_share_neither_an_id_nor_an_export() {
+    let nfs = format!(
+        "{TENANT}name: a\nstorage: {{ mount_path: /d, size: 1Gi, nfs: {{ server: s, path: /x }} }}\n"
+    );
+    let lines = [
+        problems(&[
+            ("fleet.yaml", FLEET),
+            ("tenants/a.yaml", TENANT),
+            ("tenants/b.yaml", &format!("{TENANT}name: a\n")),
+        ]),
+        problems(&[
+            ("fleet.yaml", FLEET),
+            ("tenants/a.yaml", &nfs),
+            ("tenants/b.yaml", &nfs.replace("name: a", "name: b")),
+        ]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn cards() {
+    let lines = [
+        tenant("peak: 4GiB", "peak: 14GiB"),
+        fleet("    index: 0\n", ""),
+        fleet("index: 0", "index: 0\n    uuid: GPU-1"),
+        fleet("index: 0", "uuid: T4"),
+        fleet("dcgm: ", "pods: "),
+        fleet("http://dcgm:9400/metrics", "dcgm:9400"),
+        fleet("http://dcgm:9400/metrics", "http://gpu-pod-exporter.nvidia/metrics"),
+        fleet("memory: 15360MiB", "residents: { llama: { namespace: l, protected: true } }"),
+        fleet("cards:\n", "cards:\n  twin: { node: gpu-1, index: 0, source: { dcgm: \"http://x\" } }\n"),
+        fleet("defaults:", "backend: {}\ndefaults:"),
+        fleet("agent_image: agent, ", ""),
+        fleet(", headroom: 2GiB", ""),
+        fleet(", time_zone: UTC", ""),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn yaml_itself() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let reference = format!("*a{}", level - 1);
+        bomb += &format!("a{level}: &a{level} [{}]\n", vec![reference; 9].join(", "));
+    }
+    let lines = [
+        tenant("peak: 4GiB", "peak: 4GiB\npeak: 5GiB"),
+        tenant("peak: 4GiB", "\tpeak: 4GiB"),
+        tenant("peak: 4GiB", "peak: \"4GiB"),
+        tenant("peak: 4GiB", "peak: !secret x"),
+        tenant_with("---\nnamespace: b\n"),
+        tenant_with(&bomb),
+        problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", "")]),
+        problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", "[]")]),
+        problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", &" ".repeat((10 << 20) + 1))]),
+        problems(&[]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_file_that_is_not_text_says_its_line() {
+    let folder = repository(&[("fleet.yaml", FLEET)]);
+    put(folder.path(), "tenants/t.yaml", "");
+    std::fs::write(folder.path().join("tenants/t.yaml"), b"a: b\nc: \xff\n").unwrap();
+    insta::assert_snapshot!(load(folder.path()).unwrap_err()[0].line(), @"tenants/t.yaml: line 2 is not text in UTF-8");
+}
+
+#[test]
+fn scalars_are_taken_as_they_were_typed() {
+    let folder = repository(&[
+        ("fleet.yaml", FLEET),
+        (
+            "tenants/t.yaml",
+            &format!("{TENANT}env: {{ A: off, B: 1.10, C: 0x1F, D: true, E: 8004, F: 2026-11-21 }}\n"),
+        ),
+    ]);
+    let fleet = load(folder.path()).unwrap();
+    let env: Vec<&str> = fleet.stacks["t"].tenant.server.env.values().map(String::as_str).collect();
+    assert_eq!(env, ["off", "1.10", "0x1F", "true", "8004", "2026-11-21"]);
+}

@@ -1,0 +1,183 @@
+//! The built binary on real folders: exit codes, refusals, and what it leaves behind.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A copy of the live repository that is committed with this project.
+struct Repository {
+    folder: tempfile::TempDir,
+}
+
+/// What a run said and did.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn committed() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../stacks")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+impl Repository {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&committed(), folder.path());
+        Self { folder }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} has no {from:?}");
+        std::fs::write(self.path(path), text.replace(from, to)).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        run(Command::new(env!("CARGO_BIN_EXE_gpu-stacks")).args(arguments).current_dir(self.folder.path()))
+    }
+}
+
+fn run(command: &mut Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn the_committed_stacks_are_what_their_files_say() {
+    let checked =
+        run(Command::new(env!("CARGO_BIN_EXE_gpu-stacks")).arg("check").arg("--diff").arg(committed()));
+    assert_eq!((checked.code, checked.out.as_str(), checked.err.as_str()), (0, "", ""));
+}
+
+#[test]
+fn generating_again_changes_nothing() {
+    let repository = Repository::new();
+    std::fs::remove_dir_all(repository.path("chatterbox")).unwrap();
+    assert_eq!(repository.run(&["check"]).code, 2);
+    assert_eq!(repository.run(&["generate"]).code, 0);
+    assert_eq!(repository.run(&["check"]).code, 0);
+    let before = std::fs::metadata(repository.path("root.hcl")).unwrap().modified().unwrap();
+    insta::assert_snapshot!(repository.run(&["generate"]).out, @"Everything is as it should be.");
+    assert_eq!(std::fs::metadata(repository.path("root.hcl")).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn a_dry_run_says_what_check_says_and_writes_nothing() {
+    let repository = Repository::new();
+    repository.edit("tenants/chatterbox.yaml", "06:00", "05:30");
+    let dry = repository.run(&["generate", "--dry-run", "--diff"]);
+    let check = repository.run(&["check", "--diff"]);
+    assert_eq!((dry.code, check.code), (0, 2));
+    assert_eq!(dry.out, check.out.replace("`generate` would", "would"));
+    assert!(dry.out.contains("-      end       = \"06:00\"\n+      end       = \"05:30\""), "{}", dry.out);
+    assert_eq!(repository.run(&["check"]).code, 2, "the dry run wrote");
+}
+
+#[test]
+fn a_file_that_a_person_edited_is_refused_with_a_diff_and_the_remedy() {
+    let repository = Repository::new();
+    repository.edit("chatterbox/main.tf", "4GiB", "5GiB");
+    repository.edit("tenants/chatterbox.yaml", "06:00", "05:30");
+    let refused = repository.run(&["generate"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.out.contains("-  peak     = \"5GiB\"\n+  peak     = \"4GiB\""), "{}", refused.out);
+    insta::assert_snapshot!(refused.err, @"error: not written by gpu-stacks, or edited since: chatterbox/main.tf. Nothing was changed; move the edit into fleet.yaml or the tenant's file, then run `gpu-stacks generate --overwrite`");
+    assert!(repository.read("chatterbox/main.tf").contains("5GiB"));
+    assert!(repository.run(&["check"]).out.contains("chatterbox/main.tf (edited by hand)"));
+    assert_eq!(repository.run(&["generate", "--overwrite"]).code, 0);
+    assert_eq!(repository.run(&["check"]).code, 0);
+}
+
+#[test]
+fn a_file_that_was_there_before_is_not_taken() {
+    let repository = Repository::new();
+    std::fs::rename(repository.path("tenants/chatterbox.yaml"), repository.path("tenants/voice.yaml"))
+        .unwrap();
+    std::fs::create_dir(repository.path("voice")).unwrap();
+    std::fs::write(repository.path("voice/main.tf"), "# somebody's own\n").unwrap();
+    assert_eq!(repository.run(&["generate"]).code, 1);
+    assert_eq!(repository.read("voice/main.tf"), "# somebody's own\n");
+}
+
+#[test]
+fn a_tenant_that_is_gone_takes_its_stack_and_leaves_its_state() {
+    let repository = Repository::new();
+    std::fs::write(repository.path("chatterbox/terraform.tfstate"), "{}").unwrap();
+    std::fs::remove_file(repository.path("tenants/chatterbox.yaml")).unwrap();
+    let removed = repository.run(&["generate"]);
+    assert_eq!(removed.code, 0);
+    insta::assert_snapshot!(removed.out, @r"
+    remove chatterbox/config/config.yaml
+    remove chatterbox/main.tf
+    remove chatterbox/terragrunt.hcl
+    A removed stack destroys nothing: check out the commit before, run `terragrunt destroy` in it, then merge its removal.
+    ");
+    let left: Vec<_> =
+        std::fs::read_dir(repository.path("chatterbox")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["terraform.tfstate"]);
+    assert_eq!(repository.run(&["check"]).code, 0);
+}
+
+#[test]
+fn errors_print_the_line_and_no_colours_into_a_pipe() {
+    let repository = Repository::new();
+    repository.edit("tenants/chatterbox.yaml", "peak: 4GiB", "peak: 4 GB");
+    let refused = repository.run(&["generate"]);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.err);
+    assert_eq!(repository.run(&["check"]).code, 1);
+}
+
+#[test]
+fn a_manifest_with_a_merge_conflict_names_its_line() {
+    let repository = Repository::new();
+    repository.edit(".gpu-stacks.manifest", "\n", "\n<<<<<<< HEAD\n");
+    let refused = repository.run(&["check"]);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.err, @"error: .gpu-stacks.manifest:2: this is not a line of a manifest. If it is a merge conflict, take either side (`git checkout --theirs .gpu-stacks.manifest`) and run `gpu-stacks generate`");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_named_and_nothing_is_written() {
+    let repository = Repository::new();
+    repository.edit("tenants/chatterbox.yaml", "06:00", "05:30");
+    std::fs::remove_file(repository.path("root.hcl")).unwrap();
+    std::fs::create_dir(repository.path("root.hcl")).unwrap();
+    let before = repository.read("chatterbox/main.tf");
+    let refused = repository.run(&["generate"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("root.hcl: cannot be read: Is a directory"), "{}", refused.err);
+    assert_eq!(repository.read("chatterbox/main.tf"), before);
+}
+
+#[test]
+fn the_committed_schemas_are_printed() {
+    let repository = Repository::new();
+    assert_eq!(repository.run(&["schema", "tenant"]).out, repository.read("schema/tenant.json"));
+    assert_eq!(repository.run(&["schema", "fleet"]).out, repository.read("schema/fleet.json"));
+}
