@@ -117,3 +117,68 @@ impl Balance {
 fn signed(mib: Mib) -> i64 {
     i64::try_from(mib.0).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn claim(peak: u64, used: Option<u64>, headroom: u64) -> Claim {
+        Claim {
+            holder: Holder::Resident("llama".parse().unwrap()),
+            peak_mib: Mib(peak),
+            used_mib: used.map(Mib),
+            headroom_mib: Mib(headroom),
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_lets_nobody_in_and_puts_nobody_out() {
+        let unknown = claim(9216, None, 0);
+        assert_eq!(unknown.owed_when_admitting(), Mib(9216));
+        assert_eq!(unknown.owed_when_short(), Mib(0));
+        let known = claim(9216, Some(4096), 0);
+        assert_eq!((known.owed_when_admitting(), known.owed_when_short()), (Mib(5120), Mib(5120)));
+        // A leak beyond the peak is owed nothing more, and gives nothing back.
+        assert_eq!(claim(4096, Some(9216), 0).owed_when_admitting(), Mib(0));
+    }
+
+    #[test]
+    fn exactly_the_headroom_is_enough() {
+        let at = |free: u64| admission(Mib(free), &[], Mib(4096), Mib(2048)).short_by();
+        assert_eq!(at(6144), None);
+        assert_eq!(at(6143), Some(Mib(1)));
+        assert_eq!(at(0), Some(Mib(6144)));
+    }
+
+    #[test]
+    fn the_largest_headroom_counts_once() {
+        let claims = [claim(0, None, 512), claim(0, None, 2048), claim(0, None, 1024)];
+        assert_eq!(standing(Mib(5000), &claims).headroom_mib, Mib(2048));
+    }
+
+    proptest! {
+        #[test]
+        fn no_figures_break_the_sums(
+            free: u64, peak: u64, headroom: u64,
+            claims in prop::collection::vec((any::<u64>(), any::<Option<u64>>(), any::<u64>()), 0..5),
+        ) {
+            let claims: Vec<Claim> = claims.into_iter().map(|(p, u, h)| claim(p, u, h)).collect();
+            let balance = admission(Mib(free), &claims, Mib(peak), Mib(headroom));
+            let fits = balance.short_by().is_none();
+            prop_assert_eq!(fits, balance.left_mib() >= signed(balance.headroom_mib));
+            let _ = standing(Mib(free), &claims).short_by();
+        }
+
+        #[test]
+        fn more_free_memory_never_turns_an_admission_into_a_refusal(
+            free in 0u64..50_000, more in 0u64..50_000, peak in 0u64..50_000, headroom in 0u64..9_000,
+            claims in prop::collection::vec((0u64..20_000, any::<Option<u16>>(), 0u64..5_000), 0..5),
+        ) {
+            let claims: Vec<Claim> =
+                claims.into_iter().map(|(p, u, h)| claim(p, u.map(u64::from), h)).collect();
+            let admits = |free| admission(Mib(free), &claims, Mib(peak), Mib(headroom)).short_by().is_none();
+            prop_assert!(!admits(free) || admits(free + more));
+        }
+    }
+}

@@ -76,10 +76,7 @@ impl Draft {
     /// seen to return.
     pub(super) fn put_down(&mut self, seen: &Seen, cause: Rule) {
         let free = seen.free();
-        let taken = |admission: &crate::ledger::Admission| {
-            Some(Mib(admission.free_mib?.0.saturating_sub(free?.0).min(admission.peak_mib.0)))
-        };
-        let held = seen.held_by_me(&self.entry).or_else(|| self.entry.admission.as_ref().and_then(taken));
+        let held = seen.held_by_me().or_else(|| self.taken_since_admission(free));
         self.unload = seen.gate.unload.is_some() && seen.live_pods().any(|pod| pod.ready);
         self.entry.drain = Some(Drain { free_mib: free, held_mib: held, cause, reported: false });
         self.entry.awake_since = None;
@@ -88,6 +85,13 @@ impl Draft {
         self.entry.enter(State::Draining, seen.now);
         self.set_replicas(seen, 0);
         self.look_again();
+    }
+
+    /// What is less free than at its admission, as an estimate of what an awake
+    /// tenant holds. One that loads may hold anything, so nothing is expected of it.
+    fn taken_since_admission(&self, free: Option<Mib>) -> Option<Mib> {
+        let admission = self.entry.admission.filter(|_| self.entry.state == State::Awake)?;
+        Some(Mib(admission.free_mib?.0.saturating_sub(free?.0).min(admission.peak_mib.0)))
     }
 
     /// Sends the tenant away for a while, because the card or the tenant itself

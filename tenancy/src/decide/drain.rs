@@ -1,7 +1,7 @@
 //! Rules 3 and 4: a tenant that was told to go is gone when its memory is.
 
 use super::draft::{Draft, Verdict};
-use super::seen::{self, Seen};
+use super::seen::Seen;
 use super::{EventKind, Rule, say};
 use crate::defaults::MEMORY_RETURN_S;
 use crate::ledger::{Drain, State};
@@ -35,16 +35,18 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
 }
 
 /// Whether what the tenant held was seen to come back. A series that attributes
-/// must not list its pods any more; in one that does not, most of what it held
-/// must be free again. Not all of it: a neighbour may have grown meanwhile.
+/// must not list its pods any more. In one that does not, a quarter of what it
+/// seemed to hold must be free again: a neighbour may have grown before, which
+/// makes the estimate too large, or grow meanwhile. A process that is not reaped
+/// gives nothing back.
 fn has_returned(seen: &Seen, draft: &Draft, sample: &Sample) -> bool {
     if sample.per_pod.is_some() {
-        return seen::used_by_tenant(sample, seen.me, &draft.entry).is_none_or(|used| used.0 == 0);
+        return seen.held_by_me().is_none_or(|used| used.0 == 0);
     }
     let Some(Drain { free_mib: Some(before), held_mib: Some(held), .. }) = draft.entry.drain else {
         return true;
     };
-    sample.free_mib.0.saturating_sub(before.0) >= held.0 / 2
+    sample.free_mib.0.saturating_sub(before.0) >= held.0 / 4
 }
 
 fn wait(seen: &Seen, draft: &mut Draft, gone: bool) -> Verdict {

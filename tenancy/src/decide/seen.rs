@@ -67,9 +67,9 @@ impl<'a> Seen<'a> {
         self.now.as_second().saturating_sub(then.as_second())
     }
 
-    /// What the tenant itself holds, where the sample says it.
-    pub(super) fn held_by_me(&self, entry: &Entry) -> Option<Mib> {
-        used_by_tenant(self.sample.as_ref().ok()?, self.me, entry)
+    /// What all pods of the tenant hold, where the sample says it.
+    pub(super) fn held_by_me(&self) -> Option<Mib> {
+        used_by_tenant(self.sample.as_ref().ok()?, self.me)
     }
 
     /// The claims of everybody else, as the tenant with the entry `mine` counts them.
@@ -131,8 +131,7 @@ pub(crate) fn claims_beside(
     let always = declared.floors.values().filter(|floor| floor.always).map(|floor| Claim {
         holder: Holder::Tenant(floor.tenant.clone()),
         peak_mib: floor.peak_mib,
-        used_mib: sample
-            .and_then(|sample| used_by_tenant(sample, &floor.tenant, &Entry::asleep(Timestamp::UNIX_EPOCH))),
+        used_mib: sample.and_then(|sample| used_by_tenant(sample, &floor.tenant)),
         headroom_mib: floor.headroom_mib,
     });
     let tenants = ledger
@@ -160,16 +159,22 @@ fn claim_of(declared: &Declared, tenant: &TenantId, entry: &Entry, sample: Optio
     Some(Claim {
         holder: Holder::Tenant(tenant.clone()),
         peak_mib: peak,
-        used_mib: sample.and_then(|sample| used_by_tenant(sample, tenant, entry)),
+        used_mib: sample.and_then(|sample| used_by_pod(sample, tenant, entry)),
         headroom_mib: headroom,
     })
 }
 
+/// What the pod holds for which the tenant's room is kept. Not what all its pods
+/// hold: one that is on its way out takes nothing off what its successor is owed.
+fn used_by_pod(sample: &Sample, tenant: &TenantId, entry: &Entry) -> Option<Mib> {
+    let known = entry.pod.as_ref()?;
+    sum(sample, |namespace, pod| namespace == tenant.namespace.as_str() && pod == known.name)
+}
+
 /// What the tenant's pods hold, if the sample lists any of them.
-pub(super) fn used_by_tenant(sample: &Sample, tenant: &TenantId, entry: &Entry) -> Option<Mib> {
-    let known = entry.pod.as_ref().map(|pod| pod.name.as_str());
+fn used_by_tenant(sample: &Sample, tenant: &TenantId) -> Option<Mib> {
     sum(sample, |namespace, pod| {
-        namespace == tenant.namespace.as_str() && (known == Some(pod) || is_pod_of(tenant.name.as_str(), pod))
+        namespace == tenant.namespace.as_str() && is_pod_of(tenant.name.as_str(), pod)
     })
 }
 

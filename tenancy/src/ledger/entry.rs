@@ -1,16 +1,4 @@
-//! The ledger of a card: which tenant is asleep, reserved, loading, awake or
-//! draining, since when, and for how much.
-//!
-//! It is the `data` of one ConfigMap: a key per tenant ([`TenantId::key`]) and
-//! the key [`CARD_MEMORY_KEY`] for what concerns the card as a whole. Gates
-//! write it with the `resourceVersion` that they read. A 409 means that another
-//! gate was faster: observe and decide again, never write the old decision.
-//!
-//! A gate changes its own key and the card's, nothing else. Every other key is
-//! written back byte for byte as it was read, so fields of a newer gate and
-//! keys that cannot be read survive an older one.
-
-use std::collections::BTreeMap;
+//! What the ledger says of one tenant, and of the card as a whole.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,24 +7,6 @@ use crate::decide::Rule;
 use crate::gate::ScaleTarget;
 use crate::names::TenantId;
 use crate::quantity::Mib;
-
-/// The key for what concerns the card as a whole. No tenant has it: tenants'
-/// keys contain a dot.
-pub const CARD_MEMORY_KEY: &str = "card";
-
-/// The ledger of one card.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ledger {
-    /// The tenants' entries. One without an entry is asleep.
-    pub entries: BTreeMap<TenantId, Entry>,
-    /// What concerns the card as a whole.
-    pub card: CardMemory,
-    /// Keys that could not be read, with the reason as a clause. While there is
-    /// one, nobody is admitted: a claim that nobody counts is memory promised twice.
-    pub unreadable: BTreeMap<String, String>,
-    /// The text of every key as it was read.
-    texts: BTreeMap<String, String>,
-}
 
 /// One tenant's place in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,8 +166,8 @@ pub struct Drain {
     /// What was free when it was told to go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_mib: Option<Mib>,
-    /// What it held then: as attributed, or else estimated from what was free
-    /// when it was admitted.
+    /// What it held then: as attributed, or else, of an awake tenant, estimated
+    /// from what was free when it was admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_mib: Option<Mib>,
     /// The rule that sent it away.
@@ -305,74 +275,4 @@ impl Entry {
     pub fn paused(&self, target: &ScaleTarget) -> Option<&Paused> {
         self.paused.iter().find(|paused| paused.target == *target)
     }
-}
-
-impl Ledger {
-    /// Reads the `data` of a ledger ConfigMap. Whatever stands there, this
-    /// answers: what cannot be read is listed in [`Ledger::unreadable`].
-    pub fn parse(data: &BTreeMap<String, String>) -> Self {
-        let mut ledger = Self { texts: data.clone(), ..Self::default() };
-        for (key, text) in data {
-            let outcome = if key == CARD_MEMORY_KEY {
-                serde_json::from_str(text).map(|card| ledger.card = card).map_err(|why| why.to_string())
-            } else {
-                TenantId::from_key(key).map_err(|why| why.to_string()).and_then(|tenant| {
-                    let entry = serde_json::from_str(text).map_err(|why| why.to_string())?;
-                    ledger.entries.insert(tenant, entry);
-                    Ok(())
-                })
-            };
-            if let Err(why) = outcome {
-                ledger.unreadable.insert(key.clone(), why);
-            }
-        }
-        ledger
-    }
-
-    /// The `data` to write. A key whose meaning did not change keeps its text,
-    /// and a tenant's key that could not be read stays as it is; the card's is
-    /// only a recollection and is written anew.
-    pub fn to_data(&self) -> BTreeMap<String, String> {
-        let mut data: BTreeMap<String, String> = self
-            .unreadable
-            .keys()
-            .filter_map(|key| Some((key.clone(), self.texts.get(key)?.clone())))
-            .collect();
-        let before = |key: &str| self.texts.get(key);
-        for (tenant, entry) in &self.entries {
-            let key = tenant.key();
-            let text = match before(&key) {
-                Some(text) if serde_json::from_str::<Entry>(text).is_ok_and(|read| read == *entry) => {
-                    text.clone()
-                }
-                _ => json(entry),
-            };
-            data.insert(key, text);
-        }
-        let text = match before(CARD_MEMORY_KEY) {
-            Some(text) if serde_json::from_str::<CardMemory>(text).is_ok_and(|read| read == self.card) => {
-                text.clone()
-            }
-            None if self.card == CardMemory::default() => return data,
-            _ => json(&self.card),
-        };
-        data.insert(CARD_MEMORY_KEY.to_owned(), text);
-        data
-    }
-
-    /// The tenant's entry; one without is asleep since the epoch.
-    pub fn entry(&self, tenant: &TenantId) -> Entry {
-        self.entries.get(tenant).cloned().unwrap_or_else(|| Entry::asleep(Timestamp::UNIX_EPOCH))
-    }
-
-    /// Whether the tenant's own key is there and cannot be read.
-    pub fn is_unreadable(&self, tenant: &TenantId) -> bool {
-        self.unreadable.contains_key(&tenant.key())
-    }
-}
-
-/// Indented JSON: people read the ledger with `kubectl get configmap -o yaml`.
-/// The types here have no maps with keys that are not text, so this cannot fail.
-fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
 }

@@ -1,0 +1,210 @@
+//! The ledger of a card: which tenant is asleep, reserved, loading, awake or
+//! draining, since when, and for how much.
+//!
+//! It is the `data` of one ConfigMap: a key per tenant ([`TenantId::key`]) and
+//! the key [`CARD_MEMORY_KEY`] for what concerns the card as a whole. Gates
+//! write it with the `resourceVersion` that they read. A 409 means that another
+//! gate was faster: observe and decide again, never write the old decision.
+//!
+//! A gate changes its own key and the card's, nothing else. Every other key is
+//! written back byte for byte as it was read, so fields of a newer gate and
+//! keys that cannot be read survive an older one.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::names::TenantId;
+
+mod entry;
+
+pub use entry::{Admission, CardMemory, Drain, Entry, OverrideSeen, Paused, PodRef, State, Status, Yield};
+
+/// The key for what concerns the card as a whole. No tenant has it: tenants'
+/// keys contain a dot.
+pub const CARD_MEMORY_KEY: &str = "card";
+
+/// The ledger of one card.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// The tenants' entries. One without an entry is asleep.
+    pub entries: BTreeMap<TenantId, Entry>,
+    /// What concerns the card as a whole.
+    pub card: CardMemory,
+    /// Keys that could not be read, with the reason as a clause. While there is
+    /// one, nobody is admitted: a claim that nobody counts is memory promised twice.
+    pub unreadable: BTreeMap<String, String>,
+    /// The text of every key as it was read.
+    texts: BTreeMap<String, String>,
+}
+
+impl Ledger {
+    /// Reads the `data` of a ledger ConfigMap. Whatever stands there, this
+    /// answers: what cannot be read is listed in [`Ledger::unreadable`].
+    pub fn parse(data: &BTreeMap<String, String>) -> Self {
+        let mut ledger = Self { texts: data.clone(), ..Self::default() };
+        for (key, text) in data {
+            let outcome = if key == CARD_MEMORY_KEY {
+                serde_json::from_str(text).map(|card| ledger.card = card).map_err(|why| why.to_string())
+            } else {
+                TenantId::from_key(key).map_err(|why| why.to_string()).and_then(|tenant| {
+                    let entry = serde_json::from_str(text).map_err(|why| why.to_string())?;
+                    ledger.entries.insert(tenant, entry);
+                    Ok(())
+                })
+            };
+            if let Err(why) = outcome {
+                ledger.unreadable.insert(key.clone(), why);
+            }
+        }
+        ledger
+    }
+
+    /// The `data` to write. A key whose meaning did not change keeps its text,
+    /// and a tenant's key that could not be read stays as it is; the card's is
+    /// only a recollection and is written anew.
+    pub fn to_data(&self) -> BTreeMap<String, String> {
+        let mut data: BTreeMap<String, String> = self
+            .unreadable
+            .keys()
+            .filter_map(|key| Some((key.clone(), self.texts.get(key)?.clone())))
+            .collect();
+        let before = |key: &str| self.texts.get(key);
+        for (tenant, entry) in &self.entries {
+            let key = tenant.key();
+            let text = match before(&key) {
+                Some(text) if serde_json::from_str::<Entry>(text).is_ok_and(|read| read == *entry) => {
+                    text.clone()
+                }
+                _ => json(entry),
+            };
+            data.insert(key, text);
+        }
+        let text = match before(CARD_MEMORY_KEY) {
+            Some(text) if serde_json::from_str::<CardMemory>(text).is_ok_and(|read| read == self.card) => {
+                text.clone()
+            }
+            None if self.card == CardMemory::default() => return data,
+            _ => json(&self.card),
+        };
+        data.insert(CARD_MEMORY_KEY.to_owned(), text);
+        data
+    }
+
+    /// The tenant's entry; one without is asleep since the epoch.
+    pub fn entry(&self, tenant: &TenantId) -> Entry {
+        self.entries.get(tenant).cloned().unwrap_or_else(|| Entry::asleep(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Whether the tenant's own key is there and cannot be read.
+    pub fn is_unreadable(&self, tenant: &TenantId) -> bool {
+        self.unreadable.contains_key(&tenant.key())
+    }
+}
+
+/// Indented JSON: people read the ledger with `kubectl get configmap -o yaml`.
+/// The types here have no maps with keys that are not text, so this cannot fail.
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::ScaleTarget;
+    use crate::quantity::Mib;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, text)| (key.to_string(), text.to_string())).collect()
+    }
+
+    fn chatterbox() -> TenantId {
+        "tts/chatterbox".parse().unwrap()
+    }
+
+    #[test]
+    fn an_entry_is_readable_by_people() {
+        let mut entry = Entry::asleep(at("2026-11-21T06:00:00Z"));
+        entry.enter(State::Awake, at("2026-11-22T02:03:00Z"));
+        entry.admission = Some(Admission {
+            at: at("2026-11-22T02:00:00Z"),
+            peak_mib: Mib(4096),
+            headroom_mib: Mib(2048),
+            free_mib: Some(Mib(10_814)),
+        });
+        entry.paused.push(Paused {
+            target: ScaleTarget { namespace: "llama".parse().unwrap(), deployment: "llama".parse().unwrap() },
+            replicas: 2,
+            since: at("2026-11-22T02:00:00Z"),
+            seen_at_zero: true,
+            left_alone: false,
+        });
+        let mut ledger = Ledger::default();
+        ledger.entries.insert(chatterbox(), entry);
+        insta::assert_snapshot!(ledger.to_data()["tts.chatterbox"], @r#"
+        {
+          "state": "awake",
+          "since": "2026-11-22T02:03:00Z",
+          "admission": {
+            "at": "2026-11-22T02:00:00Z",
+            "peak_mib": 4096,
+            "headroom_mib": 2048,
+            "free_mib": 10814
+          },
+          "replicas_confirmed": false,
+          "paused": [
+            {
+              "namespace": "llama",
+              "deployment": "llama",
+              "replicas": 2,
+              "since": "2026-11-22T02:00:00Z",
+              "seen_at_zero": true,
+              "left_alone": false
+            }
+          ]
+        }
+        "#);
+        assert_eq!(Ledger::parse(&ledger.to_data()).entries, ledger.entries);
+    }
+
+    #[test]
+    fn an_empty_ledger_has_no_keys() {
+        assert!(Ledger::parse(&BTreeMap::new()).to_data().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_listed_and_kept() {
+        let given = data(&[
+            ("tts.chatterbox", "{\"state\":\"dancing\",\"since\":\"2026-11-21T02:00:00Z\"}"),
+            ("stt.whisper", ""),
+            ("no-tenant", "{}"),
+        ]);
+        let ledger = Ledger::parse(&given);
+        assert_eq!(ledger.unreadable.len(), 3);
+        assert!(ledger.unreadable["tts.chatterbox"].contains("dancing"));
+        assert_eq!(ledger.to_data(), given);
+    }
+
+    /// The card's key is a recollection: what cannot be read of it is written anew.
+    #[test]
+    fn the_cards_own_key_heals() {
+        let ledger = Ledger::parse(&data(&[(CARD_MEMORY_KEY, "?")]));
+        assert_eq!(ledger.unreadable.len(), 1);
+        assert!(Ledger::parse(&ledger.to_data()).unreadable.is_empty());
+    }
+
+    #[test]
+    fn fields_of_a_newer_gate_survive_in_the_keys_of_others() {
+        let theirs = "{\"state\":\"asleep\",\"since\":\"2026-11-21T02:00:00Z\",\"mood\":\"fine\"}";
+        let mut ledger = Ledger::parse(&data(&[("stt.whisper", theirs)]));
+        ledger.entries.insert(chatterbox(), Entry::asleep(at("2026-11-21T02:00:00Z")));
+        let written = ledger.to_data();
+        assert_eq!(written["stt.whisper"], theirs);
+        assert!(written.contains_key("tts.chatterbox"));
+    }
+}
