@@ -245,8 +245,12 @@ impl Api {
                 return;
             }
         }
-        let skew_s = Timestamp::now().duration_since(date).as_secs();
-        self.clock.set(Some(ServerClock { date, heard, skew_s }));
+        let local = Timestamp::now();
+        let skew = local.duration_since(date);
+        // Where both clocks agree on the second, this machine's has the finer one.
+        let agrees = !skew.is_negative() && skew.as_secs() < 1;
+        let date = if agrees { local } else { date };
+        self.clock.set(Some(ServerClock { date, heard, skew_s: skew.as_secs() }));
     }
 }
 
