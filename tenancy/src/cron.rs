@@ -42,6 +42,10 @@ pub fn up(window: &Window) -> Vec<Line> {
 /// The lines that fire every `interval_s` from the start until
 /// [`AFTER_MINUTES`] past the end, on the minutes of the hour that the interval
 /// divides. The last may go on to the end of its hour.
+///
+/// On the night of an autumn in which the hour of the start is repeated, the
+/// minutes before the start come again after it, and are without ticks: cron
+/// knows only the local time.
 pub fn guard(window: &Window, interval_s: u32) -> Vec<Line> {
     let step = step_minutes(interval_s);
     let mut exact = Week::default();

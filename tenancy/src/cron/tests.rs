@@ -88,6 +88,51 @@ fn a_window_of_almost_a_day_reaches_the_second_day_after() {
     assert!(fired.contains(&(23 * 60 + 58)) && fired.contains(&(MINUTES_OF_DAY + 58)));
 }
 
+/// The CronJob controller fires at every minute whose local time matches: times
+/// that a spring skips never do, times that an autumn repeats do twice.
+fn fires_at(lines: &[Line], window: &Window, at: jiff::Timestamp) -> bool {
+    let local = window.time_zone().rules().to_datetime(at);
+    let weekday = u32::try_from(local.weekday().to_sunday_zero_offset()).unwrap();
+    let minute = weekday * MINUTES_OF_DAY
+        + u32::try_from(local.hour()).unwrap() * 60
+        + u32::try_from(local.minute()).unwrap();
+    all_firings(lines).contains(&minute)
+}
+
+#[test]
+fn nights_on_which_the_clock_changes_are_opened_and_closed() {
+    let cases = [
+        ("Europe/London", "01:30", "05:45", "2027-03-28", 5),
+        ("Europe/London", "00:30", "01:30", "2027-03-28", 5),
+        // The first half of the repeated hour lies before the start by its
+        // local time, so nobody looks when it comes again.
+        ("Europe/London", "01:30", "05:45", "2026-10-25", 35),
+        ("Europe/London", "00:30", "01:30", "2026-10-25", 5),
+        ("America/New_York", "22:00", "02:30", "2027-03-13", 5),
+        ("America/New_York", "22:00", "01:30", "2026-10-31", 5),
+        ("Australia/Lord_Howe", "01:00", "04:15", "2026-10-04", 5),
+    ];
+    for (zone, start, end, date, longest) in cases {
+        let window =
+            Window::new(start.parse().unwrap(), end.parse().unwrap(), vec![], zone.parse().unwrap()).unwrap();
+        let interval = window.on(date.parse().unwrap()).unwrap();
+        let mut ticks = up(&window);
+        ticks.extend(guard(&window, 300));
+        ticks.extend(down(&window));
+        let fires_within = |from: jiff::Timestamp, minutes: i64| {
+            (0..minutes)
+                .any(|minute| fires_at(&ticks, &window, from + jiff::SignedDuration::from_mins(minute)))
+        };
+        assert!(fires_within(interval.opens, 5), "{zone} {start} on {date} is not opened");
+        assert!(fires_within(interval.closes, 5), "{zone} {end} after {date} is not closed");
+        let minutes = interval.closes.duration_since(interval.opens).as_mins();
+        for minute in 0..minutes - longest {
+            let from = interval.opens + jiff::SignedDuration::from_mins(minute);
+            assert!(fires_within(from, longest), "{zone} {start} on {date}: nobody looks from {from}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn ticks_cover_the_window_and_stay_near_it(
