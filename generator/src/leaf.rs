@@ -212,6 +212,7 @@ impl FromStr for Duration {
         let refuse =
             |reason: &str| Invalid::new("duration", text, reason, "Write `90s`, `5m`, `1h` or `1h30m`.");
         let mut seconds: u32 = 0;
+        let mut smallest_unit = u32::MAX;
         let mut rest = text;
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -223,6 +224,10 @@ impl FromStr for Duration {
                 Some(_) => return Err(refuse("its unit is not s, m or h")),
                 None => return Err(refuse("it has no unit")),
             };
+            if per_unit >= smallest_unit {
+                return Err(refuse("its units are not in the order h, m, s"));
+            }
+            smallest_unit = per_unit;
             let number: u32 = number.parse().map_err(|_| refuse("it is not a whole number of a unit"))?;
             let part = number.checked_mul(per_unit).ok_or_else(|| refuse("it is too long"))?;
             seconds = seconds.checked_add(part).ok_or_else(|| refuse("it is too long"))?;
