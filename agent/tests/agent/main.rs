@@ -8,3 +8,4 @@ mod explain;
 mod fake_api;
 mod gate;
 mod program;
+mod scrape;
