@@ -7,3 +7,6 @@ pub(crate) mod consistency;
 pub(crate) mod merge;
 pub(crate) mod replace;
 mod walk;
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,7 @@
 //! # });
 //! ```
 
-mod propose;
+pub(crate) mod propose;
 
 use std::sync::Arc;
 

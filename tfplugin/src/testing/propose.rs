@@ -7,7 +7,7 @@ use crate::schema::{Attribute, Kind};
 use crate::{Schema, Value};
 
 /// The proposed new state for a configuration.
-pub(super) fn proposed(schema: &Schema, config: &Value, prior: Option<&Value>) -> Value {
+pub(crate) fn proposed(schema: &Schema, config: &Value, prior: Option<&Value>) -> Value {
     let attributes = schema.attributes.iter().map(|attribute| {
         let config = config.get(&attribute.name).unwrap_or(&Value::Null);
         let prior = prior.and_then(|prior| prior.get(&attribute.name));
