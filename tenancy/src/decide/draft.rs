@@ -54,8 +54,7 @@ impl Draft {
 
     /// Tells people of a change.
     pub(super) fn event(&mut self, kind: EventKind, reason: &str, note: impl Into<String>) {
-        let note: String = note.into();
-        let note = say::cut(&note, NOTE_LIMIT).to_owned();
+        let note = say::cut(&note.into(), NOTE_LIMIT).to_owned();
         self.events.push(Event { kind, reason: reason.to_owned(), note });
     }
 
@@ -118,7 +117,9 @@ impl Draft {
     /// The decision: the verdict written into the ledger, and told where people
     /// have not been told lately.
     pub(super) fn finish(mut self, seen: &Seen, always_tell: bool, verdict: Verdict) -> Decision {
-        let Verdict { rule, reason } = verdict;
+        let rule = verdict.rule;
+        // The scheduler's words may be long, and the ledger is read by people.
+        let reason = say::cut(&verdict.reason, NOTE_LIMIT).to_owned();
         let before = self.entry.status.take();
         let told_at = before.as_ref().filter(|status| status.rule == rule).and_then(|status| status.told_at);
         let due = match rule.voice() {

@@ -86,7 +86,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// The sample if it is of this card and of now.
+/// The sample if it is of this card and of now, and can be true.
 pub(crate) fn fresh<'a>(
     device: &'a Result<Sample, Unknown>,
     card: &Card,
@@ -100,6 +100,9 @@ pub(crate) fn fresh<'a>(
     };
     if let Some(other) = other {
         return Err(format!("the figures are of another device, {other}"));
+    }
+    if sample.free_mib > sample.total_mib {
+        return Err(format!("{} are said to be free of {}", sample.free_mib, sample.total_mib));
     }
     let age = now.as_second().saturating_sub(sample.at.as_second());
     if age.abs() > SAMPLE_FRESH_S {

@@ -118,6 +118,14 @@ fn the_largest_headroom_counts_once() {
     world.wake(CHATTERBOX, 4096);
     // 10,814 - 6,000 = 4,814: enough for the larger of both, not for their sum.
     world.expect(WHISPER, Rule::Admitted);
+
+    // Whisper itself would do with 1,024, but chatterbox is awake.
+    let mut world = World::t4(0);
+    world.tenant(CHATTERBOX, 4096, 4096);
+    world.tenant(WHISPER, 6719, 1024);
+    world.wake(CHATTERBOX, 4096);
+    let decision = world.expect(WHISPER, Rule::Refused);
+    assert!(decision.reason.starts_with("1 MiB short"), "{}", decision.reason);
 }
 
 #[test]

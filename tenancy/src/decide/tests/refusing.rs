@@ -92,7 +92,7 @@ fn row_27_blind() {
 }
 
 #[test]
-fn a_stale_sample_and_one_of_another_device_are_no_samples() {
+fn a_sample_that_is_stale_of_another_device_or_impossible_is_none() {
     let world = World::t4(0).with_chatterbox();
     let mut stale = world.situation(CHATTERBOX);
     stale.now = stale.now.checked_add(jiff::SignedDuration::from_secs(SAMPLE_FRESH_S + 1)).unwrap();
@@ -102,6 +102,10 @@ fn a_stale_sample_and_one_of_another_device_are_no_samples() {
     let mut other = world.situation(CHATTERBOX);
     other.observation.device.as_mut().unwrap().index = Some(1);
     assert_eq!(super::super::decide(&other).rule, Rule::Blind);
+    // Bytes read as MiB would admit anybody.
+    let mut bytes = world.situation(CHATTERBOX);
+    bytes.observation.device.as_mut().unwrap().free_mib = crate::quantity::Mib(14_910 << 20);
+    assert_eq!(super::super::decide(&bytes).rule, Rule::Blind);
 }
 
 /// A claim that nobody can read may be for any amount.
