@@ -38,7 +38,6 @@ pub(crate) struct Unsettled {
 pub(crate) struct Looked {
     pub(crate) kept: Kept,
     pub(crate) objects: Attr<Map<String>>,
-    pub(crate) found: BTreeMap<Key, Found>,
     pub(crate) remarks: Diagnostics,
 }
 
@@ -120,7 +119,7 @@ impl Lifecycle<'_> {
         }
         let remarks = self.drift_warning(&seen.found).map(Diagnostics::from).unwrap_or_default();
         let objects = picture::after_look(before, desired, &seen.found, self.digests);
-        Ok(Some(Looked { kept: seen.kept, objects, found: seen.found, remarks }))
+        Ok(Some(Looked { kept: seen.kept, objects, remarks }))
     }
 
     /// Without memory (an older state, a lost private part) the objects that

@@ -23,10 +23,6 @@ impl Ref {
         }
     }
 
-    pub(crate) fn namespace(name: &str) -> Self {
-        Self::new("v1", "Namespace", None, name)
-    }
-
     pub(crate) fn config_map(namespace: &str, name: &str) -> Self {
         Self::new("v1", "ConfigMap", Some(namespace), name)
     }

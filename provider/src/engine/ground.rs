@@ -39,6 +39,15 @@ fn mark() -> String {
     format!("{DOMAIN}/made")
 }
 
+/// Few enough names to read.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
 impl Engine<'_> {
     /// Makes an absent namespace with the mark that it is ours to delete. A
     /// plain create, because an apply could mark one that appeared meanwhile.
@@ -70,7 +79,7 @@ impl Engine<'_> {
         }
         self.drop_fields(name, &kept.uid).await?;
         Ok(Some(if made {
-            format!("{name} stays, because it holds {}.", contents.join(", "))
+            format!("{name} stays, because it holds {}.", some_of(&contents))
         } else {
             format!("{name} stays, because it was there before us.")
         }))

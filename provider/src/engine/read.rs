@@ -103,8 +103,12 @@ impl Engine<'_> {
 
     /// Who holds a field now, and since when; for a deleted one, who wrote last.
     fn blame(&self, live: &Live, path: &str, deleted: bool) -> String {
-        let others = || live.entries().iter().filter(|entry| entry["manager"] != *self.manager);
-        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or("unknown").to_owned();
+        // Entries of status and scale say nothing of who changed a field of the object itself.
+        let others = || {
+            let entries = live.entries().iter();
+            entries.filter(|entry| entry["manager"] != *self.manager && entry["subresource"].is_null())
+        };
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
         let holder = others().find(|entry| from_fields_v1(&entry["fieldsV1"]).contains(path));
         let last = others().max_by_key(|entry| text(entry, "time"));
         match (deleted, holder, last) {
@@ -119,17 +123,6 @@ impl Engine<'_> {
             (true, ..) => format!("{path}: deleted"),
             (false, ..) => format!("{path}: changed"),
         }
-    }
-
-    /// How a live object differs from the desired one at the leaves that we
-    /// would set, whoever owns them: for import and adoption.
-    pub(crate) fn compare(object: &Object, live: &Live) -> BTreeMap<String, Option<Value>> {
-        let (wanted, has) = (leaves(&object.body), leaves(&live.0));
-        wanted
-            .iter()
-            .filter(|(path, value)| has.get(*path) != Some(value))
-            .map(|(path, _)| (path.clone(), has.get(path).cloned()))
-            .collect()
     }
 
     /// What is to be kept of an object that was found, not made.

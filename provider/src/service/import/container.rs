@@ -1,0 +1,253 @@
+//! The server's container, its pod, Service, storage and config files.
+
+use serde_json::Value;
+use tenancy::defaults as d;
+use tfplugin::{Attr, List, Map, Set};
+
+use super::Found;
+use crate::duration::Seconds;
+use crate::service::model::ServiceModel;
+use crate::service::parts::{
+    FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, StorageModel, TcpModel,
+    TolerationModel,
+};
+
+/// Init containers that are ours and not a person's.
+const OURS: [&str; 2] = ["admit", "copy-config"];
+
+pub(super) fn fill(model: &mut ServiceModel, found: &Found) {
+    let pod = &found.deployment["spec"]["template"]["spec"];
+    let nothing = Value::Null;
+    let server = items(&pod["containers"]).find(|it| it["name"] == "server").unwrap_or(&nothing);
+    model.image = text(&server["image"]);
+    model.image_pull_policy = text(&server["imagePullPolicy"]);
+    model.command = list(&server["command"]);
+    model.args = list(&server["args"]);
+    model.security_context = json(&server["securityContext"]);
+    model.pod_security_context = json(&pod["securityContext"]);
+    model.priority_class = text(&pod["priorityClassName"]);
+    model.node_selector = texts(&pod["nodeSelector"]);
+    model.tolerations = filled(items(&pod["tolerations"]).map(|it| Attr::Known(toleration(it))).collect());
+    let secrets: Vec<Attr<String>> = items(&pod["imagePullSecrets"]).map(|it| text(&it["name"])).collect();
+    model.image_pull_secrets = if secrets.is_empty() { Attr::Null } else { Attr::Known(Set(secrets)) };
+    ports(model, server);
+    env(model, server);
+    resources(model, server);
+    model.startup_probe = probe(&server["startupProbe"]);
+    model.readiness_probe = probe(&server["readinessProbe"]);
+    model.liveness_probe = probe(&server["livenessProbe"]);
+    init_containers(model, pod);
+    service(model, found);
+    storage(model, found, pod, server);
+    config(model, found, server);
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> Attr<String> {
+    value.as_str().map(str::to_owned).into()
+}
+
+fn number(value: &Value) -> Attr<i64> {
+    value.as_i64().into()
+}
+
+fn filled<T>(list: Vec<T>) -> Attr<Vec<T>> {
+    if list.is_empty() { Attr::Null } else { Attr::Known(list) }
+}
+
+fn filled_map<T>(map: Map<T>) -> Attr<Map<T>> {
+    if map.is_empty() { Attr::Null } else { Attr::Known(map) }
+}
+
+fn list(value: &Value) -> Attr<List<String>> {
+    filled(items(value).map(text).collect())
+}
+
+fn texts(value: &Value) -> Attr<Map<String>> {
+    let entries = value.as_object().into_iter().flatten();
+    filled_map(entries.map(|(key, value)| (key.clone(), text(value))).collect())
+}
+
+fn json(value: &Value) -> Attr<String> {
+    let object = value.as_object().filter(|object| !object.is_empty());
+    object.map(|_| value.to_string()).into()
+}
+
+fn seconds(value: &Value, default: u32) -> Attr<String> {
+    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    seconds.filter(|seconds| *seconds != default).map(|seconds| Seconds(seconds).spelled()).into()
+}
+
+fn toleration(it: &Value) -> TolerationModel {
+    TolerationModel {
+        key: text(&it["key"]),
+        operator: text(&it["operator"]),
+        value: text(&it["value"]),
+        effect: text(&it["effect"]),
+    }
+}
+
+fn ports(model: &mut ServiceModel, server: &Value) {
+    let ports: Vec<(&str, Attr<i64>)> = items(&server["ports"])
+        .filter_map(|it| Some((it["name"].as_str()?, number(&it["containerPort"]))))
+        .collect();
+    match ports.as_slice() {
+        [(name, port)] if *name == d::PORT_NAME => model.port = *port,
+        _ => model.ports = filled_map(ports.into_iter().map(|(name, port)| (name.to_owned(), port)).collect()),
+    }
+}
+
+fn env(model: &mut ServiceModel, server: &Value) {
+    let (mut plain, mut secret) = (Map::new(), Map::new());
+    for one in items(&server["env"]) {
+        let Some(name) = one["name"].as_str() else { continue };
+        let reference = &one["valueFrom"]["secretKeyRef"];
+        if reference.is_null() {
+            let value = one["value"].as_str().unwrap_or_default();
+            plain.insert(name.to_owned(), Attr::Known(value.to_owned()));
+        } else {
+            let key = SecretKeyModel {
+                secret: text(&reference["name"]),
+                key: text(&reference["key"]),
+                optional: reference["optional"].as_bool().filter(|flag| *flag).into(),
+            };
+            secret.insert(name.to_owned(), Attr::Known(key));
+        }
+    }
+    model.env = filled_map(plain);
+    model.env_from_secrets = filled_map(secret);
+}
+
+/// Slices stand among the limits, and scratch space that nobody declared is our default.
+fn resources(model: &mut ServiceModel, server: &Value) {
+    const SCRATCH: &str = "ephemeral-storage";
+    let resources = &server["resources"];
+    let mut limits = texts(&resources["limits"]).into_known().unwrap_or_default();
+    let mut requests = texts(&resources["requests"]).into_known().unwrap_or_default();
+    let slices = limits.remove(d::SLICE_RESOURCE).and_then(|it| it.as_str().and_then(|text| text.parse().ok()));
+    let slices: i64 = slices.unwrap_or(0);
+    model.slices = (slices != i64::from(d::SLICES)).then_some(slices).into();
+    if requests.get(SCRATCH).and_then(Attr::as_str) == Some("0") {
+        limits.remove(SCRATCH);
+        requests.remove(SCRATCH);
+    }
+    model.limits = filled_map(limits);
+    model.requests = filled_map(requests);
+}
+
+fn probe(it: &Value) -> Attr<ProbeModel> {
+    if it.is_null() {
+        return Attr::Null;
+    }
+    let http = &it["httpGet"];
+    let tcp = &it["tcpSocket"];
+    let threshold = it["failureThreshold"].as_i64();
+    Attr::Known(ProbeModel {
+        tcp: (!tcp.is_null()).then(|| TcpModel { port: text(&tcp["port"]) }).into(),
+        http: (!http.is_null()).then(|| HttpModel { port: text(&http["port"]), path: text(&http["path"]) }).into(),
+        exec: list(&it["exec"]["command"]),
+        period: seconds(&it["periodSeconds"], d::PROBE_PERIOD_S),
+        timeout: seconds(&it["timeoutSeconds"], d::PROBE_TIMEOUT_S),
+        failure_threshold: threshold.filter(|it| *it != i64::from(d::PROBE_FAILURE_THRESHOLD)).into(),
+        initial_delay: seconds(&it["initialDelaySeconds"], 0),
+    })
+}
+
+fn init_containers(model: &mut ServiceModel, pod: &Value) {
+    let containers = items(&pod["initContainers"]).filter_map(|it| {
+        let name = it["name"].as_str().filter(|name| !OURS.contains(name))?;
+        let mut inner = ServiceModel::default();
+        env(&mut inner, it);
+        let init = InitModel {
+            image: text(&it["image"]),
+            command: list(&it["command"]),
+            args: list(&it["args"]),
+            env: inner.env,
+        };
+        Some((name.to_owned(), Attr::Known(init)))
+    });
+    model.init_containers = filled_map(containers.collect());
+}
+
+fn service(model: &mut ServiceModel, found: &Found) {
+    let Some(service) = &found.service else { return };
+    let ports: Vec<&Value> = items(&service["spec"]["ports"]).collect();
+    let is_plain = |it: &Value| it["name"] == it["targetPort"] && it["name"] == d::PORT_NAME;
+    let front = match ports.as_slice() {
+        [one] if is_plain(one) && !model.port.is_null() => {
+            FrontModel { port: number(&one["port"]), ..FrontModel::default() }
+        }
+        _ => {
+            let named = ports.iter().filter_map(|it| {
+                let name = it["name"].as_str()?;
+                let target = it["targetPort"].as_str().filter(|target| *target != name).map(str::to_owned);
+                let port = FrontPortModel { port: number(&it["port"]), target: target.into() };
+                Some((name.to_owned(), Attr::Known(port)))
+            });
+            FrontModel { ports: filled_map(named.collect()), ..FrontModel::default() }
+        }
+    };
+    model.service = Attr::Known(front);
+}
+
+fn storage(model: &mut ServiceModel, found: &Found, pod: &Value, server: &Value) {
+    let mount = items(&server["volumeMounts"]).find(|it| it["name"] == "storage");
+    let Some(mount_path) = mount.map(|it| text(&it["mountPath"])) else { return };
+    let mut storage = StorageModel { mount_path, ..StorageModel::default() };
+    match (&found.claim, &found.volume) {
+        (Some(claim), volume) => {
+            let spec = &claim["spec"];
+            storage.size = text(&spec["resources"]["requests"]["storage"]);
+            match volume {
+                Some(volume) => {
+                    let nfs = &volume["spec"]["nfs"];
+                    storage.nfs = Attr::Known(NfsModel {
+                        server: text(&nfs["server"]),
+                        path: text(&nfs["path"]),
+                        mount_options: list(&volume["spec"]["mountOptions"]),
+                    });
+                }
+                None => {
+                    let mode = items(&spec["accessModes"]).next().and_then(Value::as_str);
+                    storage.access_mode = mode.filter(|it| *it != "ReadWriteOnce").map(str::to_owned).into();
+                    storage.class = owned_class(claim);
+                }
+            }
+        }
+        _ => {
+            let volume = items(&pod["volumes"]).find(|it| it["name"] == "storage");
+            storage.existing_claim =
+                volume.map(|it| text(&it["persistentVolumeClaim"]["claimName"])).unwrap_or_default();
+        }
+    }
+    model.storage = Attr::Known(storage);
+}
+
+/// The class that we set; one that the cluster filled in is nobody's choice.
+fn owned_class(claim: &Value) -> Attr<String> {
+    let entries = claim["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let mut applied = entries.filter(|entry| entry["operation"] == "Apply");
+    let ours = applied.any(|entry| !entry["fieldsV1"]["f:spec"]["f:storageClassName"].is_null());
+    if ours { text(&claim["spec"]["storageClassName"]) } else { Attr::Null }
+}
+
+/// Files by the path at which the server has each of them.
+fn config(model: &mut ServiceModel, found: &Found, server: &Value) {
+    let Some(config) = &found.config else { return };
+    let mut files = Map::new();
+    for mount in items(&server["volumeMounts"]) {
+        let volume = mount["name"].as_str().unwrap_or_default();
+        let (Some(key), Some(path)) = (mount["subPath"].as_str(), mount["mountPath"].as_str()) else { continue };
+        if !matches!(volume, "config" | "config-copy") {
+            continue;
+        }
+        if volume == "config-copy" {
+            model.config_mode = Attr::Known("copy".to_owned());
+        }
+        files.insert(path.to_owned(), text(&config["data"][key]));
+    }
+    model.config = filled_map(files);
+}

@@ -1,0 +1,145 @@
+//! A tenant that exists, found again: its attributes are read back from its
+//! objects, as far as they are told by them.
+//!
+//! What cannot be told (a spelling, a pod patch) shows in the next plan as an
+//! attribute set on the resource in place, with no object changed by it.
+
+mod container;
+mod gate;
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use serde_json::Value;
+use tenancy::leaves::{from_fields_v1, leaves};
+use tenancy::names::TenantId;
+use tenancy::objects::Object;
+use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Map, Outcome, Path};
+
+use super::model::ServiceModel;
+use super::{lifecycle, spec};
+use crate::api::{Api, Failure, Live, Ref};
+use crate::engine::{Kept, reference};
+use crate::provider::Data;
+
+/// The live objects that attributes are read from.
+struct Found {
+    id: TenantId,
+    deployment: Value,
+    service: Option<Value>,
+    claim: Option<Value>,
+    volume: Option<Value>,
+    config: Option<Value>,
+    gate: Option<Value>,
+}
+
+/// Finds the tenant of that id.
+pub(super) async fn import(data: &Data, id: &str, cancel: CancellationToken) -> Outcome<ServiceModel> {
+    let outcome = find(data, id, cancel).await;
+    match outcome {
+        Ok((model, kept, remarks)) => Outcome::state(model).with_private(kept.bytes()).with(remarks),
+        Err(diagnostics) => Outcome::failed(diagnostics),
+    }
+}
+
+async fn find(
+    data: &Data,
+    id: &str,
+    cancel: CancellationToken,
+) -> Result<(ServiceModel, Kept, Diagnostics), Diagnostics> {
+    let at = Path::attribute("name");
+    let id: TenantId = id.parse().map_err(|invalid: tenancy::Invalid| {
+        Diagnostic::error("Not a tenant's import id", format!("{invalid} The id is `namespace/name`."))
+            .at(at.clone())
+    })?;
+    let missing = |why: String| Diagnostic::error(format!("There is no tenant {id}"), why).at(at.clone());
+    let told = |failure: Failure| failure.diagnostic(at.clone());
+    let name = Ref::deployment(id.namespace.as_str(), id.name.as_str());
+    let live = data.api.get(&name).await.map_err(told)?;
+    let live = live.ok_or_else(|| missing(format!("{name} does not exist. Create it with Terraform instead.")))?;
+    let stub = ServiceModel { id: Attr::Known(id.to_string()), ..ServiceModel::default() };
+    let lifecycle = lifecycle(data, &stub, cancel);
+    let manager = &lifecycle.engine.manager;
+    if live.applied_by(manager).is_none() {
+        return Err(missing(format!(
+            "{name} exists, but it was not made by this resource (its managers are {}). To take it over, create \
+             the tenant with Terraform and list it in `adopt`.",
+            live.managers().join(", ")
+        ))
+        .into());
+    }
+    let found = look(&data.api, id, live, manager).await.map_err(told)?;
+    let mut model = model(&found, data);
+    let tenant = spec::tenant(&model, &data.agent_image)?;
+    let desired = tenancy::expand::tenant(&tenant);
+    let mut kept = Kept::default();
+    let mut objects = Map::new();
+    for (key, object) in desired.iter() {
+        let live = data.api.get(&reference(object)).await.map_err(told)?;
+        let Some(live) = live.filter(|live| live.applied_by(manager).is_some()) else { continue };
+        kept.objects.insert(key.to_string(), lifecycle.engine.keep_found(object, &live));
+        objects.insert(key.to_string(), Attr::Known(last_applied(object, &live, manager)));
+    }
+    model.objects = Attr::Known(objects);
+    Ok((model, kept, Diagnostics::new()))
+}
+
+/// What the last apply set, with its live values: the leaves that we own, those of birth aside.
+fn last_applied(object: &Object, live: &Live, manager: &str) -> String {
+    let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
+    let birth: BTreeSet<String> =
+        object.birth.as_ref().map(|birth| leaves(birth).into_keys().collect()).unwrap_or_default();
+    let leaves: serde_json::Map<String, Value> = leaves(&live.0)
+        .into_iter()
+        .filter(|(path, _)| owned.contains(path) && !birth.contains(path))
+        .collect();
+    Value::Object(leaves).to_string()
+}
+
+async fn look(api: &Api, id: TenantId, deployment: Live, manager: &str) -> Result<Found, Failure> {
+    let namespace = Some(id.namespace.as_str());
+    let name = id.name.as_str();
+    let names = [
+        Ref::new("v1", "Service", namespace, name),
+        Ref::new("v1", "PersistentVolumeClaim", namespace, &format!("{name}-data")),
+        Ref::new("v1", "PersistentVolume", None, &id.key()),
+        Ref::new("v1", "ConfigMap", namespace, &format!("{name}-config")),
+        Ref::new("v1", "ConfigMap", namespace, &format!("{name}-gate")),
+    ];
+    let mut lives = Vec::new();
+    for live in join_all(names.iter().map(|name| api.get(name))).await {
+        lives.push(live?.filter(|live| live.applied_by(manager).is_some()).map(|live| live.0));
+    }
+    let mut lives = lives.into_iter();
+    let mut next = || lives.next().flatten();
+    let (service, claim, volume, config, gate) = (next(), next(), next(), next(), next());
+    Ok(Found { id, deployment: owned_part(deployment, manager), service, claim, volume, config, gate })
+}
+
+/// The Deployment without what others added: their containers, variables, volumes.
+fn owned_part(live: Live, manager: &str) -> Value {
+    let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
+    let mut body = live.0;
+    for path in leaves(&body).into_keys() {
+        // An updater may own the image by now; it is the tenant's all the same.
+        let is_image = path == tenancy::tenant::HandedOver::Image.path();
+        if path.starts_with("spec.template.") && !owned.contains(&path) && !is_image {
+            tenancy::leaves::remove_leaf(&mut body, &path);
+        }
+    }
+    body
+}
+
+fn model(found: &Found, data: &Data) -> ServiceModel {
+    let text = |text: &str| Attr::Known(text.to_owned());
+    let mut model = ServiceModel {
+        namespace: text(found.id.namespace.as_str()),
+        name: text(found.id.name.as_str()),
+        vram_floor: text(&found.id.to_string()),
+        id: text(&found.id.to_string()),
+        ..ServiceModel::default()
+    };
+    container::fill(&mut model, found);
+    gate::fill(&mut model, found, data);
+    model
+}
