@@ -97,7 +97,6 @@ impl Draft {
     /// is in trouble.
     pub(super) fn yield_now(&mut self, seen: &Seen, rule: Rule) {
         self.put_down(seen, rule);
-        self.entry.crashes = 0;
         self.entry.backoff_until = Some(later(seen.now, seen.gate.timing.backoff_s));
         self.card.short_since = None;
         self.card.last_yield =
@@ -110,6 +109,7 @@ impl Draft {
         self.entry.admission = None;
         self.entry.pod = None;
         self.entry.restarts_seen = 0;
+        self.entry.crashes = 0;
         self.entry.drain = None;
         self.entry.until = None;
     }

@@ -156,6 +156,9 @@ fn blind_hold(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     let why = seen.sample.as_ref().err()?;
     let blind = draft.entry.unknown_since.map_or(0, |since| seen.since(since));
     let limit = i64::from(seen.gate.timing.unknown_hold_s);
+    if draft.entry.state != State::Awake {
+        draft.look_again();
+    }
     let reason = format!(
         "The card's memory is not known: {why}. It holds for {} more, then yields.",
         say::span(limit.saturating_sub(blind).max(0))
@@ -166,7 +169,7 @@ fn blind_hold(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
 fn short_hold(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>) -> Option<Verdict> {
     let shortage = shortage?;
     let grace = i64::from(seen.gate.timing.shortage_grace_s).saturating_sub(shortage.lasted_s);
-    if grace > 0 {
+    if grace > 0 || draft.entry.state != State::Awake {
         draft.look_again();
     }
     let next = if shortage.critical {

@@ -40,7 +40,7 @@ fn weigh(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
         Ok(sample) => sample,
         Err(verdict) => return verdict,
     };
-    if let Some(verdict) = wait_for_memory(seen).or_else(|| pauses::pause(seen, draft)) {
+    if let Some(verdict) = wait_for_memory(seen, draft).or_else(|| pauses::pause(seen, draft)) {
         return verdict;
     }
     let claims = seen.claims_beside(&draft.entry);
@@ -132,12 +132,15 @@ fn readable<'a>(seen: &Seen<'a>) -> Result<&'a Sample, Verdict> {
     })
 }
 
-fn wait_for_memory(seen: &Seen) -> Option<Verdict> {
+fn wait_for_memory(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     let (tenant, entry) = seen
         .ledger
         .entries
         .iter()
         .find(|(tenant, entry)| *tenant != seen.me && entry.state == State::Draining)?;
+    if !entry.drain.as_ref().is_some_and(|drain| drain.reported) {
+        draft.look_again();
+    }
     let reason = format!(
         "{tenant} was told to go {} ago and its memory has not returned yet.",
         say::span(seen.since(entry.since))

@@ -108,6 +108,20 @@ fn crashes_far_apart_are_not_in_a_row() {
 }
 
 #[test]
+fn crashes_of_last_night_are_forgotten() {
+    let mut world = awake();
+    world.pod(CHATTERBOX).0.restarts = 2;
+    world.expect(CHATTERBOX, Rule::Starting);
+    world.now = at("2026-11-21T06:00:00Z");
+    world.expect(CHATTERBOX, Rule::OutsideWindow);
+    world.drain(CHATTERBOX);
+    world.now = at("2026-11-22T02:00:00Z");
+    world.wake(CHATTERBOX, 4096);
+    world.pod(CHATTERBOX).0.restarts = 2;
+    world.expect(CHATTERBOX, Rule::Starting);
+}
+
+#[test]
 fn row_15_pod_pending() {
     let mut world = World::t4(4096).with_chatterbox();
     world.expect(CHATTERBOX, Rule::Admitted);

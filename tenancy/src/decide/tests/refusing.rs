@@ -127,6 +127,7 @@ fn row_28_wait_for_memory() {
     world.wait(10);
     let decision = world.expect(WHISPER, Rule::WaitForMemory);
     insta::assert_snapshot!(decision.reason, @"tts/chatterbox was told to go 10 s ago and its memory has not returned yet.");
+    assert!(decision.again_in.is_some(), "that takes seconds");
     world.drain(CHATTERBOX);
     world.expect(WHISPER, Rule::Admitted);
 }
