@@ -6,7 +6,11 @@ use std::process::ExitCode;
 
 use annotate_snippets::Renderer;
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tenancy::window::Zone;
 
+use crate::fit::{self, Verdict};
 use crate::problem::Problem;
 use crate::write::{Change, Mode, WriteError, diff};
 use crate::{LocalDisk, load, render, schema, write};
@@ -45,6 +49,22 @@ enum Command {
         #[arg(long)]
         diff: bool,
     },
+    /// Tell whether everybody fits on their cards in every minute of a week, and on the days of the
+    /// year on which clocks change. Exit with 2 when a tenant would be refused, 1 on an error.
+    Fit {
+        /// The live repository: the folder of fleet.yaml.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// The first day of the week, as `2026-11-23`. Today unless given.
+        #[arg(long)]
+        from: Option<Date>,
+        /// Time zone of the table.
+        #[arg(long, default_value = "UTC")]
+        time_zone: Zone,
+        /// What to print.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Print the JSON Schema of a file, for editors.
     Schema {
         /// Which file.
@@ -60,7 +80,15 @@ enum SchemaOf {
     Tenant,
 }
 
-/// The stacks are not what they should be.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// A table for people.
+    Text,
+    /// Everything, for programs.
+    Json,
+}
+
+/// The stacks are not what they should be, or the fleet does not fit.
 const DIFFERS: u8 = 2;
 
 /// Runs the command line.
@@ -69,6 +97,7 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Generate { path, dry_run, diff, overwrite } => generate(&path, dry_run, diff, overwrite),
         Command::Check { path, diff } => check(&path, diff),
+        Command::Fit { path, from, time_zone, format } => fit(&path, from, &time_zone, format),
         Command::Schema { file } => {
             let text = match file {
                 SchemaOf::Fleet => schema::fleet(),
@@ -111,6 +140,22 @@ fn check(root: &Path, show_diff: bool) -> Result<ExitCode, Failure> {
     }
     report(&changes, "`generate` would ", show_diff);
     Ok(ExitCode::from(DIFFERS))
+}
+
+fn fit(root: &Path, from: Option<Date>, zone: &Zone, format: Format) -> Result<ExitCode, Failure> {
+    let fleet = load(root).map_err(Failure::Problems)?;
+    let from = from.unwrap_or_else(|| Timestamp::now().to_zoned(zone.rules().clone()).date());
+    let cards = fit::fit(&fleet, from, zone.rules());
+    match format {
+        Format::Text => print(&fit::text(&cards, zone.rules(), zone.name())),
+        Format::Json => {
+            let json =
+                serde_json::to_string_pretty(&cards).map_err(|error| Failure::Ours(error.to_string()))?;
+            print(&(json + "\n"));
+        }
+    }
+    let refused = fit::worst(&cards) == Verdict::Refuses;
+    Ok(if refused { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
 }
 
 fn changes(root: &Path, mode: Mode) -> Result<Vec<Change>, Failure> {

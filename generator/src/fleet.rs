@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tenancy::card::Card;
 use tenancy::floor::Floor;
 use tenancy::names::{CardName, Namespace};
+use tenancy::quantity::Mib;
 use tenancy::tenant::{AbsolutePath, Tenant};
 
 use crate::leaf::{Binary, Duration, PlanObjects};
@@ -14,6 +15,8 @@ use crate::leaf::{Binary, Duration, PlanObjects};
 pub struct Fleet {
     /// The cards by name.
     pub cards: BTreeMap<CardName, Card>,
+    /// What the driver keeps of them, where that was said.
+    pub reserved: BTreeMap<CardName, Mib>,
     /// The tenants by the name of their stack's folder, which is their file's name.
     pub stacks: BTreeMap<String, Stack>,
     /// How the provider reaches the cluster.

@@ -17,6 +17,7 @@
 
 pub mod cli;
 pub mod disk;
+pub mod fit;
 pub mod fleet;
 pub mod hcl;
 pub mod leaf;

@@ -1,5 +1,7 @@
 //! Every wrong input says where it stands, why it is refused, and what would be accepted.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use gpu_stacks::load;

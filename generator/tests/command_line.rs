@@ -1,5 +1,7 @@
 //! The built binary on real folders: exit codes, refusals, and what it leaves behind.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -180,4 +182,18 @@ fn the_committed_schemas_are_printed() {
     let repository = Repository::new();
     assert_eq!(repository.run(&["schema", "tenant"]).out, repository.read("schema/tenant.json"));
     assert_eq!(repository.run(&["schema", "fleet"]).out, repository.read("schema/fleet.json"));
+}
+
+#[test]
+fn fit_answers_by_its_exit_code_and_in_json() {
+    let repository = Repository::new();
+    let fits = repository.run(&["fit", "--from", "2026-11-23", "--time-zone", "Europe/London"]);
+    assert_eq!(fits.code, 0);
+    insta::assert_snapshot!(fits.out);
+    repository.edit("fleet.yaml", "peak: 9GiB", "peak: 9GiB\n        protected: true");
+    let refused = repository.run(&["fit", "--from", "2026-11-23", "--format", "json"]);
+    assert_eq!(refused.code, 2);
+    let cards: serde_json::Value = serde_json::from_str(&refused.out).unwrap();
+    assert_eq!(cards[0]["week"][0]["verdict"], "refuses");
+    assert_eq!(cards[0]["week"][0]["left_mib"], 15360 - 450 - 9216 - 4096);
 }

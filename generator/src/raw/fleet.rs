@@ -41,6 +41,9 @@ record! {
         pub source: RawSource,
         /// Its size, which lets `fit` and a plan refuse what can never fit.
         pub memory: Option<At<Mib>>,
+        /// What the driver keeps of it, as `DCGM_FI_DEV_FB_RESERVED` tells: 450MiB of a T4. Only `fit`
+        /// needs it; on the card the device's own figure counts.
+        pub reserved: Option<At<Mib>>,
         /// Below this much free memory a tenant yields at once. A quarter of the headroom unless given.
         pub critical: Option<At<Mib>>,
         /// Processes on the card that nobody here schedules, by name.

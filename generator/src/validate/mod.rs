@@ -73,7 +73,13 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
     }
     shared_ground(tenants, &stacks, problems);
     let binary = raw.binary.as_ref().map(|binary| binary.value);
-    let fleet = Fleet { cards, stacks, provider: cards::provider(raw), backend: backend?, binary };
+    let reserved = raw
+        .cards
+        .0
+        .iter()
+        .filter_map(|(name, card)| Some((name.value.clone(), card.reserved.as_ref()?.value)));
+    let reserved = reserved.collect();
+    let fleet = Fleet { cards, reserved, stacks, provider: cards::provider(raw), backend: backend?, binary };
     problems.is_empty().then_some(fleet)
 }
 

@@ -1,0 +1,293 @@
+//! Whether everybody fits: the arithmetic of a card over time, before anything
+//! is merged.
+//!
+//! Windows open and close on whole minutes, so between two such moments nothing
+//! changes, and going from one to the next is going through every minute.
+//!
+//! ```text
+//! usable  = memory - reserved                 what the driver keeps, 450 MiB of a T4
+//! kept    = peaks of the tenants that may be awake + peaks of protected residents
+//! left    = usable - kept                     must not fall below H, their largest headroom
+//! growing = left - peaks of the residents that are not protected
+//! ```
+//!
+//! What is `left` below H means that a gate will refuse somebody; `growing`
+//! below H means that a resident which grows makes a tenant yield, and below
+//! zero that the resident itself may run out of memory.
+
+mod report;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use serde::Serialize;
+use tenancy::card::Card;
+use tenancy::floor::Basis;
+use tenancy::names::CardName;
+use tenancy::quantity::Mib;
+use tenancy::window::{Interval, Schedule};
+
+use crate::fleet::{Fleet, Stack};
+
+pub use report::text;
+
+/// What may happen on a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everybody fits, even when every resident grows to its peak.
+    Fits,
+    /// Everybody fits until a resident grows; then a tenant yields.
+    MayYield,
+    /// Everybody fits until a resident grows; then it may run out of memory itself.
+    ResidentMayFail,
+    /// Not all tenants can be awake together: the last to ask is refused.
+    Refuses,
+    /// The card does not say how large it is.
+    Unknown,
+}
+
+/// A stretch of time in which the same tenants may be awake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stretch {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+    /// What it comes to.
+    #[serde(flatten)]
+    pub sum: Sum,
+}
+
+/// The arithmetic of one set of tenants, in MiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sum {
+    /// The tenants that may be awake, as `namespace/name`.
+    pub tenants: BTreeSet<String>,
+    /// Peaks of those tenants.
+    pub peaks_mib: u64,
+    /// Peaks of protected residents.
+    pub protected_mib: u64,
+    /// The largest headroom of those tenants.
+    pub headroom_mib: u64,
+    /// What is left of the card, if its size is declared. Negative when it is overbooked.
+    pub left_mib: Option<i64>,
+    /// What is left once every other resident holds its peak.
+    pub left_when_grown_mib: Option<i64>,
+    /// What may happen.
+    pub verdict: Verdict,
+}
+
+/// One card over time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CardFit {
+    /// The card.
+    pub card: CardName,
+    /// Its declared size.
+    pub memory_mib: Option<u64>,
+    /// What the driver keeps of it, where that was said.
+    pub reserved_mib: Option<u64>,
+    /// Tenants whose peak is a person's guess.
+    pub guessed: BTreeSet<String>,
+    /// Residents that are not protected, with their peak where it is known.
+    pub may_grow: BTreeMap<String, Option<u64>>,
+    /// The seven days, without the stretches in which no tenant may be awake.
+    pub week: Vec<Stretch>,
+    /// Stretches of the year after whose tenants never meet in those seven days.
+    pub only_on: Vec<Stretch>,
+    /// Nights that a change of the clocks makes longer or shorter.
+    pub clock_changes: Vec<ClockChange>,
+}
+
+/// A window that is not as long as it looks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClockChange {
+    /// The tenant, as `namespace/name`.
+    pub tenant: String,
+    /// The window's name.
+    pub window: String,
+    /// The day on which it starts.
+    pub date: Date,
+    /// How long it is on that day; zero when it does not open.
+    pub minutes: i64,
+    /// How long it is on all others.
+    pub usual_minutes: i64,
+}
+
+/// Fits the fleet into its cards over the seven days from the start of `day`
+/// in `zone`, and the year after it as far as it differs.
+pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
+    fleet.cards.values().map(|card| card_fit(&Space::of(card, fleet), fleet, day, zone)).collect()
+}
+
+/// The worst verdict of a fleet.
+pub fn worst(cards: &[CardFit]) -> Verdict {
+    let stretches = cards.iter().flat_map(|card| card.week.iter().chain(&card.only_on));
+    stretches
+        .map(|stretch| stretch.sum.verdict)
+        .filter(|v| *v != Verdict::Unknown)
+        .max()
+        .unwrap_or(Verdict::Fits)
+}
+
+/// A card and what of it can be used.
+struct Space<'f> {
+    card: &'f Card,
+    reserved: Option<Mib>,
+    usable: Option<Mib>,
+}
+
+impl<'f> Space<'f> {
+    fn of(card: &'f Card, fleet: &Fleet) -> Self {
+        let reserved = fleet.reserved.get(&card.name).copied();
+        let usable = |memory: Mib| Mib(memory.0.saturating_sub(reserved.unwrap_or_default().0));
+        Self { card, reserved, usable: card.memory_mib.map(usable) }
+    }
+}
+
+fn card_fit(space: &Space<'_>, fleet: &Fleet, day: Date, zone: &TimeZone) -> CardFit {
+    let card = space.card;
+    let stacks: Vec<&Stack> = fleet.stacks.values().filter(|stack| stack.card == card.name).collect();
+    let week_end = day.saturating_add(Span::new().days(7));
+    let year_end = day.saturating_add(Span::new().days(366));
+    let week = stretches(space, &stacks, day, week_end, zone);
+    let usual: BTreeSet<&BTreeSet<String>> = week.iter().map(|stretch| &stretch.sum.tenants).collect();
+    let mut seen = BTreeSet::new();
+    let only_on = stretches(space, &stacks, week_end, year_end, zone)
+        .into_iter()
+        .filter(|stretch| !usual.contains(&stretch.sum.tenants) && seen.insert(stretch.sum.tenants.clone()))
+        .collect();
+    let guessed = stacks.iter().filter(|stack| stack.floor.basis == Basis::Guessed);
+    let may_grow = card.residents.iter().filter(|(_, resident)| !resident.protected);
+    CardFit {
+        card: card.name.clone(),
+        memory_mib: card.memory_mib.map(|memory| memory.0),
+        reserved_mib: space.reserved.map(|reserved| reserved.0),
+        guessed: guessed.map(|stack| stack.floor.tenant.to_string()).collect(),
+        may_grow: may_grow.map(|(name, r)| (name.to_string(), r.peak_mib.map(|peak| peak.0))).collect(),
+        week,
+        only_on,
+        clock_changes: stacks.iter().flat_map(|stack| clock_changes(stack, day, year_end)).collect(),
+    }
+}
+
+/// The stretches from the start of one day to the start of another in which a
+/// tenant may be awake.
+fn stretches(space: &Space<'_>, stacks: &[&Stack], from: Date, to: Date, zone: &TimeZone) -> Vec<Stretch> {
+    let instant = |date: Date| date.to_zoned(zone.clone()).map(|midnight| midnight.timestamp());
+    let (Ok(start), Ok(end)) = (instant(from), instant(to)) else { return Vec::new() };
+    let awake: Vec<(&Stack, Vec<Interval>)> =
+        stacks.iter().map(|stack| (*stack, intervals(stack, from, to, start, end))).collect();
+    let mut moments: BTreeSet<Timestamp> = BTreeSet::from([start, end]);
+    for interval in awake.iter().flat_map(|(_, intervals)| intervals) {
+        moments.extend([interval.opens, interval.closes].map(|moment| moment.clamp(start, end)));
+    }
+    let moments: Vec<Timestamp> = moments.into_iter().collect();
+    let mut found: Vec<Stretch> = Vec::new();
+    for pair in moments.windows(2) {
+        let open = |intervals: &[Interval]| {
+            let after = intervals.partition_point(|interval| interval.opens <= pair[0]);
+            intervals[..after].last().is_some_and(|interval| interval.contains(pair[0]))
+        };
+        let together: Vec<&Stack> =
+            awake.iter().filter(|(_, intervals)| open(intervals)).map(|(stack, _)| *stack).collect();
+        if together.is_empty() {
+            continue;
+        }
+        let sum = sum(space, &together);
+        match found.last_mut().filter(|last| last.to == pair[0] && last.sum == sum) {
+            Some(last) => last.to = pair[1],
+            None => found.push(Stretch { from: pair[0], to: pair[1], sum }),
+        }
+    }
+    found
+}
+
+/// When a tenant may be awake, sorted, no two touching.
+fn intervals(stack: &Stack, from: Date, to: Date, start: Timestamp, end: Timestamp) -> Vec<Interval> {
+    let Schedule::Windows(windows) = &stack.tenant.schedule else {
+        return vec![Interval { opens: start, closes: end }];
+    };
+    // A window may have opened on the day before, in a zone that is a day ahead.
+    let first = from.saturating_sub(Span::new().days(2));
+    let days =
+        first.series(Span::new().days(1)).take_while(|date| *date <= to.saturating_add(Span::new().days(1)));
+    let mut intervals: Vec<Interval> =
+        days.flat_map(|date| windows.values().filter_map(move |window| window.on(date))).collect();
+    intervals.sort_unstable();
+    merged(intervals)
+}
+
+/// Intervals of one tenant that touch or overlap, as one.
+fn merged(intervals: Vec<Interval>) -> Vec<Interval> {
+    let mut merged: Vec<Interval> = Vec::with_capacity(intervals.len());
+    for interval in intervals {
+        match merged.last_mut().filter(|last| interval.opens <= last.closes) {
+            Some(last) => last.closes = last.closes.max(interval.closes),
+            None => merged.push(interval),
+        }
+    }
+    merged
+}
+
+fn sum(space: &Space<'_>, together: &[&Stack]) -> Sum {
+    let peaks: u64 = together.iter().map(|stack| stack.floor.peak_mib.0).sum();
+    let headroom = together.iter().map(|stack| stack.floor.headroom_mib).max().unwrap_or_default();
+    let peaks_of = |protected: bool| -> u64 {
+        let residents = space.card.residents.values().filter(|resident| resident.protected == protected);
+        residents.filter_map(|resident| resident.peak_mib).map(|Mib(peak)| peak).sum()
+    };
+    let minus = |amount: u64, taken: u64| {
+        i64::try_from(amount).unwrap_or(i64::MAX).saturating_sub(i64::try_from(taken).unwrap_or(i64::MAX))
+    };
+    let left = space.usable.map(|memory| minus(memory.0, peaks.saturating_add(peaks_of(true))));
+    let grown = left.map(|left| left.saturating_sub(i64::try_from(peaks_of(false)).unwrap_or(i64::MAX)));
+    let needed = i64::try_from(headroom.0).unwrap_or(i64::MAX);
+    let verdict = match (left, grown) {
+        (Some(left), _) if left < needed => Verdict::Refuses,
+        (_, Some(grown)) if grown < 0 => Verdict::ResidentMayFail,
+        (_, Some(grown)) if grown < needed => Verdict::MayYield,
+        (Some(_), _) => Verdict::Fits,
+        (None, _) => Verdict::Unknown,
+    };
+    Sum {
+        tenants: together.iter().map(|stack| stack.floor.tenant.to_string()).collect(),
+        peaks_mib: peaks,
+        protected_mib: peaks_of(true),
+        headroom_mib: headroom.0,
+        left_mib: left,
+        left_when_grown_mib: grown,
+        verdict,
+    }
+}
+
+/// The days on which a window is not as long as on others.
+fn clock_changes(stack: &Stack, from: Date, to: Date) -> Vec<ClockChange> {
+    let mut changes = Vec::new();
+    for (name, window) in stack.tenant.schedule.windows() {
+        let (start, end) = (i64::from(window.start().minutes()), i64::from(window.end().minutes()));
+        let usual = (end - start).rem_euclid(24 * 60);
+        for date in from.series(Span::new().days(1)).take_while(|date| *date < to) {
+            if !window.days().contains(&tenancy::window::Day::of(date)) {
+                continue;
+            }
+            let seconds = |interval: Interval| interval.closes.as_second() - interval.opens.as_second();
+            let minutes = window.on(date).map_or(0, |interval| seconds(interval) / 60);
+            if minutes != usual {
+                changes.push(ClockChange {
+                    tenant: stack.floor.tenant.to_string(),
+                    window: name.to_string(),
+                    date,
+                    minutes,
+                    usual_minutes: usual,
+                });
+            }
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! What `fit` found, for people.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use tenancy::quantity::Mib;
+use tenancy::window::Day;
+
+use super::{CardFit, ClockChange, Stretch, Sum, Verdict};
+
+/// The cards as tables, with times in `zone`.
+pub fn text(cards: &[CardFit], zone: &TimeZone, zone_name: &str) -> String {
+    let mut out = String::new();
+    for card in cards {
+        let size = match (card.memory_mib, card.reserved_mib) {
+            (Some(size), Some(reserved)) => format!("{}, the driver keeps {}", Mib(size), Mib(reserved)),
+            (Some(size), None) => Mib(size).to_string(),
+            (None, _) => "size not declared".to_owned(),
+        };
+        let _ = writeln!(out, "card {} ({size}), times in {zone_name}", card.card);
+        if card.week.is_empty() && card.only_on.is_empty() {
+            let _ = writeln!(out, "  no tenant lives on it");
+        }
+        for (when, sum) in alike(&card.week, zone) {
+            stretch(&mut out, &when, sum, card);
+        }
+        for stretch_of_year in &card.only_on {
+            let from = stretch_of_year.from.to_zoned(zone.clone());
+            let when = format!("only from {} {}", from.date(), from.strftime("%H:%M"));
+            stretch(&mut out, &when, &stretch_of_year.sum, card);
+        }
+        for resident in card.may_grow.iter().filter(|(_, peak)| peak.is_none()).map(|(name, _)| name) {
+            let _ = writeln!(out, "  note: {resident} has no declared peak and is not counted");
+        }
+        if card.memory_mib.is_some() && card.reserved_mib.is_none() {
+            let _ = writeln!(
+                out,
+                "  note: the driver keeps some of the memory; give it as `reserved:` of the card"
+            );
+        }
+        for change in &card.clock_changes {
+            clock_change(&mut out, change);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Hours of the day at which the same tenants may be awake, and on which days.
+struct Row<'s> {
+    hours: String,
+    days: Vec<Day>,
+    sum: &'s Sum,
+}
+
+/// Stretches with the same tenants at the same hours, with their days put together.
+fn alike<'s>(week: &'s [Stretch], zone: &TimeZone) -> Vec<(String, &'s Sum)> {
+    let mut rows: Vec<Row<'s>> = Vec::new();
+    for stretch in week {
+        let (from, to) = (stretch.from.to_zoned(zone.clone()), stretch.to.to_zoned(zone.clone()));
+        let end = match from.date().until(to.date()).map_or(0, |apart| apart.get_days()) {
+            0 | 1 => to.strftime("%H:%M").to_string(),
+            _ => format!("{} {}", Day::of(to.date()).as_str(), to.strftime("%H:%M")),
+        };
+        let hours = format!("{}-{end}", from.strftime("%H:%M"));
+        let day = Day::of(from.date());
+        match rows.iter_mut().find(|row| row.hours == hours && row.sum == &stretch.sum) {
+            Some(row) => row.days.push(day),
+            None => rows.push(Row { hours, days: vec![day], sum: &stretch.sum }),
+        }
+    }
+    rows.sort_by(|a, b| a.hours.cmp(&b.hours));
+    rows.into_iter().map(|row| (format!("{} {}", spelled(row.days), row.hours), row.sum)).collect()
+}
+
+/// `daily`, `mon-fri`, `sat,sun`.
+fn spelled(mut days: Vec<Day>) -> String {
+    days.sort_unstable();
+    days.dedup();
+    let adjacent = days.windows(2).all(|pair| pair[0].next() == pair[1]);
+    match days.as_slice() {
+        all if all.len() == 7 => "daily".to_owned(),
+        [first, .., last] if adjacent && days.len() > 2 => format!("{}-{}", first.as_str(), last.as_str()),
+        some => some.iter().map(|day| day.as_str()).collect::<Vec<_>>().join(","),
+    }
+}
+
+fn stretch(out: &mut String, when: &str, sum: &Sum, card: &CardFit) {
+    let marked = |tenant: &String| {
+        let guess = if card.guessed.contains(tenant) { " (peak guessed)" } else { "" };
+        format!("{tenant}{guess}")
+    };
+    let tenants: Vec<String> = sum.tenants.iter().map(marked).collect();
+    let _ = writeln!(out, "  {when}: {}", tenants.join(", "));
+    let mut parts = vec![format!("peaks {}", Mib(sum.peaks_mib))];
+    if sum.protected_mib > 0 {
+        parts.push(format!("protected residents {}", Mib(sum.protected_mib)));
+    }
+    if let Some(left) = sum.left_mib {
+        parts.push(format!("left {}", signed(left)));
+    }
+    parts.push(format!("headroom {}", Mib(sum.headroom_mib)));
+    let _ = writeln!(out, "    {}: {}", parts.join(", "), verdict(sum));
+}
+
+fn verdict(sum: &Sum) -> String {
+    let needed = i64::try_from(sum.headroom_mib).unwrap_or(i64::MAX);
+    let (left, grown) = (sum.left_mib.unwrap_or(0), sum.left_when_grown_mib.unwrap_or(0));
+    let short = |amount: i64| Mib(u64::try_from(needed.saturating_sub(amount)).unwrap_or(0));
+    match sum.verdict {
+        Verdict::Fits => "fits".to_owned(),
+        Verdict::MayYield => {
+            format!(
+                "fits until a resident grows; grown to their peaks {} are missing and a tenant yields",
+                short(grown)
+            )
+        }
+        Verdict::ResidentMayFail => format!(
+            "fits until a resident grows; residents may grow by {}, {} would be free, so one may run out of memory",
+            signed(left.saturating_sub(grown)),
+            signed(left)
+        ),
+        Verdict::Refuses if sum.tenants.len() > 1 => {
+            format!("{} short: not all of them can be awake, the last to ask is refused", short(left))
+        }
+        Verdict::Refuses => format!("{} short: it is never admitted", short(left)),
+        Verdict::Unknown => "nobody can say without `memory:` of the card".to_owned(),
+    }
+}
+
+fn signed(amount: i64) -> String {
+    let sign = if amount < 0 { "-" } else { "" };
+    format!("{sign}{}", Mib(amount.unsigned_abs()))
+}
+
+fn clock_change(out: &mut String, change: &ClockChange) {
+    let length = |minutes: i64| format!("{}h{:02}", minutes / 60, minutes % 60);
+    let is = if change.minutes == 0 {
+        "does not open".to_owned()
+    } else {
+        format!("lasts {}", length(change.minutes))
+    };
+    let _ = writeln!(
+        out,
+        "  note: on {} the clocks change: {} of {} {is} instead of {}",
+        change.date,
+        change.window,
+        change.tenant,
+        length(change.usual_minutes)
+    );
+}

@@ -1,0 +1,83 @@
+use super::*;
+
+/// A fleet with the T4 of the design: llama may grow to 9 GiB beside the tenants given.
+fn fleet(protected: bool, tenants: &[(&str, u64, &str)]) -> Fleet {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tenants")).unwrap();
+    let fleet = format!(
+        "cards:\n  t4:\n    node: gpu-1\n    index: 0\n    memory: 15360MiB\n    reserved: 450MiB\n    source: {{ dcgm: \"http://dcgm\" }}\n    \
+         residents: {{ llama: {{ namespace: llama, peak: 9GiB, protected: {protected} }} }}\n\
+         defaults: {{ agent_image: a, headroom: 2GiB, time_zone: Europe/London }}\n"
+    );
+    std::fs::write(folder.path().join("fleet.yaml"), fleet).unwrap();
+    for (name, peak, windows) in tenants {
+        let tenant = format!("namespace: {name}\ncard: t4\npeak: {peak}MiB\nimage: i\nport: 80\n{windows}\n");
+        std::fs::write(folder.path().join(format!("tenants/{name}.yaml")), tenant).unwrap();
+    }
+    crate::load(folder.path()).unwrap_or_else(|problems| panic!("{}", problems[0].line()))
+}
+
+fn report(fleet: &Fleet) -> String {
+    let london = TimeZone::get("Europe/London").unwrap();
+    let cards = fit(fleet, "2026-11-23".parse().unwrap(), &london);
+    text(&cards, &london, "Europe/London")
+}
+
+const NIGHT: &str = "windows: { night: { start: \"02:00\", end: \"06:00\" } }";
+
+#[test]
+fn a_resident_that_may_grow_is_told_beforehand() {
+    insta::assert_snapshot!(report(&fleet(false, &[("chatterbox", 4096, NIGHT), ("whisper", 3072, NIGHT)])));
+}
+
+#[test]
+fn a_protected_resident_refuses_the_tenant_by_the_figures_of_the_design() {
+    let fleet = fleet(true, &[("chatterbox", 4096, NIGHT)]);
+    insta::assert_snapshot!(report(&fleet));
+    let week = &fit(&fleet, "2026-11-23".parse().unwrap(), &TimeZone::UTC)[0].week;
+    assert_eq!((week.len(), week[0].sum.left_mib, week[0].sum.verdict), (7, Some(1598), Verdict::Refuses));
+}
+
+#[test]
+fn overlaps_midnight_and_days_are_separate_stretches() {
+    let late = "windows: { late: { start: \"23:00\", end: \"03:00\", days: [fri] } }";
+    let always = "always: true";
+    insta::assert_snapshot!(report(&fleet(
+        false,
+        &[("a", 512, NIGHT), ("b", 1024, late), ("c", 256, always)]
+    )));
+}
+
+#[test]
+fn tenants_that_meet_only_when_one_zone_has_changed_its_clocks_are_found() {
+    let london = "windows: { a: { start: \"05:00\", end: \"06:00\" } }";
+    let new_york = "windows: { b: { start: \"01:00\", end: \"02:00\", time_zone: America/New_York } }";
+    let fleet = fleet(true, &[("a", 2048, london), ("b", 2048, new_york)]);
+    let card = &fit(&fleet, "2026-11-23".parse().unwrap(), &TimeZone::UTC)[0];
+    assert!(card.week.iter().all(|stretch| stretch.sum.tenants.len() == 1));
+    // New York changes on the 14th of March, after 01:00, two weeks before London does.
+    assert_eq!(card.only_on.len(), 1);
+    assert_eq!(card.only_on[0].from.to_string(), "2027-03-15T05:00:00Z");
+    assert_eq!(
+        (card.only_on[0].sum.verdict, worst(std::slice::from_ref(card))),
+        (Verdict::Refuses, Verdict::Refuses)
+    );
+}
+
+/// Going from moment to moment must be going through every minute.
+#[test]
+fn the_stretches_agree_with_every_minute_of_the_week() {
+    let split = "windows: { x: { start: \"22:15\", end: \"02:30\" }, y: { start: \"02:30\", end: \"04:01\", time_zone: UTC } }";
+    let fleet = fleet(false, &[("a", 512, NIGHT), ("b", 1024, split)]);
+    let start: Date = "2027-03-25".parse().unwrap();
+    let card = &fit(&fleet, start, &TimeZone::UTC)[0];
+    let first = start.to_zoned(TimeZone::UTC).unwrap().timestamp();
+    for minute in 0..7 * 24 * 60 {
+        let now = first + Span::new().minutes(minute);
+        let open = |stack: &&Stack| stack.tenant.schedule.open_at(now).is_some();
+        let awake: BTreeSet<String> =
+            fleet.stacks.values().filter(open).map(|stack| stack.floor.tenant.to_string()).collect();
+        let found = card.week.iter().find(|stretch| stretch.from <= now && now < stretch.to);
+        assert_eq!(found.map(|stretch| stretch.sum.tenants.clone()).unwrap_or_default(), awake, "{now}");
+    }
+}
