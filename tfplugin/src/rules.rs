@@ -6,7 +6,7 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use crate::schema::{Attribute, ErasedRules, Mode};
-use crate::{Attr, Diagnostic, Diagnostics, Field, Path, Value};
+use crate::{Attr, Diagnostic, Diagnostics, Field, Path, Set, Value};
 
 /// The declaration of one attribute that holds a `T`.
 ///
@@ -224,20 +224,61 @@ impl<T: Field + Display + PartialOrd + 'static> Rules<T> {
     }
 }
 
-impl Rules<String> {
-    /// Refuses text whose count of characters is outside of `range`.
+impl<T: Field + Measured + 'static> Rules<T> {
+    /// Refuses text or collections whose length is outside of `range`.
     pub fn length(
         self,
         range: impl RangeBounds<usize> + std::fmt::Debug + Send + Sync + 'static,
-    ) -> Rules<String> {
-        self.validate(move |text| {
-            let length = text.chars().count();
+    ) -> Rules<T> {
+        self.validate(move |value| {
+            let length = value.length();
             if range.contains(&length) {
                 Ok(())
             } else {
-                Err(format!("must have a length in {range:?}, but has {length} characters"))
+                Err(format!("must have a length in {range:?}, but has {length} {}", T::UNIT))
             }
         })
+    }
+}
+
+/// What has a length.
+pub trait Measured {
+    /// What the length counts.
+    const UNIT: &'static str;
+
+    /// How many there are.
+    fn length(&self) -> usize;
+}
+
+impl Measured for String {
+    const UNIT: &'static str = "characters";
+
+    fn length(&self) -> usize {
+        self.chars().count()
+    }
+}
+
+impl<T> Measured for Vec<Attr<T>> {
+    const UNIT: &'static str = "elements";
+
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T> Measured for Set<T> {
+    const UNIT: &'static str = "elements";
+
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<T> Measured for BTreeMap<String, Attr<T>> {
+    const UNIT: &'static str = "elements";
+
+    fn length(&self) -> usize {
+        self.len()
     }
 }
 

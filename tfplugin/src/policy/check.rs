@@ -51,7 +51,7 @@ mod tests {
             /// The other.
             file: Attr<String> = optional().deprecated("Use inline."),
             /// Inner objects.
-            inner: Attr<Map<Inner>> = optional(),
+            inner: Attr<Map<Inner>> = optional().length(..=1),
             /// Words.
             words: Attr<List<String>> = optional().requires(&["mode"]),
         }
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn each_rule_names_the_attribute_and_the_reason() {
-        let inner = [("a".to_owned(), Attr::Known(Inner { port: 0.into() }))].into();
+        let inner = ["a", "b"].map(|name| (name.to_owned(), Attr::Known(Inner { port: 0.into() }))).into();
         let config = Outer {
             mode: "move".into(),
             inline: "long".into(),
@@ -76,7 +76,9 @@ mod tests {
             [
                 ("mode", r#"mode must be one of "copy", "mount", but is "move"."#),
                 ("inline", "inline must have a length in 1..=3, but has 4 characters."),
+                ("inner", "inner must have a length in ..=1, but has 2 elements."),
                 (r#"inner["a"].port"#, r#"inner["a"].port must be in 1..=65535, but is 0."#),
+                (r#"inner["b"].port"#, r#"inner["b"].port must be in 1..=65535, but is 0."#),
             ]
             .map(|(path, detail)| (path.to_owned(), detail.to_owned()))
         );
