@@ -1,5 +1,6 @@
 //! Commands for developers. `cargo xtask help` lists them; see CONTRIBUTING.md.
 
+mod cargo;
 mod cluster;
 mod commands;
 mod content;

@@ -5,6 +5,8 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
+use crate::cargo;
+use crate::image;
 use crate::places::{Places, Profile};
 use crate::step;
 use crate::surroundings::Surroundings;
@@ -23,15 +25,9 @@ pub(crate) struct Options {
 /// When something cannot be built or brought up, or a measured step fails.
 pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     let tools = toolbox::user_tools(places)?;
-    for arguments in [
-        ["--package", "terraform-provider-gpu", "--release"].as_slice(),
-        // These only surround what is measured, and are imported as images, not run.
-        &["--package", "gpu-agent", "--package", "fake-card", "--package", "e2e"],
-    ] {
-        let mut build = Command::new("cargo");
-        build.args(["build", "--locked", "--bins"]).args(arguments).current_dir(&places.repository);
-        step::visible(&mut build)?;
-    }
+    cargo::build(places, &["terraform-provider-gpu"], Profile::Release)?;
+    // These only surround what is measured.
+    cargo::build(places, &[image::PROGRAMS.as_slice(), &["bench"]].concat(), Profile::Dev)?;
     let surroundings = Surroundings::prepare(places, &tools, Profile::Release, false)?;
     let measured = step::visible(
         Command::new(places.built("bench", Profile::Dev))

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::places::Places;
+use crate::cargo;
+use crate::places::{Places, Profile};
 use crate::step;
 
 /// The cargo-deny that is installed where none of this version is in the cache.
@@ -16,27 +17,28 @@ const DENY_VERSION: &str = "0.20.2";
 /// # Errors
 /// At the first of them that is not clean.
 pub(crate) fn run(places: &Places) -> Result<()> {
-    let cargo = |arguments: &[&str]| {
-        let mut command = Command::new("cargo");
-        command.args(arguments).current_dir(&places.repository);
-        step::say(format!("== {}", step::shown(&command)));
-        step::visible(&mut command)
-    };
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])?;
-    cargo(&["run", "--quiet", "--locked", "--package", "gpu-stacks", "--", "check", "--diff", "stacks"])?;
+    shown(cargo::command(places, &["fmt", "--all", "--check"]))?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
+    shown(cargo::command(places, &clippy))?;
+    cargo::build(places, &["gpu-stacks"], Profile::Dev)?;
+    let mut stacks = Command::new(places.built("gpu-stacks", Profile::Dev));
+    stacks.args(["check", "--diff", "stacks"]).current_dir(&places.repository);
+    shown(stacks)?;
     deny(places)
 }
 
 /// Advisories are left out: their database lies on a server that a build must not depend on.
 fn deny(places: &Places) -> Result<()> {
     let program = cargo_deny(places)?;
-    step::say("== cargo deny check bans licenses sources");
-    step::visible(
-        Command::new(program)
-            .args(["--workspace", "check", "bans", "licenses", "sources"])
-            .current_dir(&places.repository),
-    )
+    let mut deny = Command::new(program);
+    deny.args(["--workspace", "check", "bans", "licenses", "sources"]).current_dir(&places.repository);
+    shown(deny)
+}
+
+/// Runs a check with its command line above its output.
+fn shown(mut command: Command) -> Result<()> {
+    step::say(format!("== {}", step::shown(&command)));
+    step::visible(&mut command)
 }
 
 fn cargo_deny(places: &Places) -> Result<PathBuf> {

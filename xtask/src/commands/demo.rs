@@ -7,7 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::cargo;
 use crate::cluster;
+use crate::image;
 use crate::places::{Places, Profile};
 use crate::step;
 use crate::surroundings::Surroundings;
@@ -36,13 +38,8 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
         return Ok(());
     }
     let tools = toolbox::user_tools(places)?;
-    let packages = ["terraform-provider-gpu", "gpu-agent", "gpu-stacks", "fake-card", "e2e"];
-    let mut build = Command::new("cargo");
-    build.args(["build", "--locked", "--bins"]).current_dir(&places.repository);
-    for package in packages {
-        build.args(["--package", package]);
-    }
-    step::visible(&mut build)?;
+    let binaries = [image::PROGRAMS.as_slice(), &["terraform-provider-gpu", "gpu-stacks", "demo"]].concat();
+    cargo::build(places, &binaries, Profile::Dev)?;
     let surroundings = Surroundings::prepare(places, &tools, Profile::Dev, false)?;
     if let Some(reason) = &surroundings.cluster.no_pods {
         bail!("the night needs pods, and they cannot run here: {reason}");

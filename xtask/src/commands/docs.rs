@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
+use crate::cargo;
 use crate::content;
 use crate::mirror;
 use crate::places::{Places, Profile};
@@ -70,11 +71,7 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
 /// What the pages should be, by their path inside docs/.
 fn render(places: &Places, work: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let tools = toolbox::user_tools(places)?;
-    step::visible(
-        Command::new("cargo")
-            .args(["build", "--locked", "--package", "terraform-provider-gpu"])
-            .current_dir(&places.repository),
-    )?;
+    cargo::build(places, &["terraform-provider-gpu"], Profile::Dev)?;
     let mirror = mirror::lay_out(places, Profile::Dev)?;
     write(&work.join("main.tf"), CONFIGURATION)?;
     let terraform = |arguments: &[&str]| {

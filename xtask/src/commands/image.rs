@@ -1,12 +1,11 @@
 //! `cargo xtask image`: images of our programs, imported into the cluster when it is up.
 
-use std::process::Command;
-
 use anyhow::Result;
 
+use crate::cargo;
 use crate::cluster::{self, Cluster};
 use crate::image;
-use crate::places::Places;
+use crate::places::{Places, Profile};
 use crate::step;
 
 /// Builds the programs and their images; prints each image's names and archive.
@@ -14,11 +13,7 @@ use crate::step;
 /// # Errors
 /// When a program does not compile, or the cluster does not take an image.
 pub(crate) fn run(places: &Places) -> Result<()> {
-    step::visible(
-        Command::new("cargo")
-            .args(["build", "--package", "gpu-agent", "--package", "fake-card", "--bins"])
-            .current_dir(&places.repository),
-    )?;
+    cargo::build(places, &image::PROGRAMS, Profile::Dev)?;
     for built in image::build_ours(places)? {
         println!("{} {} {}", built.names[0], built.names[1], built.archive.display());
     }

@@ -1,11 +1,11 @@
 //! `cargo xtask test`: every test, in stages with budgets.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
 
+use crate::cargo;
 use crate::places::{Places, Profile};
 use crate::runner::Closing;
 use crate::stage::Stage;
@@ -49,13 +49,15 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
         toolbox::user_tools(places)
     })?;
     BUILD.run(|| {
-        step::visible(cargo(places).args(["build", "--workspace", "--bins", "--locked"]))?;
-        step::visible(cargo(places).args(["test", "--workspace", "--no-run", "--locked"]))
+        step::visible(&mut cargo::command(places, &["build", "--workspace", "--bins", "--locked"]))?;
+        step::visible(&mut cargo::command(places, &["test", "--workspace", "--no-run", "--locked"]))
     })?;
     if options.only.is_none() {
-        UNIT.run(|| {
-            closing.run(cargo(places).args(["test", "--workspace", "--exclude", "e2e", "--locked"]))
-        })?;
+        let mut unit = cargo::command(
+            places,
+            &["test", "--workspace", "--exclude", "e2e", "--locked", "--no-fail-fast"],
+        );
+        UNIT.run(|| closing.run(&mut unit))?;
     }
     END_TO_END.run(|| end_to_end(places, options, &tools, closing))
 }
@@ -65,16 +67,11 @@ fn end_to_end(places: &Places, options: &Options, tools: &Path, closing: &mut Cl
     if let Some(reason) = &surroundings.cluster.no_pods {
         step::say(format!("TESTS THAT NEED PODS DO NOT RUN: {reason}"));
     }
-    let mut command = cargo(places);
-    command.args(["test", "--package", "e2e", "--locked"]).envs(surroundings.variables());
+    // By the name of the test binary, which is in that package alone; see the module about cargo.
+    let mut command = cargo::command(places, &["test", "--workspace", "--test", "e2e", "--locked"]);
+    command.envs(surroundings.variables());
     command.args(options.only.iter()).args(["--", "--test-threads", &options.threads.to_string()]);
     let done = closing.run(&mut command);
     surroundings.release(places)?;
     done
-}
-
-fn cargo(places: &Places) -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(&places.repository);
-    command
 }

@@ -17,9 +17,8 @@ use crate::step;
 /// The user that images run as: the number that "nonroot" has in distroless images, which users know.
 const NONROOT: u32 = 65_532;
 
-/// The images that hold our own programs: image name and binary.
-const OURS: [(&str, &str); 3] =
-    [("gpu-agent", "gpu-agent"), ("fake-card", "fake-card"), ("fake-model", "fake-model")];
+/// Our own programs that run in a cluster. Each has an image of its name.
+pub(crate) const PROGRAMS: [&str; 3] = ["gpu-agent", "fake-card", "fake-model"];
 
 /// Imports what the node itself needs: the pause image, and busybox for whoever wants a shell in a pod.
 ///
@@ -51,12 +50,13 @@ pub(crate) fn import_base(places: &Places, socket: &Path) -> Result<()> {
 /// # Errors
 /// When a program is not built or one of its libraries cannot be found.
 pub(crate) fn build_ours(places: &Places) -> Result<Vec<Built>> {
-    OURS.iter()
-        .map(|(name, binary)| {
+    PROGRAMS
+        .into_iter()
+        .map(|name| {
             let image = Image {
                 name,
-                files: rootfs::program(&places.built(binary, Profile::Dev))?,
-                entrypoint: vec![format!("/usr/local/bin/{binary}")],
+                files: rootfs::program(&places.built(name, Profile::Dev))?,
+                entrypoint: vec![format!("/usr/local/bin/{name}")],
                 user: NONROOT,
             };
             build(places, &image)
