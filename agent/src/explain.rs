@@ -86,12 +86,15 @@ pub async fn explain(
 /// cluster, where the exporter's name means nothing.
 async fn through_the_api_server(api: &Api, scene: &Scene) -> Result<Sample, Unknown> {
     let card = &scene.card.declared.card;
-    match Object::proxied(scrape::url(card)) {
-        Some(object) => match api.page(&object).await {
-            Ok(page) => scrape::sample(card, &page, scene.now),
-            Err(_) => scene.observation.device.clone(),
-        },
-        None => scene.observation.device.clone(),
+    let direct = scene.observation.device.clone();
+    let (Err(unknown), Some(object)) = (&direct, Object::proxied(scrape::url(card))) else {
+        return direct;
+    };
+    match api.page(&object).await {
+        Ok(page) => scrape::sample(card, &page, scene.now),
+        Err(why) => {
+            Err(Unknown { reason: format!("{}; through the API server: {}", unknown.reason, why.clause()) })
+        }
     }
 }
 

@@ -165,7 +165,7 @@ async fn pauses(
             }
             Err(ApiError::Absent { .. }) => PauseSeen::Absent,
             Err(away @ ApiError::Away { .. }) => return Err(away.into()),
-            Err(why) => PauseSeen::Unreadable(why.to_string()),
+            Err(why) => PauseSeen::Unreadable(why.clause()),
         };
         seen.insert(target, what);
     }

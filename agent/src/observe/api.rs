@@ -91,6 +91,20 @@ pub enum ApiError {
     },
 }
 
+impl ApiError {
+    /// What happened, as a clause for a longer sentence that says what was tried.
+    pub fn clause(&self) -> String {
+        match self {
+            ApiError::NotConfigured(why) => why.clone(),
+            ApiError::Away { cause, .. } => cause.clone(),
+            ApiError::Forbidden { message, .. } => format!("not allowed: {message}"),
+            ApiError::Absent { .. } => "it does not exist".to_owned(),
+            ApiError::Conflict { message, .. } => format!("written by somebody else meanwhile: {message}"),
+            ApiError::Refused { status, message, .. } => format!("{status}: {message}"),
+        }
+    }
+}
+
 impl Api {
     /// Connects as the environment says: a kubeconfig (the given file, else
     /// `KUBECONFIG`, else the home directory's), otherwise the pod's service account.

@@ -41,7 +41,7 @@ pub fn url(card: &Card) -> &str {
 /// The reason why the page does not answer, as a clause.
 pub fn sample(card: &Card, page: &str, now: Timestamp) -> Result<Sample, Unknown> {
     let figures = metrics::read(card, page, now.as_millisecond())
-        .map_err(|why| Unknown { reason: format!("the scrape of {} does not answer: {why}", url(card)) })?;
+        .map_err(|why| Unknown { reason: format!("{} gives no figures: {why}", url(card)) })?;
     let taken = figures.timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let pod_key = |namespace: &str, pod: String| {
         // A label that is no namespace belongs to no pod of ours.
