@@ -170,8 +170,7 @@ struct Entries {
 fn merged(connection: &Connection) -> Result<Kubeconfig, Failure> {
     let mut merged = Kubeconfig::default();
     for path in &connection.config_paths {
-        let refuse =
-            |cause: String| Failure::Kubeconfig { path: path.display().to_string(), cause };
+        let refuse = |cause: String| Failure::Kubeconfig { path: path.display().to_string(), cause };
         let next = Kubeconfig::read_from(path).map_err(|why| {
             let read = std::error::Error::source(&why).filter(|_| !path.is_file());
             refuse(read.map_or_else(|| why.to_string(), ToString::to_string))

@@ -18,8 +18,11 @@ impl Seconds {
     pub(crate) fn spelled(self) -> String {
         let Self(total) = self;
         let parts = [(total / 3600, "h"), (total % 3600 / 60, "m"), (total % 60, "s")];
-        let text: String =
-            parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}")).collect();
+        let text: String = parts
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, unit)| format!("{number}{unit}"))
+            .collect();
         if text.is_empty() { "0s".to_owned() } else { text }
     }
 }
@@ -64,9 +67,13 @@ mod tests {
 
     #[test]
     fn lengths_are_read_and_spelled() {
-        for (text, seconds, spelled) in
-            [("90s", 90, "1m30s"), ("5m", 300, "5m"), ("1h30m", 5400, "1h30m"), ("300s", 300, "5m"), ("0s", 0, "0s")]
-        {
+        for (text, seconds, spelled) in [
+            ("90s", 90, "1m30s"),
+            ("5m", 300, "5m"),
+            ("1h30m", 5400, "1h30m"),
+            ("300s", 300, "5m"),
+            ("0s", 0, "0s"),
+        ] {
             let read: Seconds = text.parse().unwrap();
             assert_eq!((read.0, read.spelled().as_str()), (seconds, spelled), "{text}");
         }

@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 use tenancy::Invalid;
 use tenancy::check::{Problem, Step};
 use tenancy::names::{
-    CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName, PortName,
-    TenantId, TenantName,
+    CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
+    PortName, TenantId, TenantName,
 };
 use tenancy::objects::Key;
 use tenancy::quantity::{Mib, Quantity};
@@ -187,7 +187,11 @@ impl Fill {
     }
 
     /// A map of plain texts under typed keys.
-    pub(crate) fn texts<K: Text + Ord>(&mut self, attr: &Attr<Map<String>>, path: &Path) -> BTreeMap<K, String> {
+    pub(crate) fn texts<K: Text + Ord>(
+        &mut self,
+        attr: &Attr<Map<String>>,
+        path: &Path,
+    ) -> BTreeMap<K, String> {
         let mut found = BTreeMap::new();
         for (key, value) in self.map(attr) {
             let at = path.key(key);
@@ -241,7 +245,11 @@ impl Fill {
         match serde_json::from_str::<Json>(&text) {
             Ok(Json::Object(object)) => Some(object),
             Ok(_) => {
-                self.wrong(path, "Not a JSON object", format!("{path} must be an object. Write it with jsonencode({{ … }})."));
+                self.wrong(
+                    path,
+                    "Not a JSON object",
+                    format!("{path} must be an object. Write it with jsonencode({{ … }})."),
+                );
                 None
             }
             Err(why) => {

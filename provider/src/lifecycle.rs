@@ -49,7 +49,11 @@ impl Lifecycle<'_> {
     /// means that nothing is left; where that cannot be had (the user
     /// interrupted, or the cluster went away), the resource is kept with a
     /// warning, and the next plan shows what is still to be made.
-    pub(crate) async fn create(&self, desired: &Objects, adopt: &BTreeSet<Key>) -> Result<Settled, Unsettled> {
+    pub(crate) async fn create(
+        &self,
+        desired: &Objects,
+        adopt: &BTreeSet<Key>,
+    ) -> Result<Settled, Unsettled> {
         let order = Order::all(desired, adopt);
         let mut report = self.engine.settle(&order, Kept::default()).await;
         if report.failures.is_empty() {
@@ -62,7 +66,8 @@ impl Lifecycle<'_> {
         if !(interrupted && somewhat) && left.is_empty() {
             return Err(Unsettled { kept: None, diagnostics: errors });
         }
-        let reasons: Vec<String> = errors.into_iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
+        let reasons: Vec<String> =
+            errors.into_iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
         let warning = Diagnostic::warning(
             format!("{} is not complete", self.title),
             format!(
@@ -95,7 +100,10 @@ impl Lifecycle<'_> {
         let unwanted = Engine::unwanted(&report.kept, |key| desired.get(key).is_some());
         let mut settled = self.settled(report);
         let removed = self.engine.remove(&unwanted, Instant::now() + patience).await;
-        settled.kept.objects.retain(|key, _| !unwanted.objects.contains_key(key) || removed.left.objects.contains_key(key));
+        settled
+            .kept
+            .objects
+            .retain(|key, _| !unwanted.objects.contains_key(key) || removed.left.objects.contains_key(key));
         settled.remarks.extend(self.warnings("keeps something", removed.remarks));
         if removed.failures.is_empty() {
             return Ok(settled);
@@ -150,7 +158,8 @@ impl Lifecycle<'_> {
     pub(crate) fn errors(&self, failures: &[(Key, Failure)]) -> Diagnostics {
         let mut told: Vec<Diagnostic> = Vec::new();
         for (key, failure) in failures {
-            let whole = matches!(failure, Failure::Refused(_) | Failure::Foreign { .. } | Failure::Waited { .. });
+            let whole =
+                matches!(failure, Failure::Refused(_) | Failure::Foreign { .. } | Failure::Waited { .. });
             let path = if whole { (self.attribute)(key) } else { Path::root() };
             let diagnostic = failure.diagnostic(path);
             // Eleven objects without a cluster are one problem.
@@ -212,7 +221,8 @@ pub(crate) fn unread<M>(model: M, failure: &Failure, title: &str) -> tfplugin::O
             "The provider's {} is not known before apply, so the plan rests on the last known state.",
             arguments.join(", ")
         );
-        return tfplugin::Outcome::state(model).with(Diagnostic::warning(format!("{title} was not refreshed"), detail));
+        return tfplugin::Outcome::state(model)
+            .with(Diagnostic::warning(format!("{title} was not refreshed"), detail));
     }
     tfplugin::Outcome::failed(failure.diagnostic(Path::root()))
 }

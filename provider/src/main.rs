@@ -13,6 +13,9 @@ mod picture;
 mod provider;
 mod service;
 
+#[cfg(test)]
+mod tests;
+
 fn main() -> std::process::ExitCode {
     tfplugin::serve(provider::Gpu)
 }

@@ -39,7 +39,8 @@ fn text(leaves: &Leaves, digests: bool) -> String {
     if !digests {
         return whole;
     }
-    let hash: String = Sha256::digest(whole.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        Sha256::digest(whole.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hash}")
 }
 
@@ -95,7 +96,7 @@ pub(crate) fn changes(
             continue;
         }
         apply.insert(key.clone());
-        let leaves = match had.map(|text| leaves_of(text)) {
+        let leaves = match had.map(leaves_of) {
             Some(None) => Shown::All,
             Some(Some(had)) => {
                 let differs = tenancy::leaves::diff(&had, &wanted);
@@ -115,7 +116,10 @@ fn leaves_of(text: &str) -> Option<Leaves> {
 
 /// Which leaves of which objects differ between two states of `objects`, for
 /// remarks on a plan. Objects shown as digests, or unknown, are left out.
-pub(crate) fn differing(before: &Attr<Map<String>>, after: &Attr<Map<String>>) -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn differing(
+    before: &Attr<Map<String>>,
+    after: &Attr<Map<String>>,
+) -> BTreeMap<String, BTreeSet<String>> {
     let (Some(before), Some(after)) = (before.known(), after.known()) else { return BTreeMap::new() };
     let pairs = after.iter().filter_map(|(key, after)| {
         let before = before.get(key)?.as_str()?;

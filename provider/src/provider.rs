@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use tfplugin::{Attr, Configured, Diagnostic, Diagnostics, Host, List, Map, Path, Provider, Resources, model};
+use tfplugin::{
+    Attr, Configured, Diagnostic, Diagnostics, Host, List, Map, Path, Provider, Resources, model,
+};
 
 use crate::api::Api;
 use crate::cluster::Cluster;
@@ -105,7 +107,9 @@ impl Provider for Gpu {
                 diagnostics.error(
                     Path::attribute(name),
                     "Not a URL",
-                    format!("{name} is {url:?}. Write scheme, name and port, such as `https://10.0.0.1:6443`."),
+                    format!(
+                        "{name} is {url:?}. Write scheme, name and port, such as `https://10.0.0.1:6443`."
+                    ),
                 );
             }
         }
@@ -141,7 +145,9 @@ fn target(config: &Settings, env: &dyn Fn(&str) -> Option<String>) -> Result<Tar
         (_, Attr::Known(paths)) => texts(paths),
         _ => match env("KUBE_CONFIG_PATH") {
             Some(path) => vec![path],
-            None => env("KUBE_CONFIG_PATHS").map(|all| all.split(':').map(str::to_owned).collect()).unwrap_or_default(),
+            None => env("KUBE_CONFIG_PATHS")
+                .map(|all| all.split(':').map(str::to_owned).collect())
+                .unwrap_or_default(),
         },
     };
     Ok(Target::Known(Box::new(Connection {
@@ -170,7 +176,9 @@ fn flag(text: &str) -> Result<bool, Diagnostics> {
         "0" | "f" | "false" => Ok(false),
         _ => Err(Diagnostic::error(
             "Not a flag",
-            format!("The environment variable KUBE_INSECURE is {text:?}. Set it to true or false, or unset it."),
+            format!(
+                "The environment variable KUBE_INSECURE is {text:?}. Set it to true or false, or unset it."
+            ),
         )
         .at(Path::attribute("insecure"))
         .into()),

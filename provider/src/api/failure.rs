@@ -87,7 +87,9 @@ impl Refusal {
             ),
             403 if message.contains("cannot") => Diagnostic::error(
                 format!("Missing right to {verb} {object}"),
-                format!("{message}. Give the user of the provider block that verb on that resource, then apply again."),
+                format!(
+                    "{message}. Give the user of the provider block that verb on that resource, then apply again."
+                ),
             ),
             403 => Diagnostic::error(
                 format!("The cluster forbids to {verb} {object}"),
@@ -121,7 +123,9 @@ impl Refusal {
             ),
             413 => Diagnostic::error(
                 format!("{object} is too large"),
-                format!("{message}. A ConfigMap holds at most 1 MiB: put large files into the storage instead."),
+                format!(
+                    "{message}. A ConfigMap holds at most 1 MiB: put large files into the storage instead."
+                ),
             ),
             422 => {
                 let lines: Vec<String> =
@@ -129,12 +133,16 @@ impl Refusal {
                 let why = if lines.is_empty() { message.clone() } else { lines.join(";\n") };
                 Diagnostic::error(
                     format!("The cluster refuses {object} as it is"),
-                    format!("{why}.\nChange that value; where it says that a field is immutable, the object must be replaced."),
+                    format!(
+                        "{why}.\nChange that value; where it says that a field is immutable, the object must be replaced."
+                    ),
                 )
             }
             429 => Diagnostic::error(
                 "The cluster is overloaded",
-                format!("To {verb} {object} was put off again and again: {message}. Apply again later, or with a lower -parallelism."),
+                format!(
+                    "To {verb} {object} was put off again and again: {message}. Apply again later, or with a lower -parallelism."
+                ),
             ),
             _ => Diagnostic::error(
                 format!("The cluster failed to {verb} {object}"),
@@ -191,7 +199,9 @@ impl Failure {
                 let name = if name.is_empty() { String::new() } else { format!(" {name:?}") };
                 Diagnostic::error(
                     "The kubeconfig has no such entry",
-                    format!("It has no {what}{name}; it has: {has}. Set `config_context` to one that it has."),
+                    format!(
+                        "It has no {what}{name}; it has: {has}. Set `config_context` to one that it has."
+                    ),
                 )
             }
             Failure::Configuration { cause } => Diagnostic::error(
@@ -200,7 +210,9 @@ impl Failure {
             ),
             Failure::Unreachable { cause } => Diagnostic::error(
                 "The cluster does not answer",
-                format!("{cause}. Check that it runs and that `host` or the kubeconfig's server leads to it."),
+                format!(
+                    "{cause}. Check that it runs and that `host` or the kubeconfig's server leads to it."
+                ),
             ),
             Failure::Refused(refusal) => refusal.diagnostic(),
             Failure::Foreign { object, managers } => Diagnostic::error(

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tenancy::declared::{SYSTEM_NAMESPACE, declared_name};
 use tenancy::objects::Key;
 use tfplugin::{
-    Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path, PlanRequest,
-    Planned, ReadRequest, Resource, UpdateRequest,
+    Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
+    PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
 };
 
 use crate::api::{Failure, Ref};
@@ -19,6 +19,8 @@ use crate::lifecycle::{Lifecycle, Unsettled};
 use crate::picture;
 use crate::provider::Data;
 pub(crate) use model::{CardIdentity, CardModel, same_memory};
+#[cfg(test)]
+pub(crate) use model::{ResidentModel, SourceModel};
 
 /// How long a deletion may take: small objects without finalizers of ours.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -59,9 +61,7 @@ impl Resource for CardResource {
         model.id = model.name.clone();
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
         match lifecycle.create(&desired, &adopted(&model.adopt)).await {
-            Ok(settled) => {
-                Outcome::state(model).with_private(settled.kept.bytes()).with(settled.remarks)
-            }
+            Ok(settled) => Outcome::state(model).with_private(settled.kept.bytes()).with(settled.remarks),
             Err(Unsettled { kept: Some(kept), diagnostics }) => {
                 Outcome::state(model).with_private(kept.bytes()).with(diagnostics)
             }

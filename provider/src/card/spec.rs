@@ -41,7 +41,15 @@ fn convert(model: &CardModel, fill: &mut Fill) -> Option<Card> {
             residents.insert(key, resident);
         }
     }
-    Some(Card { name: name?, node: node?, device: device?, source: source?, memory_mib, critical_mib, residents })
+    Some(Card {
+        name: name?,
+        node: node?,
+        device: device?,
+        source: source?,
+        memory_mib,
+        critical_mib,
+        residents,
+    })
 }
 
 fn source(model: &CardModel, fill: &mut Fill) -> Option<Source> {
@@ -111,7 +119,8 @@ pub(super) fn card(model: &CardModel) -> Result<Card, Diagnostics> {
     let (card, fill) = checked(model, Sample::A);
     fill.problems.into_result()?;
     card.ok_or_else(|| {
-        Diagnostic::error("Incomplete card", "name, node, source and one of index and uuid must be set.").into()
+        Diagnostic::error("Incomplete card", "name, node, source and one of index and uuid must be set.")
+            .into()
     })
 }
 
@@ -122,7 +131,8 @@ pub(super) fn card(model: &CardModel) -> Result<Card, Diagnostics> {
 pub(super) async fn declared(api: &Api, name: &str) -> Result<Card, Diagnostic> {
     let at = Path::attribute("name");
     let card = name.parse().map_err(|invalid: tenancy::Invalid| {
-        Diagnostic::error("Not a card's import id", format!("{invalid} The id is the card's name.")).at(at.clone())
+        Diagnostic::error("Not a card's import id", format!("{invalid} The id is the card's name."))
+            .at(at.clone())
     })?;
     let data = super::declared_data(api, &card).await.map_err(|failure| failure.diagnostic(at.clone()))?;
     let text = data.and_then(|mut data| data.remove(CARD_KEY)).ok_or_else(|| {
@@ -134,7 +144,11 @@ pub(super) async fn declared(api: &Api, name: &str) -> Result<Card, Diagnostic> 
         .at(at.clone())
     })?;
     serde_json::from_str(&text).map_err(|why| {
-        Diagnostic::error(format!("The declared object of card {name} cannot be read"), format!("Its key `card`: {why}. Apply the configuration that made it again.")).at(at)
+        Diagnostic::error(
+            format!("The declared object of card {name} cannot be read"),
+            format!("Its key `card`: {why}. Apply the configuration that made it again."),
+        )
+        .at(at)
     })
 }
 
@@ -161,7 +175,11 @@ pub(super) fn model(card: &Card) -> CardModel {
         node: Attr::Known(card.node.to_string()),
         index,
         uuid,
-        source: Attr::Known(SourceModel { dcgm, nvidia_gpu_exporter: exporter, pods: card.source.pods.clone().into() }),
+        source: Attr::Known(SourceModel {
+            dcgm,
+            nvidia_gpu_exporter: exporter,
+            pods: card.source.pods.clone().into(),
+        }),
         memory: spelled(card.memory_mib),
         critical: spelled(card.critical_mib),
         residents: if card.residents.is_empty() { Attr::Null } else { Attr::Known(residents.collect()) },

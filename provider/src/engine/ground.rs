@@ -13,7 +13,8 @@ use crate::api::{Failure, Ref};
 const GROUND_MANAGER: &str = "gpu-tenancy/ground";
 
 /// What may be found in a namespace that is empty to all intents.
-const EVERY_NAMESPACE_HAS: [(&str, &str); 2] = [("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")];
+const EVERY_NAMESPACE_HAS: [(&str, &str); 2] =
+    [("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")];
 
 /// The kinds whose presence keeps a namespace.
 const CONTENTS: [(&str, &str); 15] = [
@@ -66,7 +67,11 @@ impl Engine<'_> {
 
     /// Leaves a namespace: deletes it where that is ours to do, else takes our
     /// labels off. Says why it stays, where it does.
-    pub(super) async fn leave_ground(&self, name: &Ref, kept: &KeptObject) -> Result<Option<String>, Failure> {
+    pub(super) async fn leave_ground(
+        &self,
+        name: &Ref,
+        kept: &KeptObject,
+    ) -> Result<Option<String>, Failure> {
         let Some(live) = self.api.get(name).await? else { return Ok(None) };
         if live.uid() != kept.uid || live.is_deleting() {
             return Ok(None);

@@ -52,9 +52,8 @@ pub(crate) struct Engine<'a> {
 impl<'a> Engine<'a> {
     /// The engine of the resource of that type and id (`namespace/name` or `name`).
     pub(crate) fn new(api: &'a Api, resource_type: &str, id: &str, cancel: CancellationToken) -> Self {
-        let named = |role: &str| {
-            tenancy::names::fit(&format!("{MANAGER_PREFIX}{role}/{id}"), "", MANAGER_LIMIT)
-        };
+        let named =
+            |role: &str| tenancy::names::fit(&format!("{MANAGER_PREFIX}{role}/{id}"), "", MANAGER_LIMIT);
         Self { api, manager: named(resource_type), birth_manager: named("birth"), cancel }
     }
 
@@ -80,7 +79,11 @@ impl<'a> Engine<'a> {
 
 /// The leaf paths that belong to an object's birth.
 fn birth_paths(object: &Object) -> BTreeSet<String> {
-    object.birth.as_ref().map(|birth| tenancy::leaves::leaves(birth).into_keys().collect()).unwrap_or_default()
+    object
+        .birth
+        .as_ref()
+        .map(|birth| tenancy::leaves::leaves(birth).into_keys().collect())
+        .unwrap_or_default()
 }
 
 /// The reference of an object to be.

@@ -33,7 +33,8 @@ impl Engine<'_> {
             .filter_map(|(key, object)| Some((key.parse::<Key>().ok()?, object)))
             .partition(|(key, _)| key.kind == Kind::Namespace);
         for stage in [rest, ground] {
-            let outcomes = join_all(stage.iter().map(|(key, object)| self.remove_one(key, object, deadline))).await;
+            let outcomes =
+                join_all(stage.iter().map(|(key, object)| self.remove_one(key, object, deadline))).await;
             for ((key, _), outcome) in stage.into_iter().zip(outcomes) {
                 match outcome {
                     Ok(remark) => {
@@ -50,7 +51,12 @@ impl Engine<'_> {
         removed
     }
 
-    async fn remove_one(&self, key: &Key, object: &KeptObject, deadline: Instant) -> Result<Option<String>, Failure> {
+    async fn remove_one(
+        &self,
+        key: &Key,
+        object: &KeptObject,
+        deadline: Instant,
+    ) -> Result<Option<String>, Failure> {
         let name = object.reference(key);
         if object.retained {
             return Ok(Some(format!(

@@ -63,7 +63,11 @@ fn stage(kind: Kind) -> u8 {
 impl Engine<'_> {
     /// Looks at every object of an order before anything is touched. An answer
     /// with failures means that nothing was done.
-    pub(crate) async fn look(&self, order: &Order<'_>, kept: &Kept) -> Result<BTreeMap<Key, Option<Live>>, Vec<(Key, Failure)>> {
+    pub(crate) async fn look(
+        &self,
+        order: &Order<'_>,
+        kept: &Kept,
+    ) -> Result<BTreeMap<Key, Option<Live>>, Vec<(Key, Failure)>> {
         let unknown: Vec<&Object> = order
             .desired
             .iter()

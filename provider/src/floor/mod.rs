@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tenancy::objects::{Key, Kind};
 use tfplugin::{
-    Attr, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome, Path, PlanRequest, Planned,
-    ReadRequest, Resource, UpdateRequest,
+    Attr, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome, Path, PlanRequest,
+    Planned, ReadRequest, Resource, UpdateRequest,
 };
 
 use crate::engine::{Engine, Kept};

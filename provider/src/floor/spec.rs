@@ -36,7 +36,11 @@ fn convert(model: &FloorModel, fill: &mut Fill) -> Option<Claim> {
         Some(number) => {
             let fitting = i32::try_from(*number).ok();
             if fitting.is_none() {
-                fill.wrong(&at("priority"), "Number out of range", format!("priority is {number}. Write a number of 32 bits."));
+                fill.wrong(
+                    &at("priority"),
+                    "Number out of range",
+                    format!("priority is {number}. Write a number of 32 bits."),
+                );
             }
             fitting
         }
@@ -77,7 +81,9 @@ fn basis(measured: &Attr<MeasuredModel>, fill: &mut Fill) -> Option<Basis> {
             fill.wrong(
                 &Path::attribute("measured").field("at"),
                 "Not a time",
-                format!("measured.at is {text:?}: {why}. Write it as RFC 3339, such as `2026-11-21T02:14:00Z`."),
+                format!(
+                    "measured.at is {text:?}: {why}. Write it as RFC 3339, such as `2026-11-21T02:14:00Z`."
+                ),
             );
             None
         }
@@ -113,7 +119,9 @@ pub(super) fn both(model: &FloorModel) -> Result<Option<(Claim, Claim)>, Diagnos
 pub(super) fn claim(model: &FloorModel) -> Result<Claim, Diagnostics> {
     let (claim, fill) = checked(model, Sample::A);
     fill.problems.into_result()?;
-    claim.ok_or_else(|| Diagnostic::error("Incomplete floor", "card, tenant, peak and headroom must be set.").into())
+    claim.ok_or_else(|| {
+        Diagnostic::error("Incomplete floor", "card, tenant, peak and headroom must be set.").into()
+    })
 }
 
 /// Checks a claim against its card as it is declared in the cluster.
@@ -147,12 +155,18 @@ pub(super) async fn fits(api: &Api, claim: &Claim) -> Result<(), Diagnostics> {
 pub(super) async fn entered(api: &Api, id: &str) -> Result<Claim, Diagnostic> {
     let at = Path::attribute("tenant");
     let tenant: TenantId = id.parse().map_err(|invalid: tenancy::Invalid| {
-        Diagnostic::error("Not a floor's import id", format!("{invalid} The id is `namespace/name` of the tenant."))
-            .at(at.clone())
+        Diagnostic::error(
+            "Not a floor's import id",
+            format!("{invalid} The id is `namespace/name` of the tenant."),
+        )
+        .at(at.clone())
     })?;
     let missing = |what: String| {
-        Diagnostic::error(format!("There is no claim of {tenant}"), format!("{what} Apply a gpu_vram_floor for it instead of importing."))
-            .at(at.clone())
+        Diagnostic::error(
+            format!("There is no claim of {tenant}"),
+            format!("{what} Apply a gpu_vram_floor for it instead of importing."),
+        )
+        .at(at.clone())
     };
     let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant));
     let live = api.get(&pointer).await.map_err(|failure| failure.diagnostic(at.clone()))?;
@@ -161,10 +175,12 @@ pub(super) async fn entered(api: &Api, id: &str) -> Result<Claim, Diagnostic> {
         .ok_or_else(|| missing(format!("{pointer} does not exist or names no card.")))?
         .parse()
         .map_err(|invalid: tenancy::Invalid| missing(invalid.to_string()))?;
-    let data = crate::card::declared_data(api, &card).await.map_err(|failure| failure.diagnostic(at.clone()))?;
+    let data =
+        crate::card::declared_data(api, &card).await.map_err(|failure| failure.diagnostic(at.clone()))?;
     let text = data.and_then(|mut data| data.remove(&floor_key(&tenant)));
     let text = text.ok_or_else(|| missing(format!("Card {card} has no entry of it.")))?;
-    let floor = serde_json::from_str(&text).map_err(|why| missing(format!("Its entry cannot be read: {why}.")))?;
+    let floor =
+        serde_json::from_str(&text).map_err(|why| missing(format!("Its entry cannot be read: {why}.")))?;
     Ok(Claim { floor, card })
 }
 

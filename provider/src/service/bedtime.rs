@@ -44,7 +44,11 @@ pub(super) async fn to_bed(
 
 /// Scales the tenant to 0, waits for its pods to end, restores residents and
 /// releases its entry in the ledger.
-pub(super) async fn sleep(engine: &Engine<'_>, tenant: &TenantId, deadline: Instant) -> Result<Vec<String>, Failure> {
+pub(super) async fn sleep(
+    engine: &Engine<'_>,
+    tenant: &TenantId,
+    deadline: Instant,
+) -> Result<Vec<String>, Failure> {
     let name = Ref::deployment(tenant.namespace.as_str(), tenant.name.as_str());
     let live = engine.api.get(&name).await?;
     sleep_as(engine, tenant, live.as_ref().map(|live| live.uid()), deadline).await
@@ -124,7 +128,9 @@ async fn release(engine: &Engine<'_>, tenant: &TenantId) -> Result<Vec<String>, 
             serde_json::from_value(live.0["data"].clone()).unwrap_or_default();
         let mut ledger = Ledger::parse(&data);
         if ledger.is_unreadable(tenant) {
-            return Ok(vec![format!("The entry of {tenant} in {name} cannot be read and stays. Look at it with kubectl.")]);
+            return Ok(vec![format!(
+                "The entry of {tenant} in {name} cannot be read and stays. Look at it with kubectl."
+            )]);
         }
         let Some(entry) = ledger.entries.remove(tenant) else { return Ok(remarks.unwrap_or_default()) };
         if remarks.is_none() {

@@ -29,7 +29,9 @@ pub(super) async fn check(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Dia
         remarks.warn(
             path,
             format!("{name} does not exist"),
-            format!("{name} is not in the cluster. {what} Nothing here makes it; make it before the tenant wakes."),
+            format!(
+                "{name} is not in the cluster. {what} Nothing here makes it; make it before the tenant wakes."
+            ),
         );
     }
     Ok(remarks)
@@ -56,5 +58,10 @@ async fn missing(api: &Api, tenant: &Tenant) -> Vec<(Ref, Path, &'static str)> {
         named.push((name, Path::attribute("storage"), "Without it the pod stays Pending."));
     }
     let found = join_all(named.iter().map(|(name, ..)| api.get(name))).await;
-    named.into_iter().zip(found).filter(|(_, found)| matches!(found, Ok(None))).map(|(named, _)| named).collect()
+    named
+        .into_iter()
+        .zip(found)
+        .filter(|(_, found)| matches!(found, Ok(None)))
+        .map(|(named, _)| named)
+        .collect()
 }

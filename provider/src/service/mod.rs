@@ -5,7 +5,7 @@ mod ground;
 mod import;
 mod model;
 mod notices;
-mod parts;
+pub(crate) mod parts;
 mod rollout;
 mod spec;
 
@@ -15,8 +15,8 @@ use tenancy::objects::{Key, Kind};
 use tenancy::tenant::Tenant;
 use tenancy::window::Schedule;
 use tfplugin::{
-    Attr, CancellationToken, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
-    PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
+    Attr, CancellationToken, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome,
+    Path, PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
 };
 
 use crate::duration::Seconds;
@@ -52,7 +52,9 @@ impl Resource for ServiceResource {
         planned.id = id(&planned);
         let tenants = spec::both(&planned, &agent_image)?;
         planned.objects = match &tenants {
-            Some((a, b)) => picture::planned(&tenancy::expand::tenant(a), &tenancy::expand::tenant(b), digests),
+            Some((a, b)) => {
+                picture::planned(&tenancy::expand::tenant(a), &tenancy::expand::tenant(b), digests)
+            }
             None => Attr::Unknown,
         };
         let notices = match (&request.prior, request.provider.as_deref()) {
@@ -204,7 +206,12 @@ fn timeout(model: &ServiceModel, which: fn(&parts::TimeoutsModel) -> &Attr<Strin
 
 /// Waits for the rollout of a tenant whose replicas are Terraform's. A gated
 /// tenant sleeps or wakes by its gate, and nothing waits for that.
-async fn wait(lifecycle: &Lifecycle<'_>, model: &ServiceModel, tenant: &Tenant, patience: Duration) -> Diagnostics {
+async fn wait(
+    lifecycle: &Lifecycle<'_>,
+    model: &ServiceModel,
+    tenant: &Tenant,
+    patience: Duration,
+) -> Diagnostics {
     let wanted = tenant.schedule == Schedule::Always && !tenant.suspend && model.wait != Attr::Known(false);
     if !wanted {
         return Diagnostics::new();

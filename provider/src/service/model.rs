@@ -3,8 +3,8 @@
 use tfplugin::{Attr, List, Map, Set, model};
 
 use super::parts::{
-    FrontModel, InitModel, ProbeModel, SecretKeyModel, StorageModel, TimeoutsModel, TimingModel, TolerationModel,
-    UnloadModel, WindowModel,
+    FrontModel, InitModel, ProbeModel, SecretKeyModel, StorageModel, TimeoutsModel, TimingModel,
+    TolerationModel, UnloadModel, WindowModel,
 };
 use super::spec::same_length;
 

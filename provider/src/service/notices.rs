@@ -42,7 +42,8 @@ pub(super) async fn of_update(api: &Api, prior: &ServiceModel, planned: &Service
             restarting.join(", ")
         );
         let path = if restarting.iter().any(|path| path.ends_with(".image")) { "image" } else { "name" };
-        notices.push(Diagnostic::warning(format!("{id} will be restarted"), detail).at(Path::attribute(path)));
+        notices
+            .push(Diagnostic::warning(format!("{id} will be restarted"), detail).at(Path::attribute(path)));
     }
     notices
 }

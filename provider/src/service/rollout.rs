@@ -38,17 +38,25 @@ pub(super) async fn wait(engine: &Engine<'_>, tenant: &TenantId, deadline: Insta
         let pods = pods(engine, tenant).await;
         let reason = pods.iter().find_map(hopeless);
         if let Some(reason) = reason {
-            return not_ready(tenant, &format!("{reason}. Waiting longer does not help: correct that and apply again."));
+            return not_ready(
+                tenant,
+                &format!("{reason}. Waiting longer does not help: correct that and apply again."),
+            );
         }
         if engine.cancel.is_cancelled() {
-            return not_ready(tenant, "The run was interrupted while it waited. The rollout goes on by itself.");
+            return not_ready(
+                tenant,
+                "The run was interrupted while it waited. The rollout goes on by itself.",
+            );
         }
         if Instant::now() >= deadline {
             let state: Vec<String> = pods.iter().map(state).collect();
             let state = if state.is_empty() { "there is no pod".to_owned() } else { state.join("; ") };
             return not_ready(
                 tenant,
-                &format!("It was not ready in time: {state}. Give it longer with `timeouts`, or set `wait = false`."),
+                &format!(
+                    "It was not ready in time: {state}. Give it longer with `timeouts`, or set `wait = false`."
+                ),
             );
         }
         tokio::time::sleep(LOOK).await;
@@ -100,9 +108,7 @@ fn state(pod: &Value) -> String {
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let phase = pod["status"]["phase"].as_str().unwrap_or("unknown");
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-    let why: Vec<&str> = conditions
-        .filter(|it| it["status"] == "False")
-        .filter_map(|it| it["message"].as_str())
-        .collect();
+    let why: Vec<&str> =
+        conditions.filter(|it| it["status"] == "False").filter_map(|it| it["message"].as_str()).collect();
     format!("pod {name} is {phase} {}", why.join(" "))
 }

@@ -8,8 +8,8 @@ use super::Found;
 use crate::duration::Seconds;
 use crate::service::model::ServiceModel;
 use crate::service::parts::{
-    FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, StorageModel, TcpModel,
-    TolerationModel,
+    FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, StorageModel,
+    TcpModel, TolerationModel,
 };
 
 /// Init containers that are ours and not a person's.
@@ -96,7 +96,9 @@ fn ports(model: &mut ServiceModel, server: &Value) {
         .collect();
     match ports.as_slice() {
         [(name, port)] if *name == d::PORT_NAME => model.port = *port,
-        _ => model.ports = filled_map(ports.into_iter().map(|(name, port)| (name.to_owned(), port)).collect()),
+        _ => {
+            model.ports = filled_map(ports.into_iter().map(|(name, port)| (name.to_owned(), port)).collect())
+        }
     }
 }
 
@@ -127,7 +129,8 @@ fn resources(model: &mut ServiceModel, server: &Value) {
     let resources = &server["resources"];
     let mut limits = texts(&resources["limits"]).into_known().unwrap_or_default();
     let mut requests = texts(&resources["requests"]).into_known().unwrap_or_default();
-    let slices = limits.remove(d::SLICE_RESOURCE).and_then(|it| it.as_str().and_then(|text| text.parse().ok()));
+    let slices =
+        limits.remove(d::SLICE_RESOURCE).and_then(|it| it.as_str().and_then(|text| text.parse().ok()));
     let slices: i64 = slices.unwrap_or(0);
     model.slices = (slices != i64::from(d::SLICES)).then_some(slices).into();
     if requests.get(SCRATCH).and_then(Attr::as_str) == Some("0") {
@@ -147,7 +150,9 @@ fn probe(it: &Value) -> Attr<ProbeModel> {
     let threshold = it["failureThreshold"].as_i64();
     Attr::Known(ProbeModel {
         tcp: (!tcp.is_null()).then(|| TcpModel { port: text(&tcp["port"]) }).into(),
-        http: (!http.is_null()).then(|| HttpModel { port: text(&http["port"]), path: text(&http["path"]) }).into(),
+        http: (!http.is_null())
+            .then(|| HttpModel { port: text(&http["port"]), path: text(&http["path"]) })
+            .into(),
         exec: list(&it["exec"]["command"]),
         period: seconds(&it["periodSeconds"], d::PROBE_PERIOD_S),
         timeout: seconds(&it["timeoutSeconds"], d::PROBE_TIMEOUT_S),
@@ -240,7 +245,9 @@ fn config(model: &mut ServiceModel, found: &Found, server: &Value) {
     let mut files = Map::new();
     for mount in items(&server["volumeMounts"]) {
         let volume = mount["name"].as_str().unwrap_or_default();
-        let (Some(key), Some(path)) = (mount["subPath"].as_str(), mount["mountPath"].as_str()) else { continue };
+        let (Some(key), Some(path)) = (mount["subPath"].as_str(), mount["mountPath"].as_str()) else {
+            continue;
+        };
         if !matches!(volume, "config" | "config-copy") {
             continue;
         }

@@ -34,11 +34,8 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found, data: &Data) {
     }
     model.suspend = config.suspend.then_some(true).into();
     timing(model, &config.timing);
-    let pauses: Vec<Attr<String>> = config
-        .pauses
-        .iter()
-        .map(|it| Attr::Known(format!("{}/{}", it.namespace, it.deployment)))
-        .collect();
+    let pauses: Vec<Attr<String>> =
+        config.pauses.iter().map(|it| Attr::Known(format!("{}/{}", it.namespace, it.deployment))).collect();
     model.pauses = if pauses.is_empty() { Attr::Null } else { Attr::Known(Set(pauses)) };
     model.unload = config
         .unload

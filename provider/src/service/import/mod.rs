@@ -56,7 +56,8 @@ async fn find(
     let told = |failure: Failure| failure.diagnostic(at.clone());
     let name = Ref::deployment(id.namespace.as_str(), id.name.as_str());
     let live = data.api.get(&name).await.map_err(told)?;
-    let live = live.ok_or_else(|| missing(format!("{name} does not exist. Create it with Terraform instead.")))?;
+    let live =
+        live.ok_or_else(|| missing(format!("{name} does not exist. Create it with Terraform instead.")))?;
     let stub = ServiceModel { id: Attr::Known(id.to_string()), ..ServiceModel::default() };
     let lifecycle = lifecycle(data, &stub, cancel);
     let manager = &lifecycle.engine.manager;

@@ -33,7 +33,9 @@ pub(super) fn service(model: &ServiceModel, fill: &mut Fill) -> Option<Option<Se
         let name: Option<PortName> = fill.text(key, &path);
         let stand_in = FrontPortModel { port: Attr::Unknown, target: Attr::Null };
         let Some(one) = fill.any(attr, &stand_in, &stand_in) else { continue };
-        let Some((name, port)) = name.zip(port_number(&one.port, &path.field("port"), fill)) else { continue };
+        let Some((name, port)) = name.zip(port_number(&one.port, &path.field("port"), fill)) else {
+            continue;
+        };
         let target = target(&one.target, &name, &path, fill);
         ports.extend(target.map(|target| (name, ServicePort { port, target })));
     }

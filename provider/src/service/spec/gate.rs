@@ -69,7 +69,11 @@ fn pauses(model: &ServiceModel, fill: &mut Fill) -> Vec<ScaleTarget> {
     let mut targets = Vec::new();
     for text in texts {
         let Some((namespace, deployment)) = text.split_once('/') else {
-            fill.wrong(&path, "Not a Deployment", format!("pauses has {text:?}. Write `namespace/name` of a Deployment."));
+            fill.wrong(
+                &path,
+                "Not a Deployment",
+                format!("pauses has {text:?}. Write `namespace/name` of a Deployment."),
+            );
             continue;
         };
         let namespace: Option<Namespace> = fill.text(namespace, &path);
@@ -92,7 +96,11 @@ fn unload(model: &ServiceModel, fill: &mut Fill) -> Option<UnloadCall> {
         Some(place) if call.path.is_unknown() => format!("/{place}"),
         place => {
             let place = place.unwrap_or_default();
-            fill.wrong(&path, "Not a path", format!("unload.path is {place:?}. It begins with `/`, such as `/api/unload`."));
+            fill.wrong(
+                &path,
+                "Not a path",
+                format!("unload.path is {place:?}. It begins with `/`, such as `/api/unload`."),
+            );
             return None;
         }
     };
@@ -102,12 +110,7 @@ fn unload(model: &ServiceModel, fill: &mut Fill) -> Option<UnloadCall> {
         port_number(&call.port, &path.field("port"), fill)?
     };
     let timeout = fill.parse::<Seconds>(&call.timeout, &path.field("timeout"));
-    Some(UnloadCall {
-        method,
-        path: place,
-        port,
-        timeout_s: timeout.map_or(d::UNLOAD_TIMEOUT_S, |it| it.0),
-    })
+    Some(UnloadCall { method, path: place, port, timeout_s: timeout.map_or(d::UNLOAD_TIMEOUT_S, |it| it.0) })
 }
 
 /// The number of the main port, where it is known. Problems with it are told by the server's conversion.

@@ -40,6 +40,9 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
     let gate = gate::gate(model, agent_image, fill);
     let pod_patch = fill.json(&model.pod_patch, &at("pod_patch"));
     let handed_over = gate::handed_over(model, fill);
+    // Not the tenant's own, but what a user wrote of it: wrong here is wrong now.
+    fill.adopted(&model.adopt);
+    timeouts(model, fill);
     let tenant = Tenant {
         id: TenantId { namespace: namespace?, name: name? },
         schedule: schedule?,
@@ -58,6 +61,15 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
     };
     floor_is_its_own(model, &tenant, fill);
     Some(tenant)
+}
+
+fn timeouts(model: &ServiceModel, fill: &mut Fill) {
+    let Some(timeouts) = model.timeouts.known() else { return };
+    for (name, attr) in
+        [("create", &timeouts.create), ("update", &timeouts.update), ("delete", &timeouts.delete)]
+    {
+        fill.parse::<Seconds>(attr, &at("timeouts").field(name));
+    }
 }
 
 /// A tenant rests on its own claim: another's would promise its memory twice.

@@ -90,7 +90,11 @@ fn by_kind<'a>(
             Some((_, kind)) => found.push((*kind, path, labels)),
             None => {
                 let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-                fill.wrong(&path, "Not a kind of object", format!("{path}: write one of {}.", known.join(", ")));
+                fill.wrong(
+                    &path,
+                    "Not a kind of object",
+                    format!("{path}: write one of {}.", known.join(", ")),
+                );
             }
         }
     }

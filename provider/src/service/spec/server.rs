@@ -113,8 +113,7 @@ fn main_port(model: &ServiceModel, ports: &BTreeMap<PortName, u16>, fill: &mut F
 }
 
 fn secrets(model: &ServiceModel, fill: &mut Fill) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
-    let stand_in =
-        SecretKeyModel { secret: Attr::Unknown, key: Attr::Unknown, ..SecretKeyModel::default() };
+    let stand_in = SecretKeyModel { secret: Attr::Unknown, key: Attr::Unknown, ..SecretKeyModel::default() };
     let mut found = BTreeMap::new();
     for (key, attr) in fill.map(&model.env_from_secrets) {
         let path = at("env_from_secrets").key(key);
@@ -181,7 +180,9 @@ fn probe(attr: &Attr<ProbeModel>, path: &Path, main: Option<&PortName>, fill: &m
         if attr.is_null() { main.cloned() } else { fill.parse(attr, path) }
     };
     let action = match (&probe.tcp, &probe.http) {
-        (Attr::Known(tcp), _) => ProbeAction::Tcp { port: port(&tcp.port, &path.field("tcp").field("port"), fill)? },
+        (Attr::Known(tcp), _) => {
+            ProbeAction::Tcp { port: port(&tcp.port, &path.field("tcp").field("port"), fill)? }
+        }
         (_, Attr::Known(http)) => ProbeAction::Http {
             port: port(&http.port, &path.field("http").field("port"), fill)?,
             path: fill.string(&http.path)?,

@@ -16,14 +16,14 @@ pub(super) fn storage(model: &ServiceModel, fill: &mut Fill) -> Option<Option<St
         Attr::Unknown => {
             // None at all, or a claim: two sets of objects.
             fill.met_unknown();
-            let claim = StorageModel {
-                mount_path: "/unknown".into(),
-                size: "1".into(),
-                ..StorageModel::default()
-            };
+            let claim =
+                StorageModel { mount_path: "/unknown".into(), size: "1".into(), ..StorageModel::default() };
             return match fill.sample.of(false, true) {
                 false => Some(None),
-                true => self::storage(&ServiceModel { storage: Attr::Known(claim), ..ServiceModel::default() }, fill),
+                true => self::storage(
+                    &ServiceModel { storage: Attr::Known(claim), ..ServiceModel::default() },
+                    fill,
+                ),
             };
         }
         Attr::Known(storage) => storage,
@@ -43,16 +43,23 @@ pub(super) fn storage(model: &ServiceModel, fill: &mut Fill) -> Option<Option<St
 fn backing(storage: &StorageModel, fill: &mut Fill) -> Option<Backing> {
     let path = at("storage");
     if !storage.existing_claim.is_null() {
-        return fill.parse(&storage.existing_claim, &path.field("existing_claim")).map(Backing::ExistingClaim);
+        return fill
+            .parse(&storage.existing_claim, &path.field("existing_claim"))
+            .map(Backing::ExistingClaim);
     }
     if storage.size.is_null() {
-        let detail = "storage.size is not set. Say how large the claim is, such as `20Gi`, or name an existing_claim.";
+        let detail =
+            "storage.size is not set. Say how large the claim is, such as `20Gi`, or name an existing_claim.";
         fill.wrong(&path, "Storage without a size", detail);
         return None;
     }
     let size: tenancy::quantity::Quantity = fill.parse(&storage.size, &path.field("size"))?;
     if !size.is_positive() {
-        fill.wrong(&path, "Storage without a size", format!("storage.size is {size}. Write more than nothing."));
+        fill.wrong(
+            &path,
+            "Storage without a size",
+            format!("storage.size is {size}. Write more than nothing."),
+        );
         return None;
     }
     if storage.nfs.is_null() {
