@@ -115,11 +115,6 @@ impl Problems {
         self.0.is_empty()
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// All of them by file, line and column.
     pub fn sorted(mut self) -> Vec<Problem> {
         self.0.sort_by(|a, b| a.place().cmp(&b.place()));

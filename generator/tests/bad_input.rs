@@ -189,6 +189,7 @@ fn two_tenants_share_neither_an_id_nor_an_export() {
 fn cards() {
     let lines = [
         tenant("peak: 4GiB", "peak: 14GiB"),
+        fleet("node: gpu-1", &format!("node: {}", "x.".repeat(40) + "y")),
         fleet("    index: 0\n", ""),
         fleet("index: 0", "index: 0\n    uuid: GPU-1"),
         fleet("index: 0", "uuid: T4"),

@@ -26,6 +26,12 @@ fn all_files_of_a_whole_fleet() {
 }
 
 #[test]
+fn a_config_file_is_copied_byte_for_byte() {
+    let files = whole();
+    assert_eq!(files["full/config/d1d92839-config.yaml"], "server:\r\n  port: 8004 # ${kept} as it is\r\n");
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     assert_eq!(whole(), whole());
 }

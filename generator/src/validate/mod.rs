@@ -57,6 +57,12 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
     let defaults = raw.defaults.as_ref().unwrap_or(&no_defaults);
     let mut stacks = BTreeMap::new();
     for file in tenants {
+        if !names_a_stack(&file.stem) {
+            problems.push(
+                Problem::with_path(&file.source.path, "the file's name cannot be its stack's")
+                    .accepted("Name it with lower-case letters, digits and hyphens, and end it in `.yaml`."),
+            );
+        }
         if TAKEN.contains(&file.stem.as_str()) {
             problems.push(
                 Problem::with_path(&file.source.path, "its stack would lie in a folder that is taken")
@@ -81,6 +87,12 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
     let reserved = reserved.collect();
     let fleet = Fleet { cards, reserved, stacks, provider: cards::provider(raw), backend: backend?, binary };
     problems.is_empty().then_some(fleet)
+}
+
+/// A stack's name is a folder and, with the kubernetes backend, part of a Secret's name.
+fn names_a_stack(stem: &str) -> bool {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !stem.is_empty() && stem.chars().all(legal) && !stem.starts_with('-') && !stem.ends_with('-')
 }
 
 fn unknown_card(file: &TenantFile, known: &[String]) -> Problem {

@@ -73,6 +73,7 @@ pub(super) fn stack(
     check.domain(card.map(|card| floor.check_on(card)).unwrap_or_default());
     let service = server::service(raw, &server, check);
     let unload = unload(raw, &server);
+    let pod = pod(raw, defaults, card, check);
     let tenant = Tenant {
         id,
         schedule,
@@ -82,7 +83,7 @@ pub(super) fn stack(
         config: config?,
         config_mode: raw.config_mode.as_ref().map_or_else(ConfigMode::default, |mode| mode.value),
         init_containers: server::init_containers(raw),
-        pod: pod(raw, defaults, card),
+        pod: pod?,
         metadata: metadata(defaults, raw),
         gate: Gate {
             image: image?,
@@ -250,13 +251,13 @@ fn timing(raw: &RawTenant) -> Timing {
     timing
 }
 
-fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>) -> Pod {
+fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>, check: &mut Check<'_>) -> Option<Pod> {
     let tolerations: &[RawToleration] =
         raw.tolerations.as_deref().or(defaults.tolerations.as_deref()).unwrap_or_default();
     let secrets = raw.image_pull_secrets.as_ref().or(defaults.image_pull_secrets.as_ref());
     let class = raw.priority_class.as_ref().or(defaults.priority_class.as_ref());
-    Pod {
-        node_selector: node_selector(raw, card),
+    Some(Pod {
+        node_selector: node_selector(raw, card, check)?,
         tolerations: tolerations.iter().map(toleration).collect(),
         priority_class: class.map(|class| class.value.clone()),
         image_pull_secrets: secrets
@@ -265,18 +266,33 @@ fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>) -> Pod {
             .map(|secret| secret.value.clone())
             .collect(),
         security_context: raw.pod_security_context.as_ref().map(|context| context.0.clone()),
-    }
+    })
 }
 
 /// The tenant's own selector, or the card's node: a slice of another card
 /// would be accepted by the scheduler and watched by nobody.
-fn node_selector(raw: &RawTenant, card: Option<&Card>) -> BTreeMap<LabelKey, LabelValue> {
+fn node_selector(
+    raw: &RawTenant,
+    card: Option<&Card>,
+    check: &mut Check<'_>,
+) -> Option<BTreeMap<LabelKey, LabelValue>> {
     if let Some(selector) = &raw.node_selector {
-        return selector.0.iter().map(|(key, value)| (key.value.clone(), value.value.clone())).collect();
+        let entries = selector.0.iter();
+        return Some(entries.map(|(key, value)| (key.value.clone(), value.value.clone())).collect());
     }
-    // A node whose name is too long for a label value needs a selector of its own.
-    let node = card.and_then(|card| card.node.as_str().parse().ok());
-    "kubernetes.io/hostname".parse().ok().zip(node).into_iter().collect()
+    let (key, node) = ("kubernetes.io/hostname".parse().ok()?, &card?.node);
+    match node.as_str().parse() {
+        Ok(value) => Some(BTreeMap::from([(key, value)])),
+        Err(_) => {
+            let reason = format!("the node's name {node} is too long for the label kubernetes.io/hostname");
+            check.refuse(
+                raw.card.span.clone(),
+                reason,
+                "Give `node_selector` with a label that the node has.",
+            );
+            None
+        }
+    }
 }
 
 fn toleration(raw: &RawToleration) -> Toleration {
