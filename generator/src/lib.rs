@@ -1,6 +1,6 @@
 //! Turns a fleet file and tenant files into terragrunt stacks.
 //!
-//! The flow is [`load`] (reads and judges), [`render`] (pure) and [`write`]
+//! The flow is [`load()`] (reads and judges), [`render()`] (pure) and [`write()`]
 //! (compares, and replaces all files or none):
 //!
 //! ```no_run
