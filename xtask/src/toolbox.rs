@@ -1,6 +1,6 @@
 //! The tools and what they are built from. Each is built once for the same sources, flags and Go version.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -192,6 +192,13 @@ impl Go {
             return Ok(binary);
         }
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let lock = folder.join("lock");
+        let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+        lock.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
+        if binary.exists() {
+            // Another run built it while this one waited.
+            return Ok(binary);
+        }
         // Go writes to another name first: a build that was killed never looks finished.
         let unfinished = folder.join(format!("{}.unfinished", tool.name));
         step::long(
