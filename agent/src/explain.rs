@@ -246,7 +246,8 @@ impl Explanation {
     }
 }
 
-/// A card as a bar: `█` the tenant, `▓` others, `▒` the driver, `░` free.
+/// A card as a bar: `█` the tenant, `▓` others, `▒` the driver, `░` free. Where
+/// the page does not say who holds what, `▓` is everybody.
 fn bar(sample: &Sample, own: Mib) -> String {
     let cells =
         |mib: u64| usize::try_from((mib * BAR).div_ceil(sample.total_mib.0.max(1)).min(BAR)).unwrap_or(0);
@@ -257,7 +258,10 @@ fn bar(sample: &Sample, own: Mib) -> String {
     }
     let room = usize::try_from(BAR).unwrap_or(0);
     let bar: String = bar.chars().chain("░".repeat(room).chars()).take(room).collect();
-    format!("{bar}  █ it, ▓ others, ▒ driver, ░ free")
+    match sample.per_pod {
+        Some(_) => format!("{bar}  █ it, ▓ others, ▒ driver, ░ free"),
+        None => format!("{bar}  ▓ used (the page does not say by whom), ▒ driver, ░ free"),
+    }
 }
 
 /// A length of time in its two largest units.

@@ -141,12 +141,12 @@ impl Tick {
             let decision = decide(&situation);
             match self.carry_out(api, &printer, &scene, &decision).await {
                 Ok(()) => lost = 0,
-                Err(why @ ApiError::Conflict { .. }) => {
+                Err(ApiError::Conflict { asked, message }) => {
                     lost += 1;
                     if lost >= LOST_LIMIT {
-                        return Err(GateError::Overtaken(why));
+                        return Err(GateError::Overtaken(ApiError::Conflict { asked, message }));
                     }
-                    printer.note(&format!("overtaken, so observing and deciding again: {why}"));
+                    printer.note(&format!("overtaken while {asked}; observing and deciding again"));
                     tokio::time::sleep(act::jitter()).await;
                     continue;
                 }

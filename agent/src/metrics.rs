@@ -40,7 +40,7 @@ pub struct Figures {
     /// What each pod holds, by namespace and pod name; `None` where the page
     /// does not say, which is not the same as nothing.
     pub pods: Option<BTreeMap<(String, String), Mib>>,
-    /// The device's UUID, where the page names it.
+    /// The device's UUID, where the page names it; as the card is declared, if it is by UUID.
     pub uuid: Option<String>,
     /// The device's index, where the page names it.
     pub index: Option<u32>,
@@ -72,8 +72,12 @@ pub fn read(card: &Card, page: &str, now_ms: i64) -> Result<Figures, Unknown> {
         DeviceSource::Dcgm(_) => dcgm::figures(card, &series),
         DeviceSource::NvidiaGpuExporter(_) => nvidia_gpu_exporter::figures(card, &series),
     };
-    let figures = figures.map_err(|unknown| refuse_pod_gauge(&series, unknown))?;
+    let mut figures = figures.map_err(|unknown| refuse_pod_gauge(&series, unknown))?;
     fresh(&figures, now_ms)?;
+    if let Device::Uuid(declared) = &card.device {
+        // The exporter's spelling of it was accepted, and ends here.
+        figures.uuid = Some(declared.clone());
+    }
     Ok(figures)
 }
 
