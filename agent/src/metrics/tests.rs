@@ -178,13 +178,15 @@ fn nvidia_gpu_exporter_tells_a_card_by_uuid_or_by_the_only_device_of_that_index(
     let by_uuid = card(r#"{"uuid":"GPU-6D5C"}"#, "nvidia_gpu_exporter");
     let by_index = card(r#"{"index":0}"#, "nvidia_gpu_exporter");
     let older = SMI.replace(",index=\"0\"", "") + "nvidia_smi_index{uuid=\"6d5c\"} 0\n";
+    let figures = read(&by_index, SMI, NOW_MS);
+    assert_snapshot!(told(figures.clone()),
+        @r#"15360 = free 10814 + used 4096 + reserved 450; pods None; Some("6d5c") index Some(0)"#);
+    assert_eq!(read(&by_index, &older, NOW_MS), figures);
+    let as_declared = Figures { uuid: Some("GPU-6D5C".into()), ..figures.unwrap() };
     for page in [SMI, &older] {
-        assert_snapshot!(told(read(&by_index, page, NOW_MS)),
-            @r#"15360 = free 10814 + used 4096 + reserved 450; pods None; Some("6d5c") index Some(0)"#);
-        let as_declared = Figures { uuid: Some("GPU-6D5C".into()), ..read(&by_index, page, NOW_MS).unwrap() };
         assert_eq!(
-            read(&by_uuid, page, NOW_MS),
-            Ok(as_declared),
+            read(&by_uuid, page, NOW_MS).unwrap(),
+            as_declared,
             "the exporter's spelling ends at the reader"
         );
     }
