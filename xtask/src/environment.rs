@@ -17,10 +17,8 @@ pub(crate) const KUBECONFIG: &str = "GPU_TENANCY_KUBECONFIG";
 pub(crate) const TOOLS: &str = "GPU_TENANCY_TOOLS";
 
 /// Set: a filesystem mirror with the provider under test, for both registries' host names.
+/// `cli.tfrc` beside it, for `TF_CLI_CONFIG_FILE`, installs from it.
 pub(crate) const PROVIDER_DIR: &str = "GPU_TENANCY_PROVIDER_DIR";
-
-/// Set: a CLI configuration file, for `TF_CLI_CONFIG_FILE`, that installs from that mirror.
-pub(crate) const CLI_CONFIG: &str = "GPU_TENANCY_CLI_CONFIG";
 
 /// Set: `true` where pods can run, `false` where only the control plane is up.
 pub(crate) const PODS: &str = "GPU_TENANCY_PODS";

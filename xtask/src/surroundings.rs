@@ -64,13 +64,12 @@ impl Surroundings {
     }
 
     /// The environment variables; [`environment`] says what each is.
-    pub(crate) fn variables(&self) -> [(&'static str, OsString); 6] {
+    pub(crate) fn variables(&self) -> [(&'static str, OsString); 5] {
         let path = |path: &Path| path.as_os_str().to_owned();
         [
             (environment::KUBECONFIG, path(&self.cluster.kubeconfig)),
             (environment::TOOLS, path(&self.tools)),
             (environment::PROVIDER_DIR, path(&self.mirror.folder)),
-            (environment::CLI_CONFIG, path(&self.mirror.configuration)),
             (environment::PODS, self.cluster.no_pods.is_none().to_string().into()),
             (environment::STACKS_BIN, path(&self.stacks)),
         ]
