@@ -1,6 +1,7 @@
 //! One object: made if absent, applied if there.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tenancy::leaves::{diff, from_fields_v1, leaves, merge, remove_leaf};
@@ -8,6 +9,9 @@ use tenancy::objects::{Kind, Object, Tenure};
 
 use super::{Engine, KeptObject, MANAGER_PREFIX, birth_paths, reference, with_uid};
 use crate::api::{Applied, Failure, Live, Manner};
+
+/// How long a claim that nobody uses may take to go.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which leaves of an object the plan has shown as changing: those may be
 /// taken back from whoever holds them, because the user has seen and agreed.
@@ -132,6 +136,9 @@ impl Engine<'_> {
                     let applied = self.api.apply(&name, body, self.manner(true)).await?;
                     Ok(self.put(object, applied, Vec::new()))
                 }
+                _ if failure.status() == Some(422) && is_empty_claim(object, live) => {
+                    self.remake_claim(object, live).await
+                }
                 _ => Err(failure),
             },
         }
@@ -178,6 +185,17 @@ impl Engine<'_> {
             Err(failure) if failure.as_conflict().is_some() => Ok(()),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// A claim that was never bound cannot be changed, but it holds nothing, so another takes its place.
+    async fn remake_claim(&self, object: &Object, live: &Live) -> Result<Put, Failure> {
+        let name = reference(object);
+        self.api.delete(&name, Some(live.uid())).await?;
+        self.wait_gone(&name, live.uid(), Instant::now() + CLAIM_PATIENCE).await?;
+        let mut put = self.bear(object).await?;
+        put.remarks
+            .push(format!("{name} was not bound yet, so it was made anew to change it. No data was lost."));
+        Ok(put)
     }
 
     /// A Deployment whose strategy was changed to RollingUpdate keeps defaults
@@ -234,6 +252,13 @@ impl Engine<'_> {
         }
         Put { kept: self.kept(object, &applied.live), created: applied.created, remarks }
     }
+}
+
+/// Whether a claim of ours was never bound to a volume.
+fn is_empty_claim(object: &Object, live: &Live) -> bool {
+    object.kind == Kind::PersistentVolumeClaim
+        && live.0["status"]["phase"] == "Pending"
+        && live.0["spec"]["volumeName"].is_null()
 }
 
 /// The body, with what the API will not take back accepted as it is: a claim

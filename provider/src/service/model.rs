@@ -6,7 +6,7 @@ use super::parts::{
     FrontModel, InitModel, ProbeModel, SecretKeyModel, StorageModel, TimeoutsModel, TimingModel,
     TolerationModel, UnloadModel, WindowModel,
 };
-use super::spec::same_length;
+use super::spec::{same_amounts, same_length};
 
 model! {
     /// A tenant: a model server that wakes in its windows when its card has room, and sleeps
@@ -69,9 +69,9 @@ model! {
         /// Environment from Secrets, by reference.
         pub(crate) env_from_secrets: Attr<Map<SecretKeyModel>> = optional(),
         /// What the server is guaranteed, by resource: `{ cpu = "500m", memory = "4Gi" }`.
-        pub(crate) requests: Attr<Map<String>> = optional(),
+        pub(crate) requests: Attr<Map<String>> = optional().same_if(|a, b| same_amounts(a, b)),
         /// What the server may use at most, by resource.
-        pub(crate) limits: Attr<Map<String>> = optional(),
+        pub(crate) limits: Attr<Map<String>> = optional().same_if(|a, b| same_amounts(a, b)),
         /// How many slices of the card it is given. 1 unless set.
         pub(crate) slices: Attr<i64> = optional().range(0..=1024),
         /// The resource of which a slice is one. `nvidia.com/gpu` unless set.

@@ -33,9 +33,10 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found) {
     ports(model, server);
     env(model, server);
     resources(model, server);
-    model.startup_probe = probe(&server["startupProbe"]);
-    model.readiness_probe = probe(&server["readinessProbe"]);
-    model.liveness_probe = probe(&server["livenessProbe"]);
+    let main = main_port(server);
+    model.startup_probe = probe(&server["startupProbe"], &main);
+    model.readiness_probe = probe(&server["readinessProbe"], &main);
+    model.liveness_probe = probe(&server["livenessProbe"], &main);
     init_containers(model, pod);
     service(model, found);
     storage(model, found, pod, server);
@@ -141,7 +142,13 @@ fn resources(model: &mut ServiceModel, server: &Value) {
     model.requests = filled_map(requests);
 }
 
-fn probe(it: &Value) -> Attr<ProbeModel> {
+/// The main port's name, as it is when nobody names one: the first.
+pub(super) fn main_port(server: &Value) -> Attr<String> {
+    items(&server["ports"]).filter_map(|it| it["name"].as_str()).min().map(str::to_owned).into()
+}
+
+fn probe(it: &Value, main: &Attr<String>) -> Attr<ProbeModel> {
+    let port = |port: &Value| if text(port) == *main { Attr::Null } else { text(port) };
     if it.is_null() {
         return Attr::Null;
     }
@@ -149,9 +156,9 @@ fn probe(it: &Value) -> Attr<ProbeModel> {
     let tcp = &it["tcpSocket"];
     let threshold = it["failureThreshold"].as_i64();
     Attr::Known(ProbeModel {
-        tcp: (!tcp.is_null()).then(|| TcpModel { port: text(&tcp["port"]) }).into(),
+        tcp: (!tcp.is_null()).then(|| TcpModel { port: port(&tcp["port"]) }).into(),
         http: (!http.is_null())
-            .then(|| HttpModel { port: text(&http["port"]), path: text(&http["path"]) })
+            .then(|| HttpModel { port: port(&http["port"]), path: text(&http["path"]) })
             .into(),
         exec: list(&it["exec"]["command"]),
         period: seconds(&it["periodSeconds"], d::PROBE_PERIOD_S),

@@ -37,16 +37,23 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found, data: &Data) {
     let pauses: Vec<Attr<String>> =
         config.pauses.iter().map(|it| Attr::Known(format!("{}/{}", it.namespace, it.deployment))).collect();
     model.pauses = if pauses.is_empty() { Attr::Null } else { Attr::Known(Set(pauses)) };
+    let main = main_number(model);
     model.unload = config
         .unload
         .map(|call| UnloadModel {
             method: (call.method != d::UNLOAD_METHOD).then_some(call.method).into(),
             path: Attr::Known(call.path),
-            port: Attr::Known(i64::from(call.port)),
+            port: (Some(call.port) != main).then_some(i64::from(call.port)).into(),
             timeout: length(call.timeout_s, d::UNLOAD_TIMEOUT_S),
         })
         .into();
     agent_image(model, pod, data);
+}
+
+/// The number of the port that is meant when nobody names one.
+fn main_number(model: &ServiceModel) -> Option<u16> {
+    let first = || model.ports.known()?.values().next()?.known();
+    model.port.known().or_else(first).and_then(|port| u16::try_from(*port).ok())
 }
 
 fn window(window: &Window) -> WindowModel {

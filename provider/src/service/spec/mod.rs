@@ -12,7 +12,7 @@ use tenancy::names::{TenantId, WindowName};
 use tenancy::quantity::Quantity;
 use tenancy::tenant::Tenant;
 use tenancy::window::{Day, Schedule, Window};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Map, Path};
 
 use super::model::ServiceModel;
 use super::parts::WindowModel;
@@ -211,6 +211,15 @@ pub(crate) fn tenant(model: &ServiceModel, agent_image: &Attr<String>) -> Result
 /// Whether two texts mean the same Kubernetes amount.
 pub(in crate::service) fn same_amount(a: &str, b: &str) -> bool {
     matches!((a.parse::<Quantity>(), b.parse::<Quantity>()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether two maps say the same amounts of the same resources.
+pub(in crate::service) fn same_amounts(a: &Map<String>, b: &Map<String>) -> bool {
+    let same = |a: &Attr<String>, b: &Attr<String>| match (a, b) {
+        (Attr::Known(a), Attr::Known(b)) => same_amount(a, b),
+        _ => a == b && !a.is_unknown(),
+    };
+    a.keys().eq(b.keys()) && a.values().zip(b.values()).all(|(a, b)| same(a, b))
 }
 
 /// Whether two texts mean the same length of time.
