@@ -8,7 +8,7 @@ use tenancy::leaves::{diff, from_fields_v1, leaves, merge, remove_leaf};
 use tenancy::objects::{Kind, Object, Tenure};
 
 use super::{Engine, KeptObject, MANAGER_PREFIX, birth_paths, reference, with_uid};
-use crate::api::{Applied, Failure, Live, Manner};
+use crate::api::{Applied, Failure, Live, Manner, Ref};
 
 /// How long a claim that nobody uses may take to go.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(20);
@@ -85,6 +85,14 @@ impl Engine<'_> {
                          gone (kubectl shows its finalizers when something holds it), then apply again."
                     .into(),
             }),
+            Some(live) if has_other_selector(object, live) => Err(Failure::Waited {
+                summary: format!("{name} has another selector"),
+                detail: format!(
+                    "A Deployment's selector can never change: it is {}, and this resource needs {}. Delete that \
+                     Deployment, then apply again; a claim that it used can be kept as `existing_claim`.",
+                    live.0["spec"]["selector"], object.body["spec"]["selector"]
+                ),
+            }),
             Some(live) if matches!(object.tenure, Tenure::Own | Tenure::Retained) => {
                 let ours = live.applied_by(&self.manager).is_some() || uid == Some(live.uid());
                 if ours || *shown == Shown::All {
@@ -128,6 +136,24 @@ impl Engine<'_> {
         self.hand_birth_over(object, live).await?;
         self.make_strategy_changeable(object, live).await?;
         let body = with_uid(accepting(object, live), live.uid());
+        let adopted = *shown == Shown::All && live.applied_by(&self.manager).is_none();
+        let put = self.apply_over(object, live, body, shown).await?;
+        if !adopted {
+            return Ok(put);
+        }
+        let after = self.api.get(&name).await?;
+        let remark = after.map(|after| what_stays(&name, &after, &self.owned(object, &after)));
+        Ok(Put { remarks: put.remarks.into_iter().chain(remark).collect(), ..put })
+    }
+
+    async fn apply_over(
+        &self,
+        object: &Object,
+        live: &Live,
+        body: Value,
+        shown: &Shown,
+    ) -> Result<Put, Failure> {
+        let name = reference(object);
         match self.api.apply(&name, body.clone(), self.manner(false)).await {
             Ok(applied) => Ok(self.put(object, applied, Vec::new())),
             Err(failure) => match failure.as_conflict() {
@@ -252,6 +278,26 @@ impl Engine<'_> {
         }
         Put { kept: self.kept(object, &applied.live), created: applied.created, remarks }
     }
+}
+
+/// Whether this is a Deployment that chooses its pods by other labels than ours would.
+fn has_other_selector(object: &Object, live: &Live) -> bool {
+    object.kind == Kind::Deployment && live.0["spec"]["selector"] != object.body["spec"]["selector"]
+}
+
+/// What stays of other managers in an object that was taken over.
+fn what_stays(name: &Ref, live: &Live, ours: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 6;
+    let entries = live.entries().iter().filter(|entry| entry["subresource"].is_null());
+    let theirs: BTreeSet<String> = entries.flat_map(|entry| from_fields_v1(&entry["fieldsV1"])).collect();
+    let stays: Vec<&str> = theirs.difference(ours).map(String::as_str).collect();
+    if stays.is_empty() {
+        return format!("{name} was taken over; nothing of its former owner is left in it.");
+    }
+    let more = stays.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let shown = stays.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    format!("{name} was taken over. Of what others set in it, this stays: {shown}{more}.")
 }
 
 /// Whether a claim of ours was never bound to a volume.
