@@ -29,8 +29,14 @@ const ENTRY: &str = "terraform";
 /// One API server: a pooled client, made at the first request.
 pub(crate) struct Cluster {
     target: Target,
-    client: OnceCell<Client>,
+    client: OnceCell<Dialled>,
     permits: Semaphore,
+}
+
+/// A client, and the address that people know its server by.
+struct Dialled {
+    client: Client,
+    server: String,
 }
 
 /// A request in plain terms; `path` includes the query.
@@ -61,7 +67,7 @@ impl Cluster {
     /// # Errors
     /// No configuration, a configuration that cannot be used, or no answer.
     pub(crate) async fn send(&self, ask: &Ask) -> Result<Answer, Failure> {
-        let client = self.client.get_or_try_init(|| connect(&self.target)).await?;
+        let Dialled { client, server } = self.client.get_or_try_init(|| connect(&self.target)).await?;
         let mut request = Request::builder().method(ask.method.clone()).uri(&ask.path);
         if let Some(content_type) = ask.content_type {
             request = request.header(http::header::CONTENT_TYPE, content_type);
@@ -73,9 +79,9 @@ impl Cluster {
         // The semaphore is never closed, so acquiring cannot fail; without a
         // permit the request would merely not be counted.
         let _permit = self.permits.acquire().await.ok();
-        let answer = client.send(request).await.map_err(|why| unreachable(&why))?;
+        let answer = client.send(request).await.map_err(|why| unreachable(server, &why))?;
         let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|why| unreachable(&why))?.to_bytes();
+        let body = body.collect().await.map_err(|why| unreachable(server, &why))?.to_bytes();
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         Ok(Answer {
             status: head.status.as_u16(),
@@ -100,7 +106,7 @@ fn warning_text(header: &str) -> String {
     text.trim_matches('"').replace("\\\"", "\"")
 }
 
-fn unreachable(error: &(dyn std::error::Error + 'static)) -> Failure {
+fn unreachable(server: &str, error: &(dyn std::error::Error + 'static)) -> Failure {
     let mut causes: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -110,10 +116,10 @@ fn unreachable(error: &(dyn std::error::Error + 'static)) -> Failure {
         }
         next = error.source();
     }
-    Failure::Unreachable { cause: causes.join(": ") }
+    Failure::Unreachable { cause: format!("{server}: {}", causes.join(": ")) }
 }
 
-async fn connect(target: &Target) -> Result<Client, Failure> {
+async fn connect(target: &Target) -> Result<Dialled, Failure> {
     let connection = match target {
         Target::Known(connection) => connection,
         Target::Unknown(arguments) => return Err(Failure::Unknown { arguments: arguments.clone() }),
@@ -121,7 +127,9 @@ async fn connect(target: &Target) -> Result<Client, Failure> {
     let mut config = config(connection).await?;
     // Retries are ours: they must be bounded, logged, and never repeat what is no transient failure.
     config.default_retry = false;
-    Client::try_from(config).map_err(|why| Failure::Configuration { cause: why.to_string() })
+    let server = config.cluster_url.to_string();
+    let client = Client::try_from(config).map_err(|why| Failure::Configuration { cause: why.to_string() })?;
+    Ok(Dialled { client, server })
 }
 
 async fn config(connection: &Connection) -> Result<Config, Failure> {

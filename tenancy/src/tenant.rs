@@ -124,7 +124,8 @@ pub struct Server {
     pub slice_resource: String,
     /// Gates traffic and liveness until the model is loaded.
     pub startup_probe: Option<Probe>,
-    /// Decides whether the Service sends traffic.
+    /// Decides whether the Service sends traffic and whether the gate calls the tenant awake;
+    /// `None` means that the main port accepts a connection.
     pub readiness_probe: Option<Probe>,
     /// Restarts the container when it fails.
     pub liveness_probe: Option<Probe>,

@@ -121,7 +121,7 @@ impl Workspace {
     /// When it cannot be started.
     pub fn start(&self, arguments: &[&str]) -> Result<Child> {
         let mut command = self.command(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().with_context(|| format!("start {}", self.binary.name()))
     }
 
@@ -168,12 +168,15 @@ impl Workspace {
         self.ok(&["destroy", "-auto-approve", "-input=false", "-no-color"])
     }
 
-    /// Plans and returns the text.
+    /// Plans and returns the text, with runs of spaces as one: both CLIs pad
+    /// names to the longest of their block.
     ///
     /// # Errors
     /// As [`Workspace::ok`].
     pub fn plan(&self) -> Result<String> {
-        self.ok(&["plan", "-input=false", "-no-color"])
+        let text = self.ok(&["plan", "-input=false", "-no-color"])?;
+        let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
     }
 
     /// Plans, which must change nothing.

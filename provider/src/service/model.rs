@@ -78,7 +78,8 @@ model! {
         pub(crate) slice_resource: Attr<String> = optional(),
         /// Gates the other probes until the model is loaded.
         pub(crate) startup_probe: Attr<ProbeModel> = optional(),
-        /// Decides whether the Service sends traffic.
+        /// Decides whether the Service sends traffic and whether the gate calls the tenant awake.
+        /// Unless set, the main port accepts a connection.
         pub(crate) readiness_probe: Attr<ProbeModel> = optional(),
         /// Restarts the server when it fails.
         pub(crate) liveness_probe: Attr<ProbeModel> = optional(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{config, storage};
-use crate::defaults::EPHEMERAL_STORAGE_LIMIT;
+use crate::defaults::{EPHEMERAL_STORAGE_LIMIT, PROBE_FAILURE_THRESHOLD, PROBE_PERIOD_S, PROBE_TIMEOUT_S};
 use crate::leaves::without_nulls;
 use crate::names::{ContainerName, EnvName};
 use crate::quantity::Quantity;
@@ -28,10 +28,11 @@ pub(super) fn container(tenant: &Tenant) -> Value {
     put_list(&mut container, "ports", server.ports.iter().map(port).collect());
     put_list(&mut container, "env", env(server));
     container["resources"] = resources(server);
+    let readiness = server.readiness_probe.clone().unwrap_or_else(|| default_readiness(server));
     for (name, probe) in [
-        ("startupProbe", &server.startup_probe),
-        ("readinessProbe", &server.readiness_probe),
-        ("livenessProbe", &server.liveness_probe),
+        ("startupProbe", server.startup_probe.as_ref()),
+        ("readinessProbe", Some(&readiness)),
+        ("livenessProbe", server.liveness_probe.as_ref()),
     ] {
         if let Some(probe) = probe {
             container[name] = self::probe(probe);
@@ -42,6 +43,19 @@ pub(super) fn container(tenant: &Tenant) -> Value {
     }
     put_list(&mut container, "volumeMounts", mounts(tenant));
     container
+}
+
+/// The readiness probe of a server that was given none: its main port accepts a
+/// connection. Without any, Kubernetes calls a pod ready as soon as its process
+/// runs, and the gate would take a model that still loads for one that is awake.
+fn default_readiness(server: &Server) -> Probe {
+    Probe {
+        action: ProbeAction::Tcp { port: server.main_port.clone() },
+        period_s: PROBE_PERIOD_S,
+        timeout_s: PROBE_TIMEOUT_S,
+        failure_threshold: PROBE_FAILURE_THRESHOLD,
+        initial_delay_s: 0,
+    }
 }
 
 /// A container that a person put before the server.

@@ -303,6 +303,14 @@ fn files_are_copied_as_the_user_that_rewrites_them() {
 }
 
 #[test]
+fn a_server_without_a_readiness_probe_is_ready_when_its_main_port_opens() {
+    let mut tenant = chatterbox();
+    tenant.server.readiness_probe = None;
+    let probe = pod_of(&tenant)["containers"][0]["readinessProbe"].clone();
+    assert_eq!(probe["tcpSocket"], json!({"port": "http"}));
+}
+
+#[test]
 fn scratch_space_is_bounded_unless_the_tenant_says_how() {
     let mut tenant = chatterbox();
     let resources = |tenant: &Tenant| pod_of(tenant)["containers"][0]["resources"].clone();

@@ -35,7 +35,8 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found) {
     resources(model, server);
     let main = main_port(server);
     model.startup_probe = probe(&server["startupProbe"], &main);
-    model.readiness_probe = probe(&server["readinessProbe"], &main);
+    let readiness = probe(&server["readinessProbe"], &main).into_known();
+    model.readiness_probe = readiness.filter(|it| !is_default_readiness(it)).into();
     model.liveness_probe = probe(&server["livenessProbe"], &main);
     init_containers(model, pod);
     service(model, found);
@@ -166,6 +167,11 @@ fn probe(it: &Value, main: &Attr<String>) -> Attr<ProbeModel> {
         failure_threshold: threshold.filter(|it| *it != i64::from(d::PROBE_FAILURE_THRESHOLD)).into(),
         initial_delay: seconds(&it["initialDelaySeconds"], 0),
     })
+}
+
+/// Whether a probe is the one that a tenant without a readiness probe is given.
+fn is_default_readiness(probe: &ProbeModel) -> bool {
+    *probe == ProbeModel { tcp: Attr::Known(TcpModel { port: Attr::Null }), ..ProbeModel::default() }
 }
 
 fn init_containers(model: &mut ServiceModel, pod: &Value) {

@@ -30,7 +30,7 @@ impl Live {
         fs::create_dir_all(folder.join("tenants"))?;
         let kubeconfig = Surroundings::get().kubeconfig.display().to_string();
         let fleet = format!(
-            "backend:\n  local: {{}}\nprovider:\n  config_path: {kubeconfig}\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n\
+            "backend:\n  local: {{}}\nprovider:\n  config_path: {kubeconfig}\ndefaults:\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n\
              cards:\n  gpu-1-0:\n    node: gpu-1\n    index: 0\n    memory: 15360MiB\n    source:\n      dcgm: \"{}\"\n\
              \x20   residents:\n      llama: {{ namespace: llm, peak: 9GiB }}\n",
             card.dcgm()
@@ -50,12 +50,10 @@ windows:
   night: {{ start: "{start}", end: "{end}", time_zone: UTC }}
 guard_interval: 1m
 timing: {{ start_estimate: 15s, useful_minimum: 30s, shortage_grace: 10s, backoff: 45s }}
-node_selector: {{ kubernetes.io/hostname: gpu-1 }}
 config:
-  /app/config.yaml:
-    content: |
-      server:
-        port: 8004
+  /app/config.yaml: |
+    server:
+      port: 8004
 env: {{ TTS_BF16: "off" }}
 pod_patch:
   containers:
