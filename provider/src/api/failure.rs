@@ -81,8 +81,8 @@ impl Refusal {
             401 => Diagnostic::error(
                 "The cluster does not know these credentials",
                 format!(
-                    "To {verb} {object} was answered with 401: {message}. The token or certificate of the \
-                     provider block is missing, expired or meant for another cluster. Renew it."
+                    "It answered with 401: {message}. The token or certificate of the provider block is missing, \
+                     expired or meant for another cluster. Renew it."
                 ),
             ),
             403 if message.contains("cannot") => Diagnostic::error(

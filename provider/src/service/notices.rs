@@ -37,9 +37,13 @@ pub(super) async fn of_update(api: &Api, prior: &ServiceModel, planned: &Service
     };
     if awake {
         let detail = format!(
-            "It is awake, and the apply changes its pod: {}. The running pod ends and a new one starts, which \
-             waits in its admit check while the card is short.",
-            restarting.join(", ")
+            "It is awake, and the apply changes its pod: {}. The running pod ends and a new one starts{}.",
+            restarting.join(", "),
+            if planned.always == Attr::Known(true) {
+                ""
+            } else {
+                ", which waits in its admit check while the card is short"
+            }
         );
         let path = if restarting.iter().any(|path| path.ends_with(".image")) { "image" } else { "name" };
         notices

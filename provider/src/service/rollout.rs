@@ -11,10 +11,10 @@ use crate::engine::Engine;
 
 /// Between two looks at a rollout.
 const LOOK: Duration = Duration::from_secs(1);
-/// Why a container waits, where waiting longer does not help.
-const HOPELESS: [&str; 7] = [
+/// Why a container waits, where waiting longer does not help. `ErrImagePull` is
+/// not among them: the first pull may fail for a moment's reason.
+const HOPELESS: [&str; 6] = [
     "ImagePullBackOff",
-    "ErrImagePull",
     "ErrImageNeverPull",
     "InvalidImageName",
     "CreateContainerConfigError",
