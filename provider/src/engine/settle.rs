@@ -68,17 +68,28 @@ impl Engine<'_> {
         order: &Order<'_>,
         kept: &Kept,
     ) -> Result<BTreeMap<Key, Option<Live>>, Vec<(Key, Failure)>> {
-        let unknown: Vec<&Object> = order
+        let unknown = order
             .desired
             .iter()
             .filter(|(key, _)| order.apply.contains(*key) && kept.uid(key).is_none())
-            .map(|(_, object)| object)
+            .map(|(_, object)| object);
+        // Nothing is in a namespace that is not there, which spares a new tenant most of its looks.
+        let (first, rest): (Vec<&Object>, Vec<&Object>) = unknown.partition(|it| it.kind == Kind::Namespace);
+        let mut found = self.look_at(&first).await;
+        let absent: BTreeSet<&str> = first
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| matches!(found, Ok(None)))
+            .map(|(object, _)| object.name.as_str())
             .collect();
-        let names: Vec<Ref> = unknown.iter().map(|object| reference(object)).collect();
-        let found = join_all(names.iter().map(|name| self.api.get(name))).await;
+        let nowhere = |it: &&Object| it.namespace.as_ref().is_some_and(|name| absent.contains(name.as_str()));
+        let (missing, present): (Vec<&Object>, Vec<&Object>) = rest.into_iter().partition(nowhere);
+        found.extend(self.look_at(&present).await);
+        found.extend(missing.iter().map(|_| Ok(None)));
+        let unknown = first.into_iter().chain(present).chain(missing);
         let mut seen = BTreeMap::new();
         let mut failures = Vec::new();
-        for (object, found) in unknown.into_iter().zip(found) {
+        for (object, found) in unknown.zip(found) {
             let key = object.key();
             let checked = found.and_then(|live| {
                 self.may_put(object, live.as_ref(), None, &order.shown(&key)).map(|()| live)
@@ -89,6 +100,11 @@ impl Engine<'_> {
             }
         }
         if failures.is_empty() { Ok(seen) } else { Err(failures) }
+    }
+
+    async fn look_at(&self, objects: &[&Object]) -> Vec<Result<Option<Live>, Failure>> {
+        let names: Vec<Ref> = objects.iter().map(|object| reference(object)).collect();
+        join_all(names.iter().map(|name| self.api.get(name))).await
     }
 
     /// Puts the objects of an order, stage by stage; stops after the stage in
