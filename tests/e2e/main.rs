@@ -1,5 +1,6 @@
 //! Everything that only a real API server, a real kubelet and the real CLIs can show.
 
+mod attributes;
 mod drift;
 mod failure;
 mod import;

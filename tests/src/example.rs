@@ -1,5 +1,6 @@
 //! The seed's tenant as a person writes it in HCL, with what a test varies.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::card::NODE;
@@ -24,7 +25,12 @@ pub struct Example {
     pub peak: String,
     /// Lines added to the service's block.
     pub more: String,
+    /// Attributes of the service that differ from the example's, as HCL expressions.
+    pub settings: BTreeMap<&'static str, String>,
 }
+
+/// The expression of an attribute that is left out.
+pub const UNSET: &str = "";
 
 /// Tells the fake model which pod it is: a real server's memory is attributed
 /// by the driver, a fake one has to say whose it is.
@@ -48,6 +54,7 @@ impl Example {
             window: (in_minutes(360), in_minutes(600)),
             peak: "4GiB".to_owned(),
             more: String::new(),
+            settings: BTreeMap::new(),
         }
     }
 
@@ -76,6 +83,25 @@ resource "gpu_card" "t4" {{
     /// The floor and the tenant, for a card of this or another state.
     pub fn tenant_hcl(&self, label: &str, card: &str) -> String {
         let Self { namespace, name, image, window: (start, end), peak, more, .. } = self;
+        let mut attributes = BTreeMap::from([
+            ("port", PORT.to_string()),
+            ("service", "{ port = 8000 }".to_owned()),
+            (
+                "windows",
+                format!(r#"{{ night = {{ start = "{start}", end = "{end}", time_zone = "UTC" }} }}"#),
+            ),
+            ("storage", r#"{ size = "1Gi", class = "local-stand-in", mount_path = "/data" }"#.to_owned()),
+            ("config", format!(r#"{{ "/app/config.yaml" = "server:\n  port: {PORT}\n" }}"#)),
+            ("env", r#"{ TTS_BF16 = "off", HF_HOME = "/data/hf_cache" }"#.to_owned()),
+        ]);
+        for (attribute, expression) in &self.settings {
+            attributes.insert(attribute, expression.clone());
+        }
+        let lines: String = attributes
+            .iter()
+            .filter(|(_, expression)| *expression != UNSET)
+            .map(|(attribute, expression)| format!("  {attribute} = {expression}\n"))
+            .collect();
         format!(
             r#"
 resource "gpu_vram_floor" "{label}" {{
@@ -90,13 +116,7 @@ resource "gpu_windowed_service" "{label}" {{
   name       = "{name}"
   vram_floor = gpu_vram_floor.{label}.id
   image      = "{image}"
-  port       = {PORT}
-  service    = {{ port = 8000 }}
-  windows    = {{ night = {{ start = "{start}", end = "{end}", time_zone = "UTC" }} }}
-  storage    = {{ size = "1Gi", class = "local-stand-in", mount_path = "/data" }}
-  config     = {{ "/app/config.yaml" = "server:\n  port: {PORT}\n" }}
-  env        = {{ TTS_BF16 = "off", HF_HOME = "/data/hf_cache" }}
-{more}
+{lines}{more}
 }}
 "#
         )
@@ -111,6 +131,13 @@ resource "gpu_windowed_service" "{label}" {{
     pub fn with(&self, line: &str) -> Self {
         let mut other = self.clone();
         other.more = format!("{}\n{line}", self.more);
+        other
+    }
+
+    /// The same with one attribute as `expression`, or without it when that is [`UNSET`].
+    pub fn set(&self, attribute: &'static str, expression: &str) -> Self {
+        let mut other = self.clone();
+        other.settings.insert(attribute, expression.to_owned());
         other
     }
 
