@@ -1,0 +1,1 @@
+terraform import gpu_vram_floor.chatterbox tts/chatterbox-tts

@@ -1,0 +1,1 @@
+terraform import gpu_windowed_service.chatterbox tts/chatterbox-tts

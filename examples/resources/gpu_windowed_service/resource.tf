@@ -1,0 +1,27 @@
+resource "gpu_windowed_service" "chatterbox" {
+  namespace  = "tts"
+  name       = "chatterbox-tts"
+  vram_floor = gpu_vram_floor.chatterbox.id
+  image      = "registry.example.org/chatterbox-tts:915ae289"
+  port       = 8004
+  service    = { port = 8000 }
+
+  windows = {
+    night = {
+      start     = "02:00"
+      end       = "06:00"
+      time_zone = "Europe/London"
+    }
+  }
+
+  storage = {
+    size       = "20Gi"
+    mount_path = "/data"
+    nfs        = { server = "nfs.example.org", path = "/srv/nfs-ssd/chatterbox" }
+  }
+
+  env = {
+    TTS_BF16 = "off" # a T4 has no bf16
+    HF_HOME  = "/data/hf_cache"
+  }
+}
