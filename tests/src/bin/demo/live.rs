@@ -91,8 +91,7 @@ pod_patch:
     pub(crate) fn plan(&self) -> Result<()> {
         screen::step("terragrunt run --all plan, before anything exists in the cluster");
         let shown = self.terragrunt(&["plan", "-no-color", "-input=false"])?;
-        let counts: Vec<&str> = shown.lines().filter(|line| line.contains("Plan:")).collect();
-        screen::evidence("plan", &counts.join("\n"));
+        screen::evidence("plan", &said(&shown, "Plan:"));
         let fields = shown.lines().filter(|line| line.contains("\"spec.")).count();
         screen::evidence(
             "objects",
@@ -105,8 +104,7 @@ pod_patch:
     pub(crate) fn apply(&self) -> Result<()> {
         screen::step("terragrunt run --all apply");
         let shown = self.terragrunt(&["apply", "-no-color", "-input=false", "-auto-approve"])?;
-        let done: Vec<&str> = shown.lines().filter(|line| line.contains("Apply complete")).collect();
-        screen::evidence("apply", &done.join("\n"));
+        screen::evidence("apply", &said(&shown, "Apply complete"));
         Ok(())
     }
 
@@ -123,6 +121,16 @@ pod_patch:
             .env("CHECKPOINT_DISABLE", "1");
         answer(&mut command)
     }
+}
+
+/// The lines that contain `what`, each as `stack: text` without terragrunt's time and stream.
+fn said(shown: &str, what: &str) -> String {
+    let lines = shown.lines().filter(|line| line.contains(what)).map(|line| {
+        let stack = line.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(stack, _)| stack);
+        let text = line.split_once("terraform: ").map_or(line, |(_, text)| text);
+        format!("{stack:<12}{text}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Runs a program and returns both its streams.
