@@ -1,15 +1,114 @@
 //! Short nights at real speed: pods that really run, CronJobs that really fire.
 
+mod hands;
+mod pauses;
+mod rights;
+mod trouble;
+mod window;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::{Binary, Example, FakeCard, Kubectl, Scratch, Surroundings, Workspace, wait};
+use serde_json::Value;
 
 const DEPLOYMENT: &str = "chatterbox-tts";
+/// Bounds in time that let a short night have a whole story.
+const SHORT_TIMES: &str = r#"  timing = { shortage_grace = "10s", backoff = "15s", start_estimate = "10s", useful_minimum = "10s", unknown_hold = "20s" }"#;
+/// Long enough for a pod on a busy machine to be pulled up, and for a CronJob's minute.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A card and a tenant on it, applied by terraform.
+struct Night {
+    scratch: Scratch,
+    card: FakeCard,
+    example: Example,
+    workspace: Workspace,
+}
+
+impl Night {
+    /// In the middle of its window, 4 GiB large and asleep: no tick was fired yet.
+    fn begin(purpose: &str, vary: impl FnOnce(Example) -> Example) -> Result<Self> {
+        let scratch = Scratch::reserve(purpose);
+        let card = FakeCard::t4()?;
+        let example = Example::in_window(&scratch, &card).loads(&card, 4096).with(SHORT_TIMES);
+        let example = vary(example);
+        let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
+        workspace.apply()?;
+        Ok(Self { scratch, card, example, workspace })
+    }
+
+    fn namespace(&self) -> &str {
+        &self.scratch.namespace
+    }
+
+    /// Fires the gate's guard by hand, and returns what it printed.
+    fn tick(&self) -> Result<String> {
+        tick(self.namespace(), DEPLOYMENT)
+    }
+
+    /// One tick, which must wake the tenant.
+    fn wake(&self) -> Result<String> {
+        let said = self.tick()?;
+        awake(self.namespace(), DEPLOYMENT).with_context(|| format!("the tick said: {said}"))?;
+        Ok(said)
+    }
+
+    /// One tick, which must leave the tenant asleep for a reason with these words.
+    fn tick_sleeps(&self, words: &str) -> Result<String> {
+        let said = self.tick()?;
+        ensure!(said.contains(words), "the tick does not say {words:?}: {said}");
+        self.sleeps().with_context(|| format!("the tick said: {said}"))?;
+        Ok(said)
+    }
+
+    /// No replicas, no memory, and the ledger agrees.
+    fn sleeps(&self) -> Result<()> {
+        asleep(self.namespace(), DEPLOYMENT)?;
+        wait::until("the ledger has it asleep", PATIENCE, || {
+            let entry = self.entry()?;
+            let entry = entry.context("no entry")?;
+            ensure!(entry["state"] == "asleep", "{entry}");
+            Ok(Some(()))
+        })?;
+        let state = self.card.state()?;
+        let held = state.holders.iter().any(|holder| holder.owner.pod.starts_with(DEPLOYMENT));
+        ensure!(!held, "it sleeps and holds memory: {state:?}");
+        Ok(())
+    }
+
+    /// The tenant's entry in the card's ledger.
+    fn entry(&self) -> Result<Option<Value>> {
+        entry(&self.card.name, self.namespace(), DEPLOYMENT)
+    }
+
+    fn replicas(&self) -> Result<u64> {
+        Kubectl.replicas(self.namespace(), DEPLOYMENT)
+    }
+
+    /// That some Event on the tenant's Deployment has all these words.
+    fn told(&self, words: &[&str]) -> Result<()> {
+        let notes = Kubectl.event_notes(self.namespace(), DEPLOYMENT)?;
+        let told = notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
+        ensure!(told, "no Event says {words:?}: {notes:#?}");
+        Ok(())
+    }
+
+    /// The night is over: nobody ran out of memory, and all goes.
+    fn end(self) -> Result<()> {
+        self.card.never_refused()?;
+        self.workspace.destroy().map(drop)
+    }
+}
+
+/// Fires the guard of one of several tenants, and returns what it printed.
+fn tick(namespace: &str, tenant: &str) -> Result<String> {
+    Kubectl.fire(namespace, &cronjob(namespace, tenant, "guard")?)
+}
 
 /// A tenant is awake: its pod is ready.
 fn awake(namespace: &str, deployment: &str) -> Result<()> {
-    wait::until(&format!("{deployment} is ready"), Duration::from_secs(180), || {
+    wait::until(&format!("{deployment} is ready"), PATIENCE, || {
         let status = Kubectl.get(namespace, "deployment", deployment)?["status"].clone();
         ensure!(status["readyReplicas"] == 1, "{status}");
         Ok(Some(()))
@@ -17,17 +116,42 @@ fn awake(namespace: &str, deployment: &str) -> Result<()> {
 }
 
 fn asleep(namespace: &str, deployment: &str) -> Result<()> {
-    wait::until(&format!("{deployment} sleeps"), Duration::from_secs(180), || {
+    wait::until(&format!("{deployment} sleeps"), PATIENCE, || {
         let replicas = Kubectl.replicas(namespace, deployment)?;
         ensure!(replicas == 0, "{replicas} replicas");
         Ok(Some(()))
     })
 }
 
-fn guard(namespace: &str) -> Result<String> {
+/// The name of a tenant's CronJob of a kind: `up`, `guard` or `down`.
+fn cronjob(namespace: &str, tenant: &str, kind: &str) -> Result<String> {
     let jobs = Kubectl.names(namespace, "cronjobs")?;
-    let guard = jobs.iter().find(|job| job.contains("guard")).context("no guard CronJob")?;
-    Ok(guard.trim_start_matches("cronjob.batch/").to_owned())
+    let prefix = format!("cronjob.batch/{tenant}-{kind}");
+    let found = jobs.iter().find(|job| job.starts_with(&prefix));
+    let found = found.with_context(|| format!("no {kind} CronJob of {tenant} in {jobs:?}"))?;
+    Ok(found.trim_start_matches("cronjob.batch/").to_owned())
+}
+
+/// What a card's ledger says of a tenant.
+fn entry(card: &str, namespace: &str, tenant: &str) -> Result<Option<Value>> {
+    let ledger = Kubectl.get("gpu-tenancy", "configmap", &format!("card.{card}.ledger"))?;
+    let text = ledger["data"][format!("{namespace}.{tenant}")].as_str();
+    Ok(text.map(serde_json::from_str).transpose()?)
+}
+
+/// The tenant's only pod.
+fn pod(namespace: &str) -> Result<Value> {
+    let label = format!("app.kubernetes.io/name={DEPLOYMENT}");
+    let pods: Value =
+        serde_json::from_str(&Kubectl.run(&["-n", namespace, "get", "pods", "-l", &label, "-o", "json"])?)?;
+    pods["items"].as_array().and_then(|pods| pods.first()).cloned().context("it has no pod")
+}
+
+/// The address of the tenant's Service, as this machine reaches it.
+fn service(namespace: &str) -> Result<String> {
+    let service = Kubectl.get(namespace, "service", DEPLOYMENT)?;
+    let address = service["spec"]["clusterIP"].as_str().context("the Service has no address")?;
+    Ok(format!("http://{address}:{}", service["spec"]["ports"][0]["port"]))
 }
 
 fn needs_pods() -> bool {
@@ -42,45 +166,41 @@ fn a_tenant_is_admitted_answers_yields_and_is_admitted_again() -> Result<()> {
     if !needs_pods() {
         return Ok(());
     }
-    let scratch = Scratch::reserve("night");
-    let namespace = scratch.namespace.as_str();
-    let card = FakeCard::t4()?;
-    card.resident("llama", 4096)?;
-    let example = Example::in_window(&scratch, &card).loads(&card, 4096).with("  guard_interval = \"1m\"");
-    let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
-    workspace.apply()?;
-    ensure!(Kubectl.replicas(namespace, DEPLOYMENT)? == 0, "apply woke the tenant");
+    let night = Night::begin("night", |example| example.with("  guard_interval = \"1m\""))?;
+    night.card.resident("llama", 4096)?;
+    ensure!(night.replicas()? == 0, "apply woke the tenant");
 
-    awake(namespace, DEPLOYMENT)?;
-    let state = card.state()?;
+    // Nobody fires this tick: the CronJob does.
+    awake(night.namespace(), DEPLOYMENT)?;
+    let state = night.card.state()?;
     ensure!(state.free_mib == 15360 - 450 - 4096 - 4096, "{state:?}");
-    workspace.plan_is_empty()?;
-    workspace.apply()?;
-    ensure!(Kubectl.replicas(namespace, DEPLOYMENT)? == 1, "an apply put a working tenant to sleep");
-    let mounts = Kubectl.run(&[
-        "-n",
-        namespace,
-        "get",
-        "pods",
-        "-l",
-        "app.kubernetes.io/name=chatterbox-tts",
-        "-o",
-        "json",
-    ])?;
-    let pods: serde_json::Value = serde_json::from_str(&mounts)?;
-    let server = &pods["items"][0]["spec"]["containers"][0];
-    ensure!(
-        !server["volumeMounts"].to_string().contains("serviceaccount"),
-        "the server has a token: {server}"
-    );
+    answers(night.namespace())?;
+    night.workspace.plan_is_empty()?;
+    night.workspace.apply()?;
+    ensure!(night.replicas()? == 1, "an apply put a working tenant to sleep");
 
-    card.resident("llama", 9216)?;
-    asleep(namespace, DEPLOYMENT)?;
-    let notes = Kubectl.event_notes(namespace, DEPLOYMENT)?;
-    ensure!(notes.iter().any(|note| note.contains("MiB")), "no event gives figures: {notes:?}");
-    card.resident("llama", 4096)?;
-    card.never_refused()?;
-    workspace.destroy().map(drop)
+    // 1,598 MiB are left of the 2,048 that must stay free.
+    night.card.resident("llama", 9216)?;
+    let said = night.tick()?;
+    night.sleeps().with_context(|| format!("the tick said: {said}"))?;
+    night.told(&["ShortYield", "450 MiB short", "1,598 MiB", "2,048 MiB"])?;
+    night.told(&["MemoryReturned", "5,694 MiB"])?;
+
+    night.card.resident("llama", 4096)?;
+    awake(night.namespace(), DEPLOYMENT)?;
+    answers(night.namespace())?;
+    night.end()
+}
+
+/// The Service leads to a model that works.
+fn answers(namespace: &str) -> Result<()> {
+    let url = format!("{}/v1/audio/speech", service(namespace)?);
+    wait::until("the Service answers", Duration::from_secs(30), || {
+        let mut answer = ureq::post(&url).send_empty()?;
+        let wav = answer.body_mut().read_to_vec()?;
+        ensure!(wav.starts_with(b"RIFF"), "no audio: {} bytes", wav.len());
+        Ok(Some(()))
+    })
 }
 
 #[test]
@@ -103,7 +223,7 @@ fn two_tenants_whose_windows_open_together_never_both_pass() -> Result<()> {
     );
     let workspace = Workspace::new(Binary::Terraform, &hcl)?;
     workspace.apply()?;
-    let ready = wait::until("one of the two is ready", Duration::from_secs(180), || {
+    let ready = wait::until("one of the two is ready", PATIENCE, || {
         for name in [DEPLOYMENT, "whisper"] {
             if Kubectl.get(namespace, "deployment", name)?["status"]["readyReplicas"] == 1 {
                 return Ok(Some(name));
@@ -126,34 +246,35 @@ fn a_pod_deleted_at_noon_waits_in_admit() -> Result<()> {
     if !needs_pods() {
         return Ok(());
     }
-    let scratch = Scratch::reserve("noon");
-    let namespace = scratch.namespace.as_str();
-    let card = FakeCard::t4()?;
-    let mut example = Example::asleep(&scratch, &card.name, &card.dcgm());
-    example = example.loads(&card, 4096);
-    let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
-    workspace.apply()?;
+    let night = Night::begin("noon", |example| at_noon(&example))?;
+    let namespace = night.namespace();
     // A pod that starts without being asked, as after a reboot.
     Kubectl.run(&["-n", namespace, "scale", "deployment", DEPLOYMENT, "--replicas=1"])?;
     wait::until("the pod waits in admit", Duration::from_secs(120), || {
-        let text = Kubectl.run(&[
-            "-n",
-            namespace,
-            "get",
-            "pods",
-            "-l",
-            "app.kubernetes.io/name=chatterbox-tts",
-            "-o",
-            "json",
-        ])?;
-        let pods: serde_json::Value = serde_json::from_str(&text)?;
-        let admit = &pods["items"][0]["status"]["initContainerStatuses"][0];
-        ensure!(admit["state"]["running"].is_object(), "{}", pods["items"][0]["status"]);
+        let status = pod(namespace)?["status"].clone();
+        ensure!(status["initContainerStatuses"][0]["state"]["running"].is_object(), "{status}");
         Ok(Some(()))
     })?;
-    let state = card.state()?;
+    let state = night.card.state()?;
     ensure!(state.free_mib == 15360 - 450, "it took memory outside its window: {state:?}");
-    let said = Kubectl.fire(namespace, &guard(namespace)?)?;
-    ensure!(Kubectl.replicas(namespace, DEPLOYMENT)? == 0, "the next tick left it running: {said}");
-    workspace.destroy().map(drop)
+    night.tick_sleeps("No window is open")?;
+    // Once more, against a gate that remembers that it set 0.
+    Kubectl.run(&["-n", namespace, "scale", "deployment", DEPLOYMENT, "--replicas=1"])?;
+    night.tick_sleeps("It was scaled up by hand while the gate had it asleep")?;
+    night.told(&["StartedByHand"])?;
+    night.end()
+}
+
+/// A time of day, `HH:MM` in UTC, at least so many seconds and at most a minute more away.
+fn in_seconds(seconds: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let into_the_minute = now.map_or(0, |now| now.as_secs() % 60);
+    e2e::example::in_minutes(((into_the_minute + seconds).div_ceil(60)) as i64)
+}
+
+/// The same with its window hours away.
+fn at_noon(example: &Example) -> Example {
+    let mut example = example.clone();
+    example.window = (e2e::example::in_minutes(360), e2e::example::in_minutes(600));
+    example
 }

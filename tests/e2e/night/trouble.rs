@@ -1,0 +1,73 @@
+//! What goes wrong at night: a source that dies, a server that crashes.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Kubectl, wait};
+use fake_card::wire::Fault;
+
+use super::{DEPLOYMENT, Night, PATIENCE, asleep, awake, entry, needs_pods, tick};
+
+#[test]
+fn unknown_is_not_zero_when_the_source_dies() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("unknown", |example| example)?;
+    let namespace = night.namespace();
+    night.wake()?;
+    let mut two = night.example.clone();
+    two.name = "whisper".to_owned();
+    let both = format!("{}{}", night.example.hcl(), two.tenant_hcl("two", "gpu_card.t4.id"));
+    night.workspace.write(&both)?;
+    night.workspace.apply()?;
+
+    // An exporter whose collector died answers 200 and says nothing.
+    night.card.fault(Fault::Empty200)?;
+    let said = tick(namespace, "whisper")?;
+    ensure!(said.contains("memory is not known") && said.contains("Nobody is admitted"), "{said}");
+    ensure!(Kubectl.replicas(namespace, "whisper")? == 0, "admitted on a guess: {said}");
+    let said = night.tick()?;
+    ensure!(said.contains("memory is not known") && said.contains("It holds for"), "{said}");
+    ensure!(night.replicas()? == 1, "a working tenant was sent away at once: {said}");
+    night.told(&["BlindHold"])?;
+
+    // Longer than it may hold: it yields, and its tick waits for memory that nobody can see.
+    std::thread::sleep(Duration::from_secs(21));
+    std::thread::scope(|scope| {
+        let ticking = scope.spawn(|| night.tick());
+        let yielded = wait::until("it yields", PATIENCE, || {
+            night.told(&["BlindYield", "has not been known for"])?;
+            asleep(namespace, DEPLOYMENT).map(Some)
+        });
+        let seen = night.card.fault(Fault::None);
+        let said = ticking.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the tick panicked")))?;
+        yielded.and(seen).with_context(|| format!("the tick said: {said}"))
+    })?;
+    night.sleeps()?;
+
+    let said = tick(namespace, "whisper")?;
+    awake(namespace, "whisper").map_err(|why| why.context(said))?;
+    let entry = entry(&night.card.name, namespace, "whisper")?;
+    ensure!(entry.as_ref().is_some_and(|entry| entry["state"] == "awake"), "{entry:?}");
+    night.end()
+}
+
+#[test]
+fn three_crashes_in_a_row_yield_and_back_off() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("crash", |mut example| {
+        example.more = example.more.replace("\"--port\"", "\"--crash-after-s\", \"2\", \"--port\"");
+        example.more = example.more.replace("backoff = \"15s\"", "backoff = \"10m\"");
+        example
+    })?;
+    night.tick_sleeps("crashed 3 times in a row. It yields and backs off")?;
+    night.told(&["CrashLoop"])?;
+    let state = night.card.state()?;
+    ensure!(state.free_mib == 15360 - 450, "a crash left memory behind: {state:?}");
+    night.tick_sleeps("It backs off for")?;
+    night.told(&["BackingOff"])?;
+    night.end()
+}
