@@ -120,7 +120,11 @@ impl Lifecycle<'_> {
         kept: Kept,
     ) -> Result<Option<Looked>, Failure> {
         let kept = if kept.objects.is_empty() { self.recover(desired).await? } else { kept };
-        let seen = self.engine.read(desired, &kept).await?;
+        let mut seen = self.engine.read(desired, &kept).await?;
+        // Promised by a create that was not finished, and never made.
+        for key in before.known().into_iter().flatten().filter_map(|(key, _)| key.parse().ok()) {
+            seen.found.entry(key).or_insert(Found::Gone);
+        }
         let own = |key: &Key| desired.get(key).is_none_or(|it| it.tenure != tenancy::objects::Tenure::Ground);
         if !seen.found.iter().any(|(key, found)| own(key) && *found != Found::Gone) {
             return Ok(None);

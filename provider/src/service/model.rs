@@ -69,9 +69,9 @@ model! {
         /// Environment from Secrets, by reference.
         pub(crate) env_from_secrets: Attr<Map<SecretKeyModel>> = optional(),
         /// What the server is guaranteed, by resource: `{ cpu = "500m", memory = "4Gi" }`.
-        pub(crate) requests: Attr<Map<String>> = optional().same_if(|a, b| same_amounts(a, b)),
+        pub(crate) requests: Attr<Map<String>> = optional().same_if(same_amounts),
         /// What the server may use at most, by resource.
-        pub(crate) limits: Attr<Map<String>> = optional().same_if(|a, b| same_amounts(a, b)),
+        pub(crate) limits: Attr<Map<String>> = optional().same_if(same_amounts),
         /// How many slices of the card it is given. 1 unless set.
         pub(crate) slices: Attr<i64> = optional().range(0..=1024),
         /// The resource of which a slice is one. `nvidia.com/gpu` unless set.

@@ -1,6 +1,8 @@
 //! The provider as Terraform sees it, without Terraform.
 
 mod bad_input;
+mod cluster;
+mod flow;
 mod offline;
 mod unknown;
 

@@ -1,0 +1,278 @@
+//! The life of a tenant, and what is left when a call in it fails.
+
+use axum::http::Method;
+use serde_json::json;
+use tfplugin::testing::{Driver, Instance};
+use tfplugin::{Attr, Set, Severity};
+
+use super::cluster::FakeCluster;
+use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told};
+use crate::provider::Gpu;
+use crate::service::ServiceModel;
+use crate::service::parts::StorageModel;
+
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/tts/deployments/chatterbox-tts";
+const CLAIM: &str = "/api/v1/namespaces/tts/persistentvolumeclaims/chatterbox-tts-data";
+const LEDGER: &str = "/api/v1/namespaces/gpu-tenancy/configmaps/card.gpu-1-0.ledger";
+
+/// A cluster with the card and the claim of the first seed.
+async fn with_floor() -> (FakeCluster, Driver<Gpu>, Instance, Instance) {
+    let (cluster, driver) = FakeCluster::start().await;
+    let card = driver.create(CARD, &t4()).await;
+    let floor = driver.create(FLOOR, &claim()).await;
+    assert!(card.diagnostics.is_empty() && floor.diagnostics.is_empty(), "{}", told(&floor.diagnostics));
+    cluster.take_calls();
+    (cluster, driver, card.instance.unwrap(), floor.instance.unwrap())
+}
+
+fn stored() -> ServiceModel {
+    let storage = StorageModel { mount_path: "/data".into(), size: "20Gi".into(), ..StorageModel::default() };
+    ServiceModel { storage: Attr::Known(storage), ..chatterbox() }
+}
+
+#[tokio::test]
+async fn a_tenant_is_born_asleep_in_the_order_that_its_parts_need() {
+    let (cluster, driver, ..) = with_floor().await;
+    let after = driver.create(SERVICE, &chatterbox()).await;
+    assert!(after.diagnostics.is_empty(), "{}", told(&after.diagnostics));
+    assert_eq!(cluster.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 0);
+    let calls = cluster.take_calls();
+    let first =
+        |part: &str| calls.iter().position(|call| call.starts_with("PATCH") && call.contains(part)).unwrap();
+    assert!(first("/namespaces/tts/configmaps") < first("/deployments/"));
+    assert!(first("/roles/") < first("/rolebindings/"));
+    assert!(first("/deployments/") < first("/cronjobs/"));
+    let births =
+        calls.iter().filter(|call| call.starts_with("PATCH") && call.contains("/deployments/")).count();
+    assert_eq!(births, 2, "the replicas are handed to the birth manager");
+    assert!(
+        !calls.iter().any(|call| call.starts_with("GET") && call.contains("/cronjobs/")),
+        "the namespace is new"
+    );
+}
+
+#[tokio::test]
+async fn a_read_after_an_apply_finds_nothing_and_asks_once_an_object() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    cluster.take_calls();
+    let read = driver.read(SERVICE, &made).await;
+    assert!(read.diagnostics.is_empty(), "{}", told(&read.diagnostics));
+    assert_eq!(read.instance.as_ref().map(|it| &it.state), Some(&made.state));
+    let calls = cluster.take_calls();
+    let objects = made.model::<ServiceModel>().unwrap().objects.known().unwrap().len();
+    assert_eq!(calls.len(), objects, "{calls:?}");
+    assert!(calls.iter().all(|call| call.starts_with("GET")));
+}
+
+#[tokio::test]
+async fn a_failed_create_leaves_nothing_and_no_state() {
+    let (cluster, driver, ..) = with_floor().await;
+    cluster.fail(Method::PATCH, "/deployments/", 403);
+    let after = driver.create(SERVICE, &stored()).await;
+    assert!(after.instance.is_none(), "a state with an error would be tainted and destroyed");
+    assert!(
+        told(&after.diagnostics).contains("Deployment tts/chatterbox-tts"),
+        "{}",
+        told(&after.diagnostics)
+    );
+    let left = cluster.paths("/namespaces/tts");
+    assert_eq!(left, ["/api/v1/namespaces/tts"], "the namespace stays: another may have moved in");
+    cluster.heal();
+    let again = driver.create(SERVICE, &stored()).await;
+    assert!(!again.diagnostics.has_errors(), "{}", told(&again.diagnostics));
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_stays_in_the_state_with_a_warning() {
+    let (cluster, driver, ..) = with_floor().await;
+    cluster.fail(Method::PATCH, "/deployments/", 403);
+    cluster.fail(Method::DELETE, "/configmaps/", 403);
+    let after = driver.create(SERVICE, &chatterbox()).await;
+    assert!(!after.diagnostics.has_errors(), "{}", told(&after.diagnostics));
+    cluster.heal();
+    let read = driver.read(SERVICE, &after.instance.unwrap()).await.instance.unwrap();
+    let plan = driver.plan(SERVICE, Some(&read), Some(&chatterbox())).await;
+    assert!(!plan.is_empty() && plan.replace.is_empty(), "the next plan makes what is missing");
+    let done = driver.apply(plan).await;
+    assert!(!done.diagnostics.has_errors(), "{}", told(&done.diagnostics));
+    assert!(cluster.get(DEPLOYMENT).is_some());
+    let read = driver.read(SERVICE, &done.instance.unwrap()).await.instance.unwrap();
+    assert!(driver.plan(SERVICE, Some(&read), Some(&chatterbox())).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_apply_that_was_cut_off_is_taken_up() {
+    let (cluster, driver, ..) = with_floor().await;
+    driver.create(SERVICE, &chatterbox()).await;
+    let uid = cluster.get(DEPLOYMENT).unwrap()["metadata"]["uid"].clone();
+    let again = driver.create(SERVICE, &chatterbox()).await;
+    let warning = again.diagnostics.iter().next().unwrap();
+    assert_eq!(warning.severity, Severity::Warning);
+    assert!(warning.summary.contains("took up"), "{}", told(&again.diagnostics));
+    assert_eq!(cluster.get(DEPLOYMENT).unwrap()["metadata"]["uid"], uid);
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_refused_before_anything_is_made() {
+    let (cluster, driver, ..) = with_floor().await;
+    cluster.put("/api/v1/namespaces/tts", json!({"metadata": {"name": "tts"}}));
+    let service = "/api/v1/namespaces/tts/services/chatterbox-tts";
+    cluster.put(service, json!({"metadata": {"name": "chatterbox-tts"}, "spec": {"type": "NodePort"}}));
+    cluster.take_calls();
+    let after = driver.create(SERVICE, &chatterbox()).await;
+    let said = told(&after.diagnostics);
+    assert!(said.starts_with("service | ") && said.contains("somebody") && said.contains("adopt"), "{said}");
+    assert!(cluster.take_calls().iter().all(|call| call.starts_with("GET")));
+    let adopt = Attr::Known(Set(vec!["Service/chatterbox-tts".into()]));
+    let after = driver.create(SERVICE, &ServiceModel { adopt, ..chatterbox() }).await;
+    assert!(!after.diagnostics.has_errors(), "{}", told(&after.diagnostics));
+    assert!(told(&after.diagnostics).contains("taken over"), "{}", told(&after.diagnostics));
+}
+
+#[tokio::test]
+async fn a_failed_update_is_planned_again() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    let changed = ServiceModel { env: texts(&[("TTS_BF16", "on")]), ..chatterbox() };
+    cluster.fail(Method::PATCH, "/deployments/", 422);
+    let after = driver.update(SERVICE, &made, &changed).await;
+    assert!(after.diagnostics.has_errors());
+    cluster.heal();
+    let read = driver.read(SERVICE, &after.instance.unwrap()).await.instance.unwrap();
+    let plan = driver.plan(SERVICE, Some(&read), Some(&changed)).await;
+    assert!(!plan.is_empty());
+    let done = driver.apply(plan).await;
+    assert!(!done.diagnostics.has_errors(), "{}", told(&done.diagnostics));
+    assert_eq!(cluster.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 0);
+}
+
+#[tokio::test]
+async fn a_removed_window_takes_its_cronjobs_with_it() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    let ServiceModel { windows: Attr::Known(mut windows), .. } = chatterbox() else { panic!() };
+    let night = windows.remove("night").unwrap();
+    windows.insert("late".to_owned(), night);
+    let changed = ServiceModel { windows: Attr::Known(windows), ..chatterbox() };
+    let after = driver.update(SERVICE, &made, &changed).await;
+    assert!(!after.diagnostics.has_errors(), "{}", told(&after.diagnostics));
+    let ticks = cluster.paths("/cronjobs/");
+    assert!(!ticks.is_empty() && ticks.iter().all(|path| path.ends_with("-late")), "{ticks:?}");
+}
+
+#[tokio::test]
+async fn destroy_is_a_bedtime_and_keeps_claims() {
+    let (cluster, driver, card, floor) = with_floor().await;
+    cluster.put(
+        "/apis/apps/v1/namespaces/immich/deployments/ml",
+        json!({"metadata": {"name": "ml"}, "spec": {"replicas": 0}}),
+    );
+    let made = driver.create(SERVICE, &stored()).await.instance.unwrap();
+    wake(&cluster);
+    cluster.take_calls();
+    let gone = driver.destroy(SERVICE, &made).await;
+    assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+    let calls = cluster.take_calls();
+    let at = |words: &str| {
+        calls.iter().position(|call| call.contains(words)).unwrap_or_else(|| panic!("{words}: {calls:?}"))
+    };
+    assert!(at("DELETE /apis/batch") < at(&format!("PATCH {DEPLOYMENT}/scale")));
+    assert!(
+        at(&format!("PATCH {DEPLOYMENT}/scale"))
+            < at("PATCH /apis/apps/v1/namespaces/immich/deployments/ml/scale")
+    );
+    assert!(at(&format!("PUT {LEDGER}")) < at(&format!("DELETE {DEPLOYMENT}")));
+    let resident = cluster.get("/apis/apps/v1/namespaces/immich/deployments/ml").unwrap();
+    assert_eq!(resident["spec"]["replicas"], 2);
+    assert_eq!(cluster.paths("/namespaces/tts"), ["/api/v1/namespaces/tts", CLAIM]);
+    assert!(told(&gone.diagnostics).contains("stays with its data"), "{}", told(&gone.diagnostics));
+    assert!(cluster.get(LEDGER).unwrap()["data"].get("tts.chatterbox-tts").is_none());
+
+    let refused = driver.destroy(CARD, &card).await;
+    assert!(told(&refused.diagnostics).contains("tts/chatterbox-tts"), "{}", told(&refused.diagnostics));
+    assert!(refused.instance.is_some());
+    let floor = driver.destroy(FLOOR, &floor).await;
+    assert!(floor.instance.is_none(), "{}", told(&floor.diagnostics));
+}
+
+/// The tenant is awake in the ledger, with a resident paused for it.
+fn wake(cluster: &FakeCluster) {
+    let entry = json!({
+        "state": "awake", "since": "2026-11-21T02:00:00Z", "replicas_confirmed": true,
+        "paused": [{"namespace": "immich", "deployment": "ml", "replicas": 2, "since": "2026-11-21T02:00:00Z", "seen_at_zero": true}],
+    });
+    let mut inside = cluster.0.lock().unwrap();
+    inside.objects.get_mut(LEDGER).unwrap()["data"] = json!({"tts.chatterbox-tts": entry.to_string()});
+    inside.objects.get_mut(DEPLOYMENT).unwrap()["spec"]["replicas"] = json!(1);
+}
+
+#[tokio::test]
+async fn a_namespace_that_we_made_goes_with_its_last_tenant() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    let gone = driver.destroy(SERVICE, &made).await;
+    assert!(gone.diagnostics.is_empty(), "{}", told(&gone.diagnostics));
+    assert!(cluster.paths("/namespaces/tts").is_empty());
+}
+
+#[tokio::test]
+async fn a_tenant_without_its_claim_is_refused_by_its_name() {
+    let (cluster, driver) = FakeCluster::start().await;
+    let after = driver.create(SERVICE, &chatterbox()).await;
+    assert!(told(&after.diagnostics).starts_with("vram_floor | "), "{}", told(&after.diagnostics));
+    let after = driver.create(FLOOR, &claim()).await;
+    assert!(told(&after.diagnostics).contains("Card gpu-1-0 does not exist"), "{}", told(&after.diagnostics));
+    assert!(cluster.take_calls().iter().all(|call| call.starts_with("GET")));
+}
+
+#[tokio::test]
+async fn everything_gone_is_planned_anew() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    cluster
+        .0
+        .lock()
+        .unwrap()
+        .objects
+        .retain(|path, _| !path.starts_with("/api/v1/namespaces/tts") && !path.contains("/namespaces/tts/"));
+    let read = driver.read(SERVICE, &made).await;
+    assert!(read.instance.is_none(), "{}", told(&read.diagnostics));
+}
+
+#[tokio::test]
+async fn what_cannot_be_imported_is_refused_with_the_form_of_an_id() {
+    let (cluster, driver, ..) = with_floor().await;
+    cluster.put("/apis/apps/v1/namespaces/tts/deployments/whisper", json!({"metadata": {"name": "whisper"}}));
+    for (id, words) in [
+        ("tts", "namespace/name"),
+        ("tts/absent", "does not exist"),
+        ("TTS/x", "lower-case"),
+        ("tts/whisper", "somebody"),
+    ] {
+        let refused = driver.import(SERVICE, id).await;
+        assert!(
+            refused.instance.is_none() && told(&refused.diagnostics).contains(words),
+            "{}",
+            told(&refused.diagnostics)
+        );
+    }
+    let floor = driver.import(FLOOR, "tts/chatterbox-tts").await;
+    assert!(floor.diagnostics.is_empty(), "{}", told(&floor.diagnostics));
+    assert!(driver.plan(FLOOR, floor.instance.as_ref(), Some(&claim())).await.is_empty());
+    let card = driver.import(CARD, "gpu-1-0").await;
+    assert!(driver.plan(CARD, card.instance.as_ref(), Some(&t4())).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_overloaded_cluster_is_asked_again() {
+    let (cluster, driver, ..) = with_floor().await;
+    cluster.fail(Method::GET, "/configmaps/tenant.", 503);
+    let healing = cluster.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        healing.heal();
+    });
+    let after = driver.create(SERVICE, &chatterbox()).await;
+    assert!(after.diagnostics.is_empty(), "{}", told(&after.diagnostics));
+}
