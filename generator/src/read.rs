@@ -30,9 +30,7 @@ impl Reader<'_> {
 
     /// Records the refusal of a value by its type.
     pub fn invalid(&mut self, span: Range<usize>, why: &Invalid) {
-        let article = if why.what.starts_with(['a', 'e', 'i', 'o', 'E', 'I']) { "an" } else { "a" };
-        let reason = format!("{:?} is not {article} {}: {}", why.value, why.what, why.reason);
-        self.refuse(span, reason, &why.accepted);
+        self.refuse(span, why.finding(), &why.accepted);
     }
 }
 

@@ -5,7 +5,7 @@
 /// It carries no path: the caller knows where the text stood (an attribute, a
 /// line of a file) and adds that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{value:?} is not a {what}: {reason}. {accepted}")]
+#[error("{}. {accepted}", self.finding())]
 pub struct Invalid {
     /// The thing that was expected, as a noun: `namespace`, `time zone`.
     pub what: &'static str,
@@ -26,5 +26,11 @@ impl Invalid {
         accepted: impl Into<String>,
     ) -> Self {
         Self { what, value: value.into(), reason: reason.into(), accepted: accepted.into() }
+    }
+
+    /// What is wrong, without what would be accepted: `"TTS" is not a namespace: …`.
+    pub fn finding(&self) -> String {
+        let article = if self.what.starts_with(['a', 'e', 'i', 'o', 'E', 'I']) { "an" } else { "a" };
+        format!("{:?} is not {article} {}: {}", self.value, self.what, self.reason)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::seen::Seen;
+use super::seen::{Seen, unattributed};
 use super::{Decision, Event, EventKind, Rule, say};
 use crate::arithmetic::Balance;
 use crate::defaults::{CLOCK_SKEW_LIMIT_S, LOOK_AGAIN_S, REPEAT_EVENT_S};
@@ -77,7 +77,13 @@ impl Draft {
         let free = seen.free();
         let held = seen.held_by_me().or_else(|| self.taken_since_admission(free));
         self.unload = seen.gate.unload.is_some() && seen.live_pods().any(|pod| pod.ready);
-        self.entry.drain = Some(Drain { free_mib: free, held_mib: held, cause, reported: false });
+        self.entry.drain = Some(Drain {
+            free_mib: free,
+            held_mib: held,
+            unattributed_mib: seen.sample.as_ref().ok().and_then(|sample| unattributed(sample)),
+            cause,
+            reported: false,
+        });
         self.entry.awake_since = None;
         self.entry.starting_since = None;
         self.entry.empty_since = None;

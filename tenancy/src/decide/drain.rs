@@ -1,7 +1,7 @@
 //! Rules 3 and 4: a tenant that was told to go is gone when its memory is.
 
 use super::draft::{Draft, Verdict};
-use super::seen::Seen;
+use super::seen::{Seen, unattributed};
 use super::{EventKind, Rule, say};
 use crate::defaults::MEMORY_RETURN_S;
 use crate::ledger::{Drain, State};
@@ -35,18 +35,24 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
 }
 
 /// Whether what the tenant held was seen to come back. A series that attributes
-/// must not list its pods any more. In one that does not, a quarter of what it
-/// seemed to hold must be free again: a neighbour may have grown before, which
-/// makes the estimate too large, or grow meanwhile. A process that is not reaped
-/// gives nothing back.
+/// must not list its pods any more. Beyond that a quarter of what it held must
+/// be accounted for: free again, or, where the series attributes, taken by
+/// somebody whom it names. A neighbour may have grown before, which makes an
+/// estimate of what it held too large, or grow meanwhile; a process that is not
+/// reaped gives nothing back and is nobody's.
 fn has_returned(seen: &Seen, draft: &Draft, sample: &Sample) -> bool {
-    if sample.per_pod.is_some() {
-        return seen.held_by_me().is_none_or(|used| used.0 == 0);
+    if seen.held_by_me().is_some_and(|used| used.0 > 0) {
+        return false;
     }
-    let Some(Drain { free_mib: Some(before), held_mib: Some(held), .. }) = draft.entry.drain else {
+    let Some(Drain { free_mib: Some(before), held_mib: Some(held), unattributed_mib, .. }) =
+        &draft.entry.drain
+    else {
         return true;
     };
-    sample.free_mib.0.saturating_sub(before.0) >= held.0 / 4
+    let quarter = held.0 / 4;
+    let is_free = sample.free_mib.0.saturating_sub(before.0) >= quarter;
+    let lost = unattributed_mib.zip(unattributed(sample));
+    is_free || lost.is_some_and(|(before, now)| now.0.saturating_sub(before.0) <= held.0 - quarter)
 }
 
 fn wait(seen: &Seen, draft: &mut Draft, gone: bool) -> Verdict {

@@ -208,6 +208,12 @@ fn sum(sample: &Sample, matches: impl Fn(&str, &str) -> bool) -> Option<Mib> {
         .reduce(|a, b| Mib(a.0.saturating_add(b.0)))
 }
 
+/// What is used by no pod that the sample lists, if it lists pods at all.
+pub(super) fn unattributed(sample: &Sample) -> Option<Mib> {
+    let listed = sample.per_pod.as_ref()?.values().fold(0_u64, |sum, used| sum.saturating_add(used.0));
+    Some(Mib(sample.used_mib.0.saturating_sub(listed)))
+}
+
 /// Whether a Deployment's pods are called so: its name, the hash of the pod
 /// template and five characters, joined by hyphens.
 fn is_pod_of(deployment: &str, pod: &str) -> bool {

@@ -170,6 +170,9 @@ pub struct Drain {
     /// from what was free when it was admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_mib: Option<Mib>,
+    /// What was used then by nobody that the series named, where it attributes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unattributed_mib: Option<Mib>,
     /// The rule that sent it away.
     pub cause: Rule,
     /// Whether people were told that the memory does not come back.

@@ -1,11 +1,14 @@
 //! `cargo xtask test`: every test, in stages with budgets.
 
+use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::cargo;
+use crate::environment;
 use crate::places::{Places, Profile};
 use crate::runner::Closing;
 use crate::stage::Stage;
@@ -55,11 +58,29 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
     if options.only.is_none() {
         let mut unit = cargo::command(
             places,
-            &["test", "--workspace", "--exclude", "e2e", "--locked", "--no-fail-fast"],
+            // Those that a plain `cargo test` ignores need the tools, which are there now.
+            &[
+                "test",
+                "--workspace",
+                "--exclude",
+                "e2e",
+                "--locked",
+                "--no-fail-fast",
+                "--",
+                "--include-ignored",
+            ],
         );
+        unit.env(environment::TOOLS, &tools).env("PATH", tools_first(&tools)?);
         UNIT.run(|| closing.run(&mut unit))?;
     }
     END_TO_END.run(|| end_to_end(places, options, &tools, closing))
+}
+
+/// The search path with the tools before everything else.
+fn tools_first(tools: &Path) -> Result<OsString> {
+    let rest = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(tools.to_path_buf()).chain(env::split_paths(&rest));
+    env::join_paths(folders).context("a folder of PATH cannot be named in it")
 }
 
 fn end_to_end(places: &Places, options: &Options, tools: &Path, closing: &mut Closing) -> Result<()> {

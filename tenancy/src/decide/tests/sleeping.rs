@@ -105,6 +105,36 @@ fn row_04_memory_missing() {
     world.expect(WHISPER, Rule::Admitted);
 }
 
+/// As above, where the exporter attributes: the process lost its pod, so no pod
+/// is listed and the memory is as gone as before.
+#[test]
+fn memory_that_became_nobodys_has_not_returned() {
+    let mut world = awake();
+    world.of(CHATTERBOX).gate.suspend = true;
+    world.expect(CHATTERBOX, Rule::Suspended);
+    world.bury();
+    world.lost_mib = 4096;
+    world.wait(5);
+    world.expect(CHATTERBOX, Rule::Draining);
+    world.wait(200);
+    world.expect(CHATTERBOX, Rule::MemoryMissing);
+    assert!(!world.told("MemoryReturned"));
+    world.lost_mib = 0;
+    world.expect(CHATTERBOX, Rule::Suspended);
+    assert!(world.told("MemoryReturned"));
+}
+
+/// A neighbour takes as much as was given back: attributed, it explains itself.
+#[test]
+fn a_neighbour_that_takes_what_returned_keeps_nobody_waiting() {
+    let mut world = awake();
+    world.of(CHATTERBOX).gate.suspend = true;
+    world.expect(CHATTERBOX, Rule::Suspended);
+    world.residents.insert("llama".to_owned(), 4096 + 4096);
+    world.drain(CHATTERBOX);
+    assert_eq!(world.state(CHATTERBOX), State::Asleep);
+}
+
 /// Node not ready: its pod is marked and stays, and so does the entry.
 #[test]
 fn the_entry_is_kept_until_a_pod_of_a_lost_node_is_gone() {
