@@ -1,11 +1,13 @@
 //! `gpu_windowed_service`: a tenant.
 
 mod bedtime;
+mod fixed;
 mod ground;
 mod import;
 mod model;
 mod notices;
 pub(crate) mod parts;
+mod rivals;
 mod rollout;
 mod spec;
 
@@ -19,6 +21,7 @@ use tfplugin::{
     Path, PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
 };
 
+use crate::api::Api;
 use crate::duration::Seconds;
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
@@ -57,6 +60,9 @@ impl Resource for ServiceResource {
             }
             None => Attr::Unknown,
         };
+        if let Some(prior) = &request.prior {
+            fixed::check(prior, &planned).into_result()?;
+        }
         let notices = match (&request.prior, request.provider.as_deref()) {
             (Some(prior), Some(data)) => notices::of_update(&data.api, prior, &planned).await,
             _ => Diagnostics::new(),
@@ -75,7 +81,7 @@ impl Resource for ServiceResource {
         model.objects = picture::known(&desired, data.digests);
         model.id = Attr::Known(tenant.id.to_string());
         let lifecycle = lifecycle(&data, &model, request.cancel);
-        let mut remarks = match ground::check(&data.api, &tenant).await {
+        let mut remarks = match surroundings(&data.api, &tenant).await {
             Ok(remarks) => remarks,
             Err(problems) => return Outcome::failed(problems),
         };
@@ -121,7 +127,7 @@ impl Resource for ServiceResource {
             Ok(tenant) => tenant,
             Err(problems) => return Outcome::failed(problems),
         };
-        let mut remarks = match ground::check(&data.api, &tenant).await {
+        let mut remarks = match surroundings(&data.api, &tenant).await {
             Ok(remarks) => remarks,
             Err(problems) => return Outcome::failed(problems),
         };
@@ -185,6 +191,15 @@ impl Resource for ServiceResource {
             name: Attr::Known(model.name.as_str()?.to_owned()),
         })
     }
+}
+
+/// Looks at what a tenant rests on and who else steers it, before anything is touched.
+async fn surroundings(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics> {
+    let (ground, rivals) = tokio::join!(ground::check(api, tenant), rivals::check(api, tenant));
+    let mut said = Diagnostics::new();
+    said.extend(ground.unwrap_or_else(|problems| problems));
+    said.extend(rivals.unwrap_or_else(|problems| problems));
+    said.into_result()
 }
 
 /// `namespace/name`, known as soon as both are.

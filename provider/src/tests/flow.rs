@@ -227,6 +227,53 @@ async fn a_tenant_without_its_claim_is_refused_by_its_name() {
 }
 
 #[tokio::test]
+async fn storage_that_cannot_change_is_refused_at_plan() {
+    let (_cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &stored()).await.instance.unwrap();
+    let rows: [(&str, fn(&mut StorageModel)); 3] = [
+        ("shrink", |it| it.size = "10Gi".into()),
+        ("access_mode", |it| it.access_mode = "ReadWriteMany".into()),
+        ("nfs", |it| {
+            let (server, path) = ("nas".into(), "/srv".into());
+            it.nfs = Attr::Known(crate::service::parts::NfsModel { server, path, ..Default::default() });
+        }),
+    ];
+    for (words, change) in rows {
+        let mut storage = stored().storage.into_known().unwrap();
+        change(&mut storage);
+        let config = ServiceModel { storage: Attr::Known(storage), ..chatterbox() };
+        let plan = driver.plan(SERVICE, Some(&made), Some(&config)).await;
+        let said = told(&plan.diagnostics);
+        assert!(said.starts_with("storage | ") && said.contains(words), "{words}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn who_else_steers_the_replicas_is_named() {
+    let (cluster, driver, ..) = with_floor().await;
+    let aim = json!({"kind": "Deployment", "name": "chatterbox-tts"});
+    let scaler = "/apis/autoscaling/v2/namespaces/tts/horizontalpodautoscalers/keda-hpa-tts";
+    cluster.put(scaler, json!({"metadata": {"name": "keda-hpa-tts"}, "spec": {"scaleTargetRef": aim}}));
+    let refused = driver.create(SERVICE, &chatterbox()).await;
+    assert!(
+        refused.instance.is_none() && told(&refused.diagnostics).contains("keda-hpa-tts"),
+        "{}",
+        told(&refused.diagnostics)
+    );
+    cluster.0.lock().unwrap().objects.remove(scaler);
+    let labels = json!({"kustomize.toolkit.fluxcd.io/name": "apps"});
+    cluster.put(
+        "/apis/apps/v1/namespaces/immich/deployments/ml",
+        json!({"metadata": {"name": "ml", "labels": labels}}),
+    );
+    let pauses = Attr::Known(Set(vec!["immich/ml".into(), "immich/absent".into()]));
+    let after = driver.create(SERVICE, &ServiceModel { pauses, ..chatterbox() }).await;
+    let said = told(&after.diagnostics);
+    assert!(after.instance.is_some() && said.contains("Flux manages Deployment immich/ml"), "{said}");
+    assert!(said.contains("Deployment immich/absent does not exist"), "{said}");
+}
+
+#[tokio::test]
 async fn everything_gone_is_planned_anew() {
     let (cluster, driver, ..) = with_floor().await;
     let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
