@@ -1,6 +1,7 @@
 //! Short nights at real speed: pods that really run, CronJobs that really fire.
 
 mod hands;
+mod memory;
 mod pauses;
 mod rights;
 mod trouble;

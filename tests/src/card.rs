@@ -70,6 +70,15 @@ impl FakeCard {
         Ok(())
     }
 
+    /// Gives back memory whose owners are gone, as a reset of the driver does.
+    ///
+    /// # Errors
+    /// When the allocator does not answer.
+    pub fn clear_leaks(&self) -> Result<()> {
+        self.client.clear_leaks(&self.name)?;
+        Ok(())
+    }
+
     /// The allocator's own account.
     ///
     /// # Errors

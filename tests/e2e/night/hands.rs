@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{DEPLOYMENT, Night, at_noon, awake, cronjob, needs_pods, pod};
 
-fn annotate(namespace: &str, value: &str) -> Result<()> {
+pub(super) fn annotate(namespace: &str, value: &str) -> Result<()> {
     let annotation = format!("gpu-tenancy.dev/gate={value}");
     Kubectl
         .run(&["-n", namespace, "annotate", "--overwrite", "deployment", DEPLOYMENT, &annotation])

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use e2e::{Kubectl, wait};
 use fake_card::wire::Fault;
 
-use super::{DEPLOYMENT, Night, PATIENCE, asleep, awake, entry, needs_pods, tick};
+use super::hands::annotate;
+use super::{DEPLOYMENT, Night, PATIENCE, asleep, awake, entry, needs_pods, pod, tick};
 
 #[test]
 fn unknown_is_not_zero_when_the_source_dies() -> Result<()> {
@@ -69,5 +70,52 @@ fn three_crashes_in_a_row_yield_and_back_off() -> Result<()> {
     ensure!(state.free_mib == 15360 - 450, "a crash left memory behind: {state:?}");
     night.tick_sleeps("It backs off for")?;
     night.told(&["BackingOff"])?;
+    night.end()
+}
+
+#[test]
+fn a_pod_that_finds_no_node_is_released_with_the_schedulers_words() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("pending", |mut example| {
+        example.more = example.more.replace("unknown_hold =", "pending_limit = \"10s\", unknown_hold =");
+        example.with("  node_selector = { \"example.org/rack\" = \"nowhere\" }")
+    })?;
+    night.tick_sleeps("found no node")?;
+    night.told(&[
+        "PodPending",
+        "didn't match Pod's node affinity/selector",
+        "It is released and backs off",
+    ])?;
+    night.end()
+}
+
+#[test]
+fn the_unload_call_frees_memory_before_the_pod_is_told_to_go() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("unload", |mut example| {
+        // It would hold its memory for half a minute after it was told to go.
+        example.more = example.more.replace("\"--port\"", "\"--grace-s\", \"30\", \"--port\"");
+        example.with("  unload = { path = \"/api/unload\" }")
+    })?;
+    let namespace = night.namespace();
+    night.wake()?;
+    annotate(namespace, "off")?;
+    std::thread::scope(|scope| {
+        let ticking = scope.spawn(|| night.tick());
+        let freed = wait::until("the memory is free while the pod still goes", PATIENCE, || {
+            let state = night.card.state()?;
+            ensure!(state.free_mib == 15360 - 450, "{state:?}");
+            let pod = pod(namespace)?["metadata"].clone();
+            ensure!(pod["deletionTimestamp"].is_string(), "{pod}");
+            Ok(Some(()))
+        });
+        let said = ticking.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the tick panicked")))?;
+        freed.with_context(|| format!("the tick said: {said}"))
+    })?;
+    night.sleeps()?;
     night.end()
 }

@@ -1,0 +1,106 @@
+//! Memory that is taken in the middle of a load, and memory that does not come back.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Kubectl, wait};
+
+use super::hands::annotate;
+use super::{DEPLOYMENT, Night, PATIENCE, awake, needs_pods, tick};
+
+#[test]
+fn below_the_critical_line_a_tenant_that_loads_yields_at_once() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("critical", |mut example| {
+        example.more = example.more.replace("\"--load-seconds\", \"5\"", "\"--load-seconds\", \"60\"");
+        // A grace that the test could not wait for.
+        example.more = example.more.replace("shortage_grace = \"10s\"", "shortage_grace = \"10m\"");
+        example
+    })?;
+    std::thread::scope(|scope| {
+        let ticking = scope.spawn(|| night.tick());
+        let loading = wait::until("it loads", PATIENCE, || {
+            let entry = night.entry()?.context("no entry")?;
+            ensure!(entry["state"] == "loading", "{entry}");
+            Ok(Some(()))
+        });
+        // 314 MiB would be left of the 512 that are the critical line.
+        let grown = loading.and_then(|()| night.card.resident("llama", 10_500));
+        let said = ticking.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the tick panicked")))?;
+        grown.with_context(|| format!("the tick said: {said}"))
+    })?;
+    night.sleeps()?;
+    night.told(&["CriticalYield", "Below the critical line", "2,048 MiB must stay free"])?;
+    night.end()
+}
+
+#[test]
+fn memory_that_does_not_come_back_is_promised_to_nobody() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("leak", |example| {
+        let more = example.more.replace(
+            "{ name = \"server\", env = [",
+            "{ name = \"server\", env = [\n    { name = \"LEAVES_LEAK\", value = \"true\" },",
+        );
+        e2e::Example { more, ..example }
+    })?;
+    let namespace = night.namespace();
+    night.wake()?;
+    let mut two = night.example.clone();
+    two.name = "whisper".to_owned();
+    night.workspace.write(&format!("{}{}", night.example.hcl(), two.tenant_hcl("two", "gpu_card.t4.id")))?;
+    night.workspace.apply()?;
+    annotate(namespace, "off")?;
+    std::thread::scope(|scope| {
+        let ticking = scope.spawn(|| night.tick());
+        let neighbour = stays_promised(&night);
+        let cleared = night.card.clear_leaks();
+        let said = ticking.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the tick panicked")))?;
+        neighbour.and(cleared).with_context(|| format!("the tick said: {said}"))
+    })?;
+    night.sleeps()?;
+    night.told(&["MemoryReturned", "14,910 MiB are free"])?;
+    let said = tick(namespace, "whisper")?;
+    awake(namespace, "whisper").map_err(|why| why.context(said))?;
+    night.end()
+}
+
+/// The pod is gone, its memory is not: the neighbour must see the tenant draining.
+fn stays_promised(night: &Night) -> Result<()> {
+    let namespace = night.namespace();
+    let label = format!("app.kubernetes.io/name={DEPLOYMENT}");
+    wait::until("the pod is gone", PATIENCE, || {
+        let pods = Kubectl.run(&["-n", namespace, "get", "pods", "-l", &label, "-o", "name"])?;
+        ensure!(pods.is_empty(), "{pods}");
+        Ok(Some(()))
+    })?;
+    let state = night.card.state()?;
+    ensure!(state.free_mib == 15360 - 450 - 4096, "nothing leaked: {state:?}");
+    // Longer than the gate's next look.
+    std::thread::sleep(Duration::from_secs(7));
+    let entry = night.entry()?.context("no entry")?;
+    ensure!(entry["state"] == "draining", "{entry}");
+    Kubectl.run(&[
+        "-n",
+        namespace,
+        "create",
+        "job",
+        "neighbour",
+        "--from",
+        &format!("cronjob/{}", super::cronjob(namespace, "whisper", "guard")?),
+    ])?;
+    wait::until("the neighbour says why it waits", PATIENCE, || {
+        let notes = Kubectl.event_notes(namespace, "whisper")?;
+        ensure!(
+            notes.iter().any(|note| note.starts_with("WaitForMemory") && note.contains(DEPLOYMENT)),
+            "{notes:?}"
+        );
+        Ok(Some(()))
+    })?;
+    ensure!(Kubectl.replicas(namespace, "whisper")? == 0, "it was admitted on memory that is not back");
+    Ok(())
+}
