@@ -156,7 +156,11 @@ pub struct Scratch {
 
 impl Scratch {
     /// Reserves a name; nothing is made in the cluster.
+    ///
+    /// # Panics
+    /// Without surroundings, and here rather than when the namespace is to go.
     pub fn reserve(purpose: &str) -> Self {
+        Surroundings::get();
         Self { namespace: format!("e2e-{purpose}-{}", unique()) }
     }
 }
