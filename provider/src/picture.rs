@@ -34,7 +34,8 @@ fn drawn(objects: &Objects, digests: bool) -> BTreeMap<Key, String> {
     objects.iter().map(|(key, object)| (key.clone(), text(&leaves(&object.body), digests))).collect()
 }
 
-fn text(leaves: &Leaves, digests: bool) -> String {
+/// The text of one object: its leaves as JSON, or their digest.
+pub(crate) fn text(leaves: &Leaves, digests: bool) -> String {
     let whole = Value::Object(leaves.clone().into_iter().collect::<JsonMap<_, _>>()).to_string();
     if !digests {
         return whole;

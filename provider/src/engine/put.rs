@@ -109,7 +109,14 @@ impl Engine<'_> {
     /// then given to the birth manager.
     async fn bear(&self, object: &Object) -> Result<Put, Failure> {
         let name = reference(object);
-        let applied = self.api.apply(&name, object.body_at_birth(), self.manner(false)).await?;
+        let applied = match self.api.apply(&name, object.body_at_birth(), self.manner(false)).await {
+            // Two tenants made their namespace at the same moment, and the other was first.
+            Err(failure) if failure.as_conflict().is_some() && object.tenure == Tenure::Ground => {
+                let live = self.api.get(&name).await?.ok_or(failure)?;
+                return self.share_ground(object, &live, object.body.clone()).await;
+            }
+            outcome => outcome?,
+        };
         let mut remarks = Vec::new();
         if !applied.created && matches!(object.tenure, Tenure::Own | Tenure::Retained) {
             remarks.push(format!(

@@ -230,7 +230,8 @@ async fn a_tenant_without_its_claim_is_refused_by_its_name() {
 async fn storage_that_cannot_change_is_refused_at_plan() {
     let (_cluster, driver, ..) = with_floor().await;
     let made = driver.create(SERVICE, &stored()).await.instance.unwrap();
-    let rows: [(&str, fn(&mut StorageModel)); 3] = [
+    type Change = fn(&mut StorageModel);
+    let rows: [(&str, Change); 3] = [
         ("shrink", |it| it.size = "10Gi".into()),
         ("access_mode", |it| it.access_mode = "ReadWriteMany".into()),
         ("nfs", |it| {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use serde_json::Value;
-use tenancy::leaves::{from_fields_v1, leaves};
+use tenancy::leaves::{Leaves, from_fields_v1, leaves};
 use tenancy::names::TenantId;
 use tenancy::objects::Object;
 use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Map, Outcome, Path};
@@ -20,6 +20,7 @@ use super::model::ServiceModel;
 use super::{lifecycle, spec};
 use crate::api::{Api, Failure, Live, Ref};
 use crate::engine::{Kept, reference};
+use crate::picture;
 use crate::provider::Data;
 
 /// The live objects that attributes are read from.
@@ -79,22 +80,19 @@ async fn find(
         let live = data.api.get(&reference(object)).await.map_err(told)?;
         let Some(live) = live.filter(|live| live.applied_by(manager).is_some()) else { continue };
         kept.objects.insert(key.to_string(), lifecycle.engine.keep_found(object, &live));
-        objects.insert(key.to_string(), Attr::Known(last_applied(object, &live, manager)));
+        let applied = last_applied(object, &live, manager);
+        objects.insert(key.to_string(), Attr::Known(picture::text(&applied, data.digests)));
     }
     model.objects = Attr::Known(objects);
     Ok((model, kept, Diagnostics::new()))
 }
 
 /// What the last apply set, with its live values: the leaves that we own, those of birth aside.
-fn last_applied(object: &Object, live: &Live, manager: &str) -> String {
+fn last_applied(object: &Object, live: &Live, manager: &str) -> Leaves {
     let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
     let birth: BTreeSet<String> =
         object.birth.as_ref().map(|birth| leaves(birth).into_keys().collect()).unwrap_or_default();
-    let leaves: serde_json::Map<String, Value> = leaves(&live.0)
-        .into_iter()
-        .filter(|(path, _)| owned.contains(path) && !birth.contains(path))
-        .collect();
-    Value::Object(leaves).to_string()
+    leaves(&live.0).into_iter().filter(|(path, _)| owned.contains(path) && !birth.contains(path)).collect()
 }
 
 async fn look(api: &Api, id: TenantId, deployment: Live, manager: &str) -> Result<Found, Failure> {
