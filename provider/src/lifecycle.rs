@@ -99,6 +99,13 @@ impl Lifecycle<'_> {
         }
         let unwanted = Engine::unwanted(&report.kept, |key| desired.get(key).is_some());
         let mut settled = self.settled(report);
+        // What becomes of a claim on destroy is nowhere in the claim itself, so
+        // a change of it applies nothing and must be remembered here.
+        for (key, object) in desired.iter() {
+            if let Some(kept) = settled.kept.objects.get_mut(&key.to_string()) {
+                kept.retained = object.tenure == tenancy::objects::Tenure::Retained;
+            }
+        }
         let removed = self.engine.remove(&unwanted, Instant::now() + patience).await;
         settled
             .kept

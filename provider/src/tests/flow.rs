@@ -250,6 +250,24 @@ async fn storage_that_cannot_change_is_refused_at_plan() {
 }
 
 #[tokio::test]
+async fn a_changed_deletion_policy_counts_although_it_applies_nothing() {
+    let (cluster, driver, ..) = with_floor().await;
+    let with = |policy: &str| {
+        let storage = stored().storage.into_known().unwrap();
+        let storage = StorageModel { deletion_policy: policy.into(), ..storage };
+        ServiceModel { storage: Attr::Known(storage), ..chatterbox() }
+    };
+    let made = driver.create(SERVICE, &with("delete")).await.instance.unwrap();
+    let kept = driver.update(SERVICE, &made, &with("retain")).await.instance.unwrap();
+    driver.destroy(SERVICE, &kept).await;
+    assert!(cluster.get(CLAIM).is_some(), "retained at last");
+    let made = driver.create(SERVICE, &with("retain")).await.instance.unwrap();
+    let loose = driver.update(SERVICE, &made, &with("delete")).await.instance.unwrap();
+    driver.destroy(SERVICE, &loose).await;
+    assert!(cluster.get(CLAIM).is_none(), "deleted at last");
+}
+
+#[tokio::test]
 async fn who_else_steers_the_replicas_is_named() {
     let (cluster, driver, ..) = with_floor().await;
     let aim = json!({"kind": "Deployment", "name": "chatterbox-tts"});

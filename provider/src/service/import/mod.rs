@@ -5,6 +5,7 @@
 //! attribute set on the resource in place, with no object changed by it.
 
 mod container;
+mod decoration;
 mod gate;
 
 use std::collections::BTreeSet;
@@ -80,6 +81,8 @@ async fn find(
         let live = data.api.get(&reference(object)).await.map_err(told)?;
         let Some(live) = live.filter(|live| live.applied_by(manager).is_some()) else { continue };
         kept.objects.insert(key.to_string(), lifecycle.engine.keep_found(object, &live));
+        let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
+        decoration::fill(&mut model, object.kind.as_str(), &live.0, &owned);
         let applied = last_applied(object, &live, manager);
         objects.insert(key.to_string(), Attr::Known(picture::text(&applied, data.digests)));
     }
