@@ -1,6 +1,7 @@
 //! What is asked of the API server, in plain JSON: look, apply, delete, patch, list.
 
 mod failure;
+mod kinds;
 mod object;
 
 use std::fmt;
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 pub(crate) use failure::{Failure, Refusal};
+pub(crate) use kinds::Listable;
 pub(crate) use object::{Live, Ref};
 
 use crate::cluster::{Answer, Ask, Cluster};
@@ -73,11 +76,12 @@ pub(crate) struct Api {
     cluster: Cluster,
     /// Once it has answered, silence is a restart worth waiting for; before, it is a wrong address.
     answered: AtomicBool,
+    extensions: OnceCell<Vec<Listable>>,
 }
 
 impl Api {
     pub(crate) fn new(cluster: Cluster) -> Self {
-        Self { cluster, answered: AtomicBool::new(false) }
+        Self { cluster, answered: AtomicBool::new(false), extensions: OnceCell::new() }
     }
 
     /// The object, or nothing where it is absent.
@@ -208,10 +212,29 @@ impl Api {
         namespace: &str,
         labels: &str,
     ) -> Result<Vec<Value>, Failure> {
-        let place = Ref::new(api_version, kind, Some(namespace), "");
+        let what = Listable {
+            api_version: api_version.to_owned(),
+            plural: format!("{}s", kind.to_lowercase()),
+            kind: kind.to_owned(),
+        };
+        self.list_of(&what, namespace, labels).await
+    }
+
+    /// All objects of a kind that is named by its plural.
+    ///
+    /// # Errors
+    /// Everything but success.
+    pub(crate) async fn list_of(
+        &self,
+        what: &Listable,
+        namespace: &str,
+        labels: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let Listable { api_version, plural, kind } = what;
+        let root = if api_version.contains('/') { "/apis" } else { "/api" };
         let selector =
             if labels.is_empty() { String::new() } else { format!("?labelSelector={}", query(labels)) };
-        let path = format!("{}{selector}", place.path().trim_end_matches('/'));
+        let path = format!("{root}/{api_version}/namespaces/{namespace}/{plural}{selector}");
         let ask = Ask { method: Method::GET, path, content_type: None, body: None };
         let what = format!("{kind}s in namespace {namespace}");
         let mut answer = self.call(what, Verb::List, &ask).await?;

@@ -6,7 +6,7 @@ use tenancy::declared::DOMAIN;
 use tenancy::objects::Object;
 
 use super::{Engine, KeptObject, reference};
-use crate::api::{Failure, Ref};
+use crate::api::{Failure, Listable, Ref};
 
 /// The manager of the mark that says who made a namespace. It is nobody's of
 /// the tenants', so that the mark outlives the one that came first.
@@ -16,23 +16,27 @@ const GROUND_MANAGER: &str = "gpu-tenancy/ground";
 const EVERY_NAMESPACE_HAS: [(&str, &str); 2] =
     [("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")];
 
-/// The kinds whose presence keeps a namespace.
-const CONTENTS: [(&str, &str); 15] = [
-    ("v1", "ConfigMap"),
-    ("v1", "Secret"),
-    ("v1", "Service"),
-    ("v1", "ServiceAccount"),
-    ("v1", "PersistentVolumeClaim"),
-    ("v1", "Pod"),
-    ("v1", "ReplicationController"),
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("apps/v1", "ReplicaSet"),
-    ("batch/v1", "Job"),
-    ("batch/v1", "CronJob"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+/// The kinds of Kubernetes' own whose presence keeps a namespace.
+const CONTENTS: [(&str, &str, &str); 19] = [
+    ("v1", "configmaps", "ConfigMap"),
+    ("v1", "secrets", "Secret"),
+    ("v1", "services", "Service"),
+    ("v1", "serviceaccounts", "ServiceAccount"),
+    ("v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    ("v1", "pods", "Pod"),
+    ("v1", "replicationcontrollers", "ReplicationController"),
+    ("apps/v1", "deployments", "Deployment"),
+    ("apps/v1", "statefulsets", "StatefulSet"),
+    ("apps/v1", "daemonsets", "DaemonSet"),
+    ("apps/v1", "replicasets", "ReplicaSet"),
+    ("batch/v1", "jobs", "Job"),
+    ("batch/v1", "cronjobs", "CronJob"),
+    ("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
+    ("networking.k8s.io/v1", "ingresses", "Ingress"),
+    ("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy"),
+    ("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    ("rbac.authorization.k8s.io/v1", "roles", "Role"),
+    ("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding"),
 ];
 
 /// The annotation on a namespace that we made.
@@ -93,12 +97,25 @@ impl Engine<'_> {
     /// What a namespace holds beside what every one has. Owned objects do not
     /// count, their owners do; nor does what is on its way out.
     async fn contents(&self, namespace: &str) -> Result<Vec<String>, Failure> {
-        let lists = CONTENTS.map(|(api_version, kind)| async move {
-            (kind, self.api.list(api_version, kind, namespace, "").await)
+        let own = CONTENTS.map(|(api_version, plural, kind)| Listable {
+            api_version: api_version.to_owned(),
+            plural: plural.to_owned(),
+            kind: kind.to_owned(),
         });
+        let kinds: Vec<&Listable> = own.iter().chain(self.api.extensions().await?).collect();
+        let lists = kinds.iter().map(|kind| self.api.list_of(kind, namespace, ""));
         let mut found = Vec::new();
-        for (kind, items) in futures::future::join_all(lists).await {
-            for item in items? {
+        for (kind, items) in kinds.iter().zip(futures::future::join_all(lists).await) {
+            let kind = kind.kind.as_str();
+            let items = match items {
+                // What we may not see may be there.
+                Err(failure) if failure.status() == Some(403) => {
+                    found.push(format!("perhaps a {kind}, which we may not list"));
+                    continue;
+                }
+                items => items?,
+            };
+            for item in items {
                 let metadata = &item["metadata"];
                 let name = metadata["name"].as_str().unwrap_or_default();
                 let counts = metadata["ownerReferences"].is_null()

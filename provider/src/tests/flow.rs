@@ -217,6 +217,38 @@ async fn a_namespace_that_we_made_goes_with_its_last_tenant() {
 }
 
 #[tokio::test]
+async fn a_namespace_with_anything_else_in_it_stays() {
+    for other in
+        ["/api/v1/namespaces/tts/secrets/mine", "/apis/networking.k8s.io/v1/namespaces/tts/ingresses/mine"]
+    {
+        let (cluster, driver, ..) = with_floor().await;
+        let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+        cluster.put(other, json!({"metadata": {"name": "mine"}}));
+        let gone = driver.destroy(SERVICE, &made).await;
+        assert!(
+            gone.instance.is_none() && told(&gone.diagnostics).contains("mine"),
+            "{}",
+            told(&gone.diagnostics)
+        );
+        assert!(cluster.get("/api/v1/namespaces/tts").is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_that_we_may_not_look_into_stays() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    cluster.fail(Method::GET, "/namespaces/tts/secrets", 403);
+    let gone = driver.destroy(SERVICE, &made).await;
+    assert!(
+        gone.instance.is_none() && told(&gone.diagnostics).contains("Secret"),
+        "{}",
+        told(&gone.diagnostics)
+    );
+    assert!(cluster.get("/api/v1/namespaces/tts").is_some());
+}
+
+#[tokio::test]
 async fn a_tenant_without_its_claim_is_refused_by_its_name() {
     let (cluster, driver) = FakeCluster::start().await;
     let after = driver.create(SERVICE, &chatterbox()).await;
