@@ -236,7 +236,7 @@ fn stripped(mut object: Value) -> Value {
             .collect();
         object["metadata"] = json!(kept);
     }
-    if let Some(spec) = object["spec"].as_object_mut() {
+    if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
         for key in ["clusterIP", "clusterIPs", "finalizers", "volumeName"] {
             spec.remove(key);
         }
