@@ -1,11 +1,11 @@
 //! Short nights at real speed: pods that really run, CronJobs that really fire.
 
+mod closing;
 mod hands;
 mod memory;
 mod pauses;
 mod rights;
 mod trouble;
-mod window;
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 const DEPLOYMENT: &str = "chatterbox-tts";
 /// Bounds in time that let a short night have a whole story.
-const SHORT_TIMES: &str = r#"  timing = { shortage_grace = "10s", backoff = "15s", start_estimate = "10s", useful_minimum = "10s", unknown_hold = "20s" }"#;
+const SHORT_TIMES: &str = r#"  timing = { shortage_grace = "10s", backoff = "15s", start_estimate = "10s", useful_minimum = "10s", unknown_hold = "30s" }"#;
 /// Long enough for a pod on a busy machine to be pulled up, and for a CronJob's minute.
 const PATIENCE: Duration = Duration::from_secs(180);
 

@@ -90,25 +90,25 @@ fn a_deleted_pod_is_admitted_anew_before_its_successor_loads() -> Result<()> {
     if !needs_pods() {
         return Ok(());
     }
-    let night = Night::begin("delete", |example| example)?;
+    let night = Night::begin("delete", |mut example| {
+        // No gate judges the shortage while the test looks at the pods.
+        example.more = example.more.replace("shortage_grace = \"10s\"", "shortage_grace = \"10m\"");
+        example
+    })?;
     let namespace = night.namespace();
     night.wake()?;
     let old = pod(namespace)?["metadata"]["name"].as_str().context("no name")?.to_owned();
-    // The card fills up while nobody looks: the successor may not take what is gone.
-    night.card.resident("llama", 6144)?;
+    // The card fills up: the successor may not take what its predecessor had.
+    night.card.resident("llama", 9216)?;
     Kubectl.run(&["-n", namespace, "delete", "pod", &old, "--wait=false"])?;
-    wait::until("the old pod's memory is free", Duration::from_secs(60), || {
-        let state = night.card.state()?;
-        ensure!(state.holders.iter().all(|holder| holder.owner.pod != old), "{state:?}");
-        night.card.resident("llama", 9216)?;
-        Ok(Some(()))
-    })?;
     let waiting = wait::until("the successor waits in admit", Duration::from_secs(60), || {
         let next = pod(namespace)?;
         let (name, log) = successor(namespace, &next, &old)?;
         ensure!(log.contains("MiB short"), "{name} says {log:?}");
         Ok(Some(name))
     })?;
+    let state = night.card.state()?;
+    ensure!(state.free_mib == 15360 - 450 - 9216, "the successor loads all the same: {state:?}");
     night.card.resident("llama", 4096)?;
     awake(namespace, DEPLOYMENT)?;
     let said = night.tick()?;

@@ -74,7 +74,7 @@ fn a_resident_makes_room_and_is_restored_when_the_window_closes() -> Result<()> 
     if !needs_pods() {
         return Ok(());
     }
-    let (night, other) = paused("option-b", super::in_seconds(110))?;
+    let (night, other) = paused("option-b", super::in_seconds(130))?;
     // Nobody fires the tick that closes the window: the CronJob does.
     night.sleeps()?;
     holds_its_memory(&other, &night.card)?;

@@ -34,7 +34,7 @@ fn unknown_is_not_zero_when_the_source_dies() -> Result<()> {
     night.told(&["BlindHold"])?;
 
     // Longer than it may hold: it yields, and its tick waits for memory that nobody can see.
-    std::thread::sleep(Duration::from_secs(21));
+    std::thread::sleep(Duration::from_secs(31));
     std::thread::scope(|scope| {
         let ticking = scope.spawn(|| night.tick());
         let yielded = wait::until("it yields", PATIENCE, || {

@@ -11,7 +11,7 @@ fn a_window_that_closes_puts_a_running_tenant_to_sleep() -> Result<()> {
         return Ok(());
     }
     let night = Night::begin("close", |mut example| {
-        example.window.1 = super::in_seconds(100);
+        example.window.1 = super::in_seconds(120);
         example
     })?;
     night.wake()?;
