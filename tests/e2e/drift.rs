@@ -71,24 +71,30 @@ fn what_others_add_makes_no_diff() -> Result<()> {
 
 #[test]
 fn an_object_that_is_not_ours_is_not_taken() -> Result<()> {
+    let service = ["create", "service", "clusterip", "chatterbox-tts", "--tcp=8000:8004"];
+    not_taken("service", &service, &["Service/chatterbox-tts", "adopt"])
+}
+
+#[test]
+fn a_deployment_with_another_selector_is_not_taken_and_the_error_says_what_to_do() -> Result<()> {
+    let image = "--image=gpu-tenancy.local/fake-model:dev";
+    let deployment = ["create", "deployment", "chatterbox-tts", image, "--replicas=0"];
+    not_taken("deployment", &deployment, &["Deployment/chatterbox-tts", "selector", "Delete"])
+}
+
+fn not_taken(kind: &str, create: &[&str], told: &[&str]) -> Result<()> {
     let scratch = Scratch::reserve("foreign");
     let namespace = scratch.namespace.as_str();
     Kubectl.run(&["create", "namespace", namespace])?;
-    Kubectl.run(&[
-        "-n",
-        namespace,
-        "create",
-        "deployment",
-        "chatterbox-tts",
-        "--image=gpu-tenancy.local/fake-model:dev",
-        "--replicas=0",
-    ])?;
-    let uid = Kubectl.get(namespace, "deployment", "chatterbox-tts")?["metadata"]["uid"].clone();
-    let card = format!("card-{namespace}");
-    let example = Example::asleep(&scratch, &card, "http://dcgm.example.org:9400/metrics");
+    Kubectl.run(&[&["-n", namespace], create].concat())?;
+    let uid = Kubectl.get(namespace, kind, "chatterbox-tts")?["metadata"]["uid"].clone();
+    let example =
+        Example::asleep(&scratch, &format!("card-{namespace}"), "http://dcgm.example.org:9400/metrics");
     let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
     let refused = workspace.fails(&["apply", "-auto-approve", "-input=false", "-no-color"])?;
-    ensure!(refused.contains("Deployment") && refused.contains("adopt"), "{refused}");
-    ensure!(Kubectl.get(namespace, "deployment", "chatterbox-tts")?["metadata"]["uid"] == uid);
+    for word in told {
+        ensure!(refused.contains(word), "{word:?} is not said: {refused}");
+    }
+    ensure!(Kubectl.get(namespace, kind, "chatterbox-tts")?["metadata"]["uid"] == uid);
     workspace.destroy().map(drop)
 }

@@ -100,6 +100,10 @@ impl FakeCard {
 
 impl Drop for FakeCard {
     fn drop(&mut self) {
+        for object in ["declared", "ledger"] {
+            let name = format!("card.{}.{object}", self.name);
+            let _ = Kubectl.run(&["-n", "gpu-tenancy", "delete", "configmap", &name, "--ignore-not-found"]);
+        }
         // The allocator may be gone already, and with it the card.
         let _ = self.client.remove_card(&self.name);
     }

@@ -172,5 +172,12 @@ impl Drop for Scratch {
             eprintln!("state of {}:\n{}", self.namespace, shown.unwrap_or_else(|why| format!("{why:#}")));
         }
         let _ = Kubectl.run(&["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait=false"]);
+        // A test that failed half-way destroyed nothing; what it entered goes with its names.
+        let kinds = "configmaps,roles,rolebindings";
+        for name in Kubectl.names("gpu-tenancy", kinds).unwrap_or_default() {
+            if name.contains(&self.namespace) {
+                let _ = Kubectl.run(&["-n", "gpu-tenancy", "delete", &name, "--ignore-not-found"]);
+            }
+        }
     }
 }

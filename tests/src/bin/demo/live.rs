@@ -126,7 +126,8 @@ pod_patch:
 /// The lines that contain `what`, each as `stack: text` without terragrunt's time and stream.
 fn said(shown: &str, what: &str) -> String {
     let lines = shown.lines().filter(|line| line.contains(what)).map(|line| {
-        let stack = line.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(stack, _)| stack);
+        let stack =
+            line.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(stack, _)| stack);
         let text = line.split_once("terraform: ").map_or(line, |(_, text)| text);
         format!("{stack:<12}{text}")
     });
