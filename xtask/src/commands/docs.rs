@@ -32,7 +32,7 @@ const RENDERED: [&str; 5] =
 pub(crate) struct Options {
     /// Change nothing; fail when a page is not what would be written.
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 }
 
 /// Renders the pages, then writes what differs, or fails for it. Both look at the same differences, so they

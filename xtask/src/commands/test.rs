@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::cargo;
+use crate::commands::docs;
 use crate::environment;
 use crate::places::{Places, Profile};
 use crate::runner::Closing;
@@ -71,7 +72,11 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
             ],
         );
         unit.env(environment::TOOLS, &tools).env("PATH", tools_first(&tools)?);
-        UNIT.run(|| closing.run(&mut unit))?;
+        UNIT.run(|| {
+            // The pages are generated from the schema of the provider that was just built.
+            docs::run(places, &docs::Options { check: true })?;
+            closing.run(&mut unit)
+        })?;
     }
     END_TO_END.run(|| end_to_end(places, options, &tools, closing))
 }
