@@ -7,10 +7,10 @@
 //! short:  free - sum of owed(i)         <   H
 //! ```
 //!
-//! `free` is the device's own figure. `used_i` counts only from the same scrape
-//! as `free`; where it is not known, the whole peak is owed to an admission and
-//! nothing to a judgement of shortage. So a missing figure never lets anybody
-//! in, and never puts anybody out.
+//! `free` is what the device itself reports, and a `used_i` of another moment
+//! does not go with it. Where there is none of the same moment, an admission
+//! reckons with the whole peak and a judgement of shortage with nothing. So a
+//! missing figure never lets anybody in, and never puts anybody out.
 
 use std::fmt;
 

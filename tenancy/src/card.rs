@@ -49,7 +49,7 @@ pub struct Source {
     /// The device-level series. Admission rests on it.
     pub device: DeviceSource,
     /// URL of a per-pod gauge (`gpu_pod_memory_used_bytes`). It attributes for
-    /// people's eyes only: an idle card and a dead collector look the same in it.
+    /// people's eyes only: a dead collector reads there like an idle card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pods: Option<String>,
 }

@@ -12,7 +12,7 @@ model! {
         /// URL of the metrics page of utkuozdemir/nvidia_gpu_exporter.
         pub(crate) nvidia_gpu_exporter: Attr<String> = optional(),
         /// URL of a per-pod gauge such as `gpu_pod_memory_used_bytes`. It shows people who holds
-        /// what, and never decides: an idle card and a dead collector look the same in it.
+        /// what, and never decides: a dead collector reads there like an idle card.
         pub(crate) pods: Attr<String> = optional(),
     }
 }

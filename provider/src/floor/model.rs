@@ -19,8 +19,8 @@ model! {
     /// beside everything while it is awake.
     ///
     /// It enters the claim in the card's declared object under a key of its own, with the rights by
-    /// which the tenant's gate reads and writes the card's ledger. It makes nothing in the tenant's
-    /// namespace, so it can be applied first and live in another configuration.
+    /// which the tenant's gate reads and writes the card's ledger. The tenant's own namespace need
+    /// not exist: a floor may stand in another configuration and be applied before it.
     pub(crate) struct FloorModel {
         /// The card, by its `id`.
         pub(crate) card: Attr<String> = required(),

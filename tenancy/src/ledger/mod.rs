@@ -1,5 +1,5 @@
-//! The ledger of a card: which tenant is asleep, reserved, loading, awake or
-//! draining, since when, and for how much.
+//! The ledger of a card: the state of each tenant, the moment it began, and the
+//! memory it was promised.
 //!
 //! It is the `data` of one ConfigMap: a key per tenant ([`TenantId::key`]) and
 //! the key [`CARD_MEMORY_KEY`] for what concerns the card as a whole. Gates
