@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::Surroundings;
+use crate::{Kubectl, Surroundings};
 
 /// Which CLI runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,7 @@ impl Workspace {
     /// # Errors
     /// When `init` fails.
     pub fn new(binary: Binary, configuration: &str) -> Result<Self> {
+        keep_system_namespace()?;
         let kubeconfig = Surroundings::get().kubeconfig.to_string_lossy().into_owned();
         let workspace = Self { folder: tempfile::tempdir()?, binary, kubeconfig };
         workspace.write(configuration)?;
@@ -197,6 +199,16 @@ impl Workspace {
         self.ok(&["plan", "-input=false", "-no-color", "-out=saved.tfplan"])?;
         Ok(serde_json::from_slice(&self.run(&["show", "-json", "saved.tfplan"])?.stdout)?)
     }
+}
+
+/// Makes the cards' namespace by hand, once. One that a card's apply made goes
+/// with the last card, and tests that run beside each other share it: the last
+/// of one would take the ground from under the first of the next.
+fn keep_system_namespace() -> Result<()> {
+    static MADE: OnceLock<std::result::Result<(), String>> = OnceLock::new();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gpu-tenancy"}});
+    let made = MADE.get_or_init(|| Kubectl.apply(&namespace).map_err(|why| format!("{why:#}")));
+    made.clone().map_err(anyhow::Error::msg)
 }
 
 /// Standard output and standard error, one after the other.

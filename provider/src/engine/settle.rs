@@ -1,6 +1,7 @@
 //! A whole set of objects: looked at, put in order, rolled back when it cannot be completed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tenancy::objects::{Key, Kind, Object, Objects, Tenure};
@@ -8,6 +9,10 @@ use tenancy::objects::{Key, Kind, Object, Objects, Tenure};
 use super::put::{Put, Shown};
 use super::{Engine, Kept, reference};
 use crate::api::{Failure, Live, Ref};
+
+/// How long an apply waits for a namespace that is being deleted. An emptied one
+/// goes within seconds; one that held a claim took eleven.
+const GROUND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is to be done with a set of objects.
 pub(crate) struct Order<'a> {
@@ -76,6 +81,7 @@ impl Engine<'_> {
         // Nothing is in a namespace that is not there, which spares a new tenant most of its looks.
         let (first, rest): (Vec<&Object>, Vec<&Object>) = unknown.partition(|it| it.kind == Kind::Namespace);
         let mut found = self.look_at(&first).await;
+        self.outwait_ground(&first, &mut found).await;
         let absent: BTreeSet<&str> = first
             .iter()
             .zip(&found)
@@ -100,6 +106,21 @@ impl Engine<'_> {
             }
         }
         if failures.is_empty() { Ok(seen) } else { Err(failures) }
+    }
+
+    /// A namespace on its way out is waited for: another stack left it a moment
+    /// ago, and an apply that came a little later would find it absent. One that
+    /// does not go within [`GROUND_PATIENCE`] is answered as it is.
+    async fn outwait_ground(&self, names: &[&Object], found: &mut [Result<Option<Live>, Failure>]) {
+        let deadline = Instant::now() + GROUND_PATIENCE;
+        for (object, found) in names.iter().zip(found) {
+            let Ok(Some(live)) = found else { continue };
+            let gone =
+                live.is_deleting() && self.wait_gone(&reference(object), live.uid(), deadline).await.is_ok();
+            if gone {
+                *found = self.api.get(&reference(object)).await;
+            }
+        }
     }
 
     async fn look_at(&self, objects: &[&Object]) -> Vec<Result<Option<Live>, Failure>> {
