@@ -126,7 +126,26 @@ impl Kubectl {
     /// When the Job does not finish within two minutes.
     pub fn fire(&self, namespace: &str, cronjob: &str) -> Result<String> {
         let job = format!("by-hand-{}", unique());
-        self.run(&["-n", namespace, "create", "job", &job, "--from", &format!("cronjob/{cronjob}")])?;
+        let from = format!("cronjob/{cronjob}");
+        let text = self.run(&[
+            "-n",
+            namespace,
+            "create",
+            "job",
+            &job,
+            "--from",
+            &from,
+            "--dry-run=client",
+            "-o",
+            "json",
+        ])?;
+        let mut made: Value = serde_json::from_str(&text)?;
+        // Without its owner: the CronJob keeps few finished Jobs and would take
+        // this one away, with its log, as soon as it fires by itself.
+        if let Some(metadata) = made["metadata"].as_object_mut() {
+            metadata.remove("ownerReferences");
+        }
+        self.run_with_input(&["-n", namespace, "create", "-f", "-"], &made.to_string())?;
         wait::until(&format!("job {job} finishes"), Duration::from_secs(120), || {
             let status = self.get(namespace, "job", &job)?["status"].clone();
             let done = status["succeeded"].as_u64().unwrap_or(0) + status["failed"].as_u64().unwrap_or(0) > 0;
