@@ -23,6 +23,9 @@ use crate::connection::{Connection, Target};
 
 /// Requests under way at once. Ten is where a local API server stops getting faster.
 const CONNECTIONS: usize = 10;
+/// How long a server may be silent in the middle of an answer. None of our calls
+/// watches or follows, so a longer silence is a dead connection and no slow one.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// The single entry of the kubeconfig that is handed to the client.
 const ENTRY: &str = "terraform";
 
@@ -127,6 +130,7 @@ async fn connect(target: &Target) -> Result<Dialled, Failure> {
     let mut config = config(connection).await?;
     // Retries are ours: they must be bounded, logged, and never repeat what is no transient failure.
     config.default_retry = false;
+    config.read_timeout = Some(SILENCE);
     let server = config.cluster_url.to_string();
     let client = Client::try_from(config).map_err(|why| Failure::Configuration { cause: why.to_string() })?;
     Ok(Dialled { client, server })
