@@ -142,10 +142,10 @@ fn clock_change(out: &mut String, change: &ClockChange) {
     };
     let _ = writeln!(
         out,
-        "  note: on {} the clocks change: {} of {} {is} instead of {}",
-        change.date,
+        "  note: clocks change in the {} of {} that starts on {}: it {is} instead of {}",
         change.window,
         change.tenant,
+        change.date,
         length(change.usual_minutes)
     );
 }

@@ -64,6 +64,21 @@ fn tenants_that_meet_only_when_one_zone_has_changed_its_clocks_are_found() {
     );
 }
 
+#[test]
+fn a_window_over_midnight_is_named_by_the_day_it_starts_on() {
+    let late = "windows: { late: { start: \"22:00\", end: \"03:00\" } }";
+    let report = report(&fleet(false, &[("a", 512, late)]));
+    let notes: Vec<&str> = report.lines().filter(|line| line.contains("clocks")).collect();
+    // London changes its clocks on the 28th of March and on the 31st of October, after midnight.
+    assert_eq!(
+        notes,
+        [
+            "  note: clocks change in the late of a/a that starts on 2027-03-27: it lasts 4h00 instead of 5h00",
+            "  note: clocks change in the late of a/a that starts on 2027-10-30: it lasts 6h00 instead of 5h00",
+        ]
+    );
+}
+
 /// Going from moment to moment must be going through every minute.
 #[test]
 fn the_stretches_agree_with_every_minute_of_the_week() {
