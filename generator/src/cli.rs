@@ -93,7 +93,10 @@ const DIFFERS: u8 = 2;
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(stopped) => return not_run(&stopped),
+    };
     let done = match arguments.command {
         Command::Generate { path, dry_run, diff, overwrite } => generate(&path, dry_run, diff, overwrite),
         Command::Check { path, diff } => check(&path, diff),
@@ -111,6 +114,14 @@ pub fn run() -> ExitCode {
         failure.print();
         ExitCode::FAILURE
     })
+}
+
+/// Prints help, the version or what is wrong with the command line. clap's own
+/// exit code for the last is 2, which here says that something differs.
+fn not_run(stopped: &clap::Error) -> ExitCode {
+    // Where the output is closed there is nobody left to tell.
+    let _ = stopped.print();
+    if stopped.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn generate(root: &Path, dry_run: bool, show_diff: bool, overwrite: bool) -> Result<ExitCode, Failure> {

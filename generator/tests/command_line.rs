@@ -77,6 +77,25 @@ fn the_committed_stacks_are_what_their_files_say() {
 }
 
 #[test]
+fn a_wrong_command_line_is_an_error_and_no_difference() {
+    let repository = Repository::new();
+    for wrong in [&["chekc"][..], &["check", "--dif"], &["fit", "--from", "monday"], &[]] {
+        let run = repository.run(wrong);
+        assert_eq!((run.code, run.out.as_str()), (1, ""), "{wrong:?}");
+        assert!(
+            run.err.contains("Usage: gpu-stacks") || run.err.contains("--help"),
+            "{wrong:?}: {}",
+            run.err
+        );
+    }
+    for asked in ["--help", "--version"] {
+        let run = repository.run(&[asked]);
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{asked}");
+        assert!(run.out.contains("gpu"), "{asked}: {}", run.out);
+    }
+}
+
+#[test]
 fn generating_again_changes_nothing() {
     let repository = Repository::new();
     std::fs::remove_dir_all(repository.path("chatterbox")).unwrap();
