@@ -40,7 +40,7 @@ record! {
         pub windows: Option<Entries<WindowName, RawWindow>>,
         /// Awake at all times, counted as protected.
         pub always: Option<At<bool>>,
-        /// Awake whenever there is work.
+        /// Awake whenever there is work. Refused until the gate can be told where demand is read.
         pub on_demand: Option<At<bool>>,
         /// Asleep until a person says otherwise.
         pub suspend: Option<At<bool>>,

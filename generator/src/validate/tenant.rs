@@ -116,7 +116,7 @@ fn name(check: &mut Check<'_>) -> Option<TenantName> {
 }
 
 fn schedule(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<Schedule> {
-    const ACCEPTED: &str = "Give exactly one of `windows`, `always: true` and `on_demand: true`.";
+    const ACCEPTED: &str = "Give `windows` or `always: true`.";
     let said = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
     match (&raw.windows, said(&raw.always), said(&raw.on_demand)) {
         (Some(raw), false, false) => windows(raw, defaults, check).map(Schedule::Windows),
