@@ -78,20 +78,22 @@ pub fn write(
         .map_err(|line| WriteError::Manifest { line })?;
     let new = Manifest::of(files);
     let mut changes = compare(root, files, &old, disk)?;
+    let manifest_change = manifest_change(old_text.clone(), &new);
     let Mode::Write { overwrite } = mode else {
-        changes.extend(manifest_change(old_text, &new));
+        changes.extend(manifest_change);
         return Ok(changes);
     };
     let edited: Vec<Change> = changes.iter().filter(|change| change.edited).cloned().collect();
     if !edited.is_empty() && !overwrite {
         return Err(WriteError::Edited(edited));
     }
-    if changes.is_empty() && old == new && old_text.is_some() {
+    if changes.is_empty() && manifest_change.is_none() {
         return Ok(changes);
     }
     let during = old.union(&new).to_text();
     let manifest = disk::Manifests { before: old_text, during, after: new.to_text() };
     disk::replace(root, &changes, &manifest, disk)?;
+    changes.extend(manifest_change);
     Ok(changes)
 }
 

@@ -117,6 +117,18 @@ fn a_dry_run_says_what_check_says_and_writes_nothing() {
     assert_eq!(dry.out, check.out.replace("`generate` would", "would"));
     assert!(dry.out.contains("-      end       = \"06:00\"\n+      end       = \"05:30\""), "{}", dry.out);
     assert_eq!(repository.run(&["check"]).code, 2, "the dry run wrote");
+    let written = repository.run(&["generate", "--diff"]);
+    assert_eq!(written.out, dry.out.replace("would ", ""));
+    assert!(written.out.contains("update .gpu-stacks.manifest\n"), "{}", written.out);
+}
+
+#[test]
+fn a_manifest_whose_heading_was_edited_is_written_anew() {
+    let repository = Repository::new();
+    repository.edit(".gpu-stacks.manifest", "# What", "# That which");
+    assert_eq!(repository.run(&["check"]).code, 2);
+    assert_eq!(repository.run(&["generate"]).out, "update .gpu-stacks.manifest\n");
+    assert_eq!(repository.run(&["check"]).code, 0);
 }
 
 #[test]
@@ -156,6 +168,7 @@ fn a_tenant_that_is_gone_takes_its_stack_and_leaves_its_state() {
     remove chatterbox/config/config.yaml
     remove chatterbox/main.tf
     remove chatterbox/terragrunt.hcl
+    update .gpu-stacks.manifest
     A removed stack destroys nothing: check out the commit before, run `terragrunt destroy` in it, then merge its removal.
     ");
     let left: Vec<_> =
