@@ -93,7 +93,8 @@ pub struct CardFit {
     pub guessed: BTreeSet<String>,
     /// Residents that are not protected, with their peak where it is known.
     pub may_grow: BTreeMap<String, Option<u64>>,
-    /// The seven days, without the stretches in which no tenant may be awake.
+    /// The seven days, without the stretches in which no tenant may be awake. What goes on when
+    /// they end is one stretch with what they begin with, and ends after them.
     pub week: Vec<Stretch>,
     /// Stretches of the year after whose tenants never meet in those seven days.
     pub only_on: Vec<Stretch>,
@@ -152,7 +153,7 @@ fn card_fit(space: &Space<'_>, fleet: &Fleet, day: Date, zone: &TimeZone) -> Car
     let stacks: Vec<&Stack> = fleet.stacks.values().filter(|stack| stack.card == card.name).collect();
     let week_end = day.saturating_add(Span::new().days(7));
     let year_end = day.saturating_add(Span::new().days(366));
-    let week = stretches(space, &stacks, day, week_end, zone);
+    let week = joined(stretches(space, &stacks, day, week_end, zone), day, zone);
     let usual: BTreeSet<&BTreeSet<String>> = week.iter().map(|stretch| &stretch.sum.tenants).collect();
     let mut seen = BTreeSet::new();
     let only_on = stretches(space, &stacks, week_end, year_end, zone)
@@ -203,6 +204,23 @@ fn stretches(space: &Space<'_>, stacks: &[&Stack], from: Date, to: Date, zone: &
         }
     }
     found
+}
+
+/// The stretches of the week from `day` as those of any week: what the midnight
+/// of `day` cuts in two becomes one again, at the end.
+fn joined(mut week: Vec<Stretch>, day: Date, zone: &TimeZone) -> Vec<Stretch> {
+    let later = |moment: Timestamp| moment.to_zoned(zone.clone()).saturating_add(Span::new().days(7));
+    let Ok(start) = day.to_zoned(zone.clone()) else { return week };
+    let [first, .., last] = week.as_slice() else { return week };
+    let goes_on = first.from == start.timestamp() && last.to == later(first.from).timestamp();
+    if goes_on && first.sum == last.sum {
+        let to = later(first.to).timestamp();
+        week.remove(0);
+        if let Some(last) = week.last_mut() {
+            last.to = to;
+        }
+    }
+    week
 }
 
 /// When a tenant may be awake, sorted, no two touching.

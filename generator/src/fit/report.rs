@@ -58,7 +58,11 @@ fn alike<'s>(week: &'s [Stretch], zone: &TimeZone) -> Vec<(String, &'s Sum)> {
     let mut rows: Vec<Row<'s>> = Vec::new();
     for stretch in week {
         let (from, to) = (stretch.from.to_zoned(zone.clone()), stretch.to.to_zoned(zone.clone()));
-        let end = match from.date().until(to.date()).map_or(0, |apart| apart.get_days()) {
+        let days_apart = from.date().until(to.date()).map_or(0, |apart| apart.get_days());
+        if days_apart == 7 && from.time() == to.time() {
+            return vec![("at all times".to_owned(), &stretch.sum)];
+        }
+        let end = match days_apart {
             0 | 1 => to.strftime("%H:%M").to_string(),
             _ => format!("{} {}", Day::of(to.date()).as_str(), to.strftime("%H:%M")),
         };
@@ -69,13 +73,16 @@ fn alike<'s>(week: &'s [Stretch], zone: &TimeZone) -> Vec<(String, &'s Sum)> {
             None => rows.push(Row { hours, days: vec![day], sum: &stretch.sum }),
         }
     }
-    rows.sort_by(|a, b| a.hours.cmp(&b.hours));
+    for row in &mut rows {
+        row.days.sort_unstable();
+    }
+    // By the days too, so that the order is the same whichever day the week starts on.
+    rows.sort_by(|a, b| (&a.hours, &a.days).cmp(&(&b.hours, &b.days)));
     rows.into_iter().map(|row| (format!("{} {}", spelled(row.days), row.hours), row.sum)).collect()
 }
 
-/// `daily`, `mon-fri`, `sat,sun`.
+/// `daily`, `mon-fri`, `sat,sun` of sorted days.
 fn spelled(mut days: Vec<Day>) -> String {
-    days.sort_unstable();
     days.dedup();
     let adjacent = days.windows(2).all(|pair| pair[0].next() == pair[1]);
     match days.as_slice() {

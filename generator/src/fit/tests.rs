@@ -79,6 +79,27 @@ fn a_window_over_midnight_is_named_by_the_day_it_starts_on() {
     );
 }
 
+#[test]
+fn the_weekday_of_the_run_makes_no_difference() {
+    let late = "windows: { late: { start: \"22:00\", end: \"03:00\" } }";
+    let friday = "windows: { friday: { start: \"23:00\", end: \"03:00\", days: [fri] } }";
+    let always = "always: true";
+    let london = TimeZone::get("Europe/London").unwrap();
+    for tenants in [
+        &[("a", 512, late)][..],
+        &[("a", 512, friday)],
+        &[("a", 512, always)],
+        &[("a", 512, late), ("b", 1024, friday), ("c", 256, always)],
+    ] {
+        let fleet = fleet(false, tenants);
+        // From Monday the 4th to Sunday the 10th, weeks without a change of the clocks.
+        let reports: BTreeSet<String> = (4..=10)
+            .map(|day| text(&fit(&fleet, jiff::civil::date(2027, 1, day), &london), &london, "Europe/London"))
+            .collect();
+        assert_eq!(reports.len(), 1, "{}", reports.into_iter().collect::<Vec<_>>().join("---\n"));
+    }
+}
+
 /// Going from moment to moment must be going through every minute.
 #[test]
 fn the_stretches_agree_with_every_minute_of_the_week() {
@@ -92,7 +113,10 @@ fn the_stretches_agree_with_every_minute_of_the_week() {
         let open = |stack: &&Stack| stack.tenant.schedule.open_at(now).is_some();
         let awake: BTreeSet<String> =
             fleet.stacks.values().filter(open).map(|stack| stack.floor.tenant.to_string()).collect();
-        let found = card.week.iter().find(|stretch| stretch.from <= now && now < stretch.to);
+        // What begins the week may be the end of what the week ends with.
+        let week_later = now + Span::new().hours(7 * 24);
+        let covers = |stretch: &Stretch, at: Timestamp| stretch.from <= at && at < stretch.to;
+        let found = card.week.iter().find(|stretch| covers(stretch, now) || covers(stretch, week_later));
         assert_eq!(found.map(|stretch| stretch.sum.tenants.clone()).unwrap_or_default(), awake, "{now}");
     }
 }
