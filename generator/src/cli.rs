@@ -12,7 +12,7 @@ use tenancy::window::Zone;
 
 use crate::fit::{self, Verdict};
 use crate::problem::Problem;
-use crate::write::{Change, Mode, WriteError, diff};
+use crate::write::{Change, Mode, Origin, WriteError, diff};
 use crate::{LocalDisk, load, render, schema, write};
 
 /// GPU tenancy as code: a fleet file and tenant files become terragrunt stacks.
@@ -183,8 +183,12 @@ fn report(changes: &[Change], would: &str, show_diff: bool) {
             (_, None) => "remove",
             _ => "update",
         };
-        let edited = if change.edited { " (edited by hand)" } else { "" };
-        text.push_str(&format!("{would}{verb} {}{edited}\n", change.path));
+        let origin = match change.origin {
+            Origin::Generated => "",
+            Origin::Edited => " (edited by hand)",
+            Origin::Foreign => " (not written by gpu-stacks)",
+        };
+        text.push_str(&format!("{would}{verb} {}{origin}\n", change.path));
         if show_diff {
             text.push_str(&diff(change));
         }

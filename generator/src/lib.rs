@@ -35,4 +35,4 @@ mod write;
 pub use disk::LocalDisk;
 pub use load::load;
 pub use render::{RenderError, render};
-pub use write::{Change, Mode, WriteError, diff, write};
+pub use write::{Change, Mode, Origin, WriteError, diff, write};

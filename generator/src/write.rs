@@ -28,8 +28,29 @@ pub struct Change {
     pub before: Option<String>,
     /// What belongs there; `None` for a file of a tenant that is gone.
     pub after: Option<String>,
-    /// Whether what is there was not written by the generator.
-    pub edited: bool,
+    /// Whose text it is that is there.
+    pub origin: Origin,
+}
+
+/// Whose text it is that a change replaces or removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The generator's, or nothing is there.
+    Generated,
+    /// The generator's, with the edit of a person.
+    Edited,
+    /// Somebody's who wrote the file before a tenant needed its place.
+    Foreign,
+}
+
+impl Origin {
+    fn of(path: &str, before: Option<&String>, old: &Manifest) -> Self {
+        match before {
+            Some(_) if !old.0.contains_key(path) => Self::Foreign,
+            Some(before) if !old.has(path, before) => Self::Edited,
+            _ => Self::Generated,
+        }
+    }
 }
 
 /// Why nothing was written.
@@ -46,19 +67,34 @@ pub enum WriteError {
         /// The line, counted from 1.
         line: usize,
     },
-    /// People edited generated files.
-    #[error(
-        "not written by gpu-stacks, or edited since: {}. Nothing was changed; move the edit into fleet.yaml or \
-         the tenant's file, then run `gpu-stacks generate --overwrite`", paths(.0)
-    )]
+    /// People edited generated files, or wrote files where generated ones belong.
+    #[error("nothing was changed, as some files are not as gpu-stacks wrote them{}", remedies(.0))]
     Edited(Vec<Change>),
     /// The file system refused something; everything is as it was before.
     #[error(transparent)]
     Disk(#[from] disk::DiskError),
 }
 
-fn paths(changes: &[Change]) -> String {
-    changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(", ")
+/// The files by what happened to them, a line for each such thing, with what to do.
+fn remedies(changes: &[Change]) -> String {
+    let remedy = |change: &Change| match (change.origin, &change.after) {
+        (Origin::Foreign, _) => {
+            "not written by gpu-stacks. Move it away, or let `gpu-stacks generate --overwrite` replace it"
+        }
+        (_, Some(_)) => {
+            "edited since it was generated. Move the edit into fleet.yaml or the tenant's file, then run \
+             `gpu-stacks generate --overwrite`"
+        }
+        (_, None) => {
+            "edited since it was generated, and no tenant needs it any more. Keep elsewhere what you need of \
+             it, then let `gpu-stacks generate --overwrite` remove it"
+        }
+    };
+    let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for change in changes {
+        paths.entry(remedy(change)).or_default().push(&change.path);
+    }
+    paths.into_iter().map(|(remedy, paths)| format!("\n  {}: {remedy}", paths.join(", "))).collect()
 }
 
 /// Compares a live repository with what belongs there and, in write mode,
@@ -83,7 +119,8 @@ pub fn write(
         changes.extend(manifest_change);
         return Ok(changes);
     };
-    let edited: Vec<Change> = changes.iter().filter(|change| change.edited).cloned().collect();
+    let edited: Vec<Change> =
+        changes.iter().filter(|change| change.origin != Origin::Generated).cloned().collect();
     if !edited.is_empty() && !overwrite {
         return Err(WriteError::Edited(edited));
     }
@@ -104,7 +141,7 @@ fn manifest_change(before: Option<String>, new: &Manifest) -> Option<Change> {
         path: manifest::NAME.to_owned(),
         before,
         after: Some(after),
-        edited: false,
+        origin: Origin::Generated,
     })
 }
 
@@ -121,14 +158,14 @@ fn compare(
         if before.as_ref() == Some(content) {
             continue;
         }
-        let edited = before.as_ref().is_some_and(|before| !old.has(path, before));
-        let change = Change { path: path.clone(), before, after: Some(content.clone()), edited };
+        let origin = Origin::of(path, before.as_ref(), old);
+        let change = Change { path: path.clone(), before, after: Some(content.clone()), origin };
         changes.insert(path.clone(), change);
     }
     for path in old.0.keys().filter(|path| !files.contains_key(*path)) {
         if let Some(before) = disk.read(&root.join(path))? {
-            let edited = !old.has(path, &before);
-            let change = Change { path: path.clone(), before: Some(before), after: None, edited };
+            let origin = Origin::of(path, Some(&before), old);
+            let change = Change { path: path.clone(), before: Some(before), after: None, origin };
             changes.insert(path.clone(), change);
         }
     }

@@ -139,7 +139,10 @@ fn a_file_that_a_person_edited_is_refused_with_a_diff_and_the_remedy() {
     let refused = repository.run(&["generate"]);
     assert_eq!(refused.code, 1);
     assert!(refused.out.contains("-  peak     = \"5GiB\"\n+  peak     = \"4GiB\""), "{}", refused.out);
-    insta::assert_snapshot!(refused.err, @"error: not written by gpu-stacks, or edited since: chatterbox/main.tf. Nothing was changed; move the edit into fleet.yaml or the tenant's file, then run `gpu-stacks generate --overwrite`");
+    insta::assert_snapshot!(refused.err, @r"
+    error: nothing was changed, as some files are not as gpu-stacks wrote them
+      chatterbox/main.tf: edited since it was generated. Move the edit into fleet.yaml or the tenant's file, then run `gpu-stacks generate --overwrite`
+    ");
     assert!(repository.read("chatterbox/main.tf").contains("5GiB"));
     assert!(repository.run(&["check"]).out.contains("chatterbox/main.tf (edited by hand)"));
     assert_eq!(repository.run(&["generate", "--overwrite"]).code, 0);
@@ -153,8 +156,29 @@ fn a_file_that_was_there_before_is_not_taken() {
         .unwrap();
     std::fs::create_dir(repository.path("voice")).unwrap();
     std::fs::write(repository.path("voice/main.tf"), "# somebody's own\n").unwrap();
-    assert_eq!(repository.run(&["generate"]).code, 1);
+    let refused = repository.run(&["generate"]);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.err, @r"
+    error: nothing was changed, as some files are not as gpu-stacks wrote them
+      voice/main.tf: not written by gpu-stacks. Move it away, or let `gpu-stacks generate --overwrite` replace it
+    ");
+    assert!(repository.run(&["check"]).out.contains("voice/main.tf (not written by gpu-stacks)"));
     assert_eq!(repository.read("voice/main.tf"), "# somebody's own\n");
+}
+
+#[test]
+fn an_edited_file_of_a_tenant_that_is_gone_is_refused_with_its_own_remedy() {
+    let repository = Repository::new();
+    repository.edit("chatterbox/main.tf", "4GiB", "5GiB");
+    std::fs::remove_file(repository.path("tenants/chatterbox.yaml")).unwrap();
+    let refused = repository.run(&["generate"]);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.err, @r"
+    error: nothing was changed, as some files are not as gpu-stacks wrote them
+      chatterbox/main.tf: edited since it was generated, and no tenant needs it any more. Keep elsewhere what you need of it, then let `gpu-stacks generate --overwrite` remove it
+    ");
+    assert_eq!(repository.run(&["generate", "--overwrite"]).code, 0);
+    assert!(!repository.path("chatterbox/main.tf").exists());
 }
 
 #[test]
