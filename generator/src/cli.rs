@@ -154,7 +154,7 @@ fn check(root: &Path, show_diff: bool) -> Result<ExitCode, Failure> {
 }
 
 fn fit(root: &Path, from: Option<Date>, zone: &Zone, format: Format) -> Result<ExitCode, Failure> {
-    let fleet = load(root).map_err(Failure::Problems)?;
+    let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
     let from = from.unwrap_or_else(|| Timestamp::now().to_zoned(zone.rules().clone()).date());
     let cards = fit::fit(&fleet, from, zone.rules());
     match format {
@@ -170,7 +170,8 @@ fn fit(root: &Path, from: Option<Date>, zone: &Zone, format: Format) -> Result<E
 }
 
 fn changes(root: &Path, mode: Mode) -> Result<Vec<Change>, Failure> {
-    let fleet = load(root).map_err(Failure::Problems)?;
+    let writing = mode != Mode::Check;
+    let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing })?;
     let files = render(&fleet).map_err(|error| Failure::Ours(error.to_string()))?;
     write(root, &files, mode, &LocalDisk).map_err(Failure::Write)
 }
@@ -199,7 +200,11 @@ fn report(changes: &[Change], would: &str, show_diff: bool) {
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 enum Failure {
-    Problems(Vec<Problem>),
+    Problems {
+        problems: Vec<Problem>,
+        /// Whether the command writes when there are none.
+        writing: bool,
+    },
     Write(WriteError),
     Ours(String),
 }
@@ -207,13 +212,14 @@ enum Failure {
 impl Failure {
     fn print(&self) {
         let text = match self {
-            Failure::Problems(problems) => {
+            Failure::Problems { problems, writing } => {
                 // anstream takes the colours out where nobody would see them.
                 let renderer = Renderer::styled();
                 let mut text: String =
                     problems.iter().map(|problem| problem.render(&renderer) + "\n\n").collect();
                 let plural = if problems.len() == 1 { "problem" } else { "problems" };
-                text.push_str(&format!("{} {plural}; nothing was written\n", problems.len()));
+                let written = if *writing { "; nothing was written" } else { "" };
+                text.push_str(&format!("{} {plural}{written}\n", problems.len()));
                 text
             }
             Failure::Write(error) => format!("error: {error}\n"),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// A file as it was read, by the path that messages name.
 #[derive(Debug, Clone)]
@@ -73,20 +73,30 @@ impl Problem {
 
     /// The problem with the line it stands on.
     pub fn render(&self, renderer: &Renderer) -> String {
-        let whole_file = self.source.text.is_empty();
-        // With a snippet the place stands above the line itself.
-        let title = if whole_file { self.line() } else { self.reason.clone() };
-        let title = Level::ERROR.primary_title(title);
-        let mut group = if whole_file {
-            title.elements(Vec::<Snippet<'_, annotate_snippets::Annotation<'_>>>::new())
-        } else {
-            let mark = AnnotationKind::Primary.span(self.marked());
-            title.element(Snippet::source(&*self.source.text).path(&self.source.path).annotation(mark))
-        };
+        if self.source.text.is_empty() {
+            return self.render_whole_file(renderer);
+        }
+        // The place stands above the line itself.
+        let mark = AnnotationKind::Primary.span(self.marked());
+        let snippet = Snippet::source(&*self.source.text).path(&self.source.path).annotation(mark);
+        let mut group = Level::ERROR.primary_title(&self.reason).element(snippet);
         if !self.accepted.is_empty() {
             group = group.element(Level::HELP.message(&self.accepted));
         }
         renderer.render(&[group])
+    }
+
+    /// Without a line to show, what would be accepted is a heading of its own:
+    /// below the first it would hang on the bar of a line that is not there.
+    fn render_whole_file(&self, renderer: &Renderer) -> String {
+        let heading = |level: Level<'static>, text: String| {
+            renderer.render(&[Group::with_title(level.primary_title(text))])
+        };
+        let error = heading(Level::ERROR, self.line());
+        match self.accepted.as_str() {
+            "" => error,
+            accepted => format!("{error}\n{}", heading(Level::HELP, accepted.to_owned())),
+        }
     }
 
     /// The part of the span on its first line, so that a map that is at fault

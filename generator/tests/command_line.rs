@@ -212,6 +212,24 @@ fn errors_print_the_line_and_no_colours_into_a_pipe() {
 }
 
 #[test]
+fn only_a_command_that_writes_says_that_nothing_was_written() {
+    let repository = Repository::new();
+    std::fs::rename(repository.path("tenants/chatterbox.yaml"), repository.path("tenants/Voice.yaml"))
+        .unwrap();
+    insta::assert_snapshot!(repository.run(&["generate"]).err, @r"
+    error: tenants/Voice.yaml: the file's name cannot be its stack's
+    help: Name it with lower-case letters, digits and hyphens, and end it in `.yaml`.
+
+    1 problem; nothing was written
+    ");
+    for reading in [&["fit"][..], &["check"], &["generate", "--dry-run"]] {
+        let refused = repository.run(reading);
+        assert_eq!(refused.code, 1, "{reading:?}");
+        assert!(refused.err.ends_with("\n\n1 problem\n"), "{reading:?}: {}", refused.err);
+    }
+}
+
+#[test]
 fn a_manifest_with_a_merge_conflict_names_its_line() {
     let repository = Repository::new();
     repository.edit(".gpu-stacks.manifest", "\n", "\n<<<<<<< HEAD\n");
