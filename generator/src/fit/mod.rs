@@ -24,12 +24,12 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::Serialize;
 use tenancy::card::Card;
-use tenancy::floor::Basis;
+use tenancy::floor::{Basis, Floor};
 use tenancy::names::CardName;
 use tenancy::quantity::Mib;
 use tenancy::window::{Interval, Schedule};
 
-use crate::fleet::{Fleet, Stack};
+use crate::fleet::Fleet;
 
 pub use report::text;
 
@@ -117,10 +117,25 @@ pub struct ClockChange {
     pub usual_minutes: i64,
 }
 
+/// What the arithmetic needs to know of one tenant.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'f> {
+    /// Its claim on the card.
+    pub floor: &'f Floor,
+    /// When it may be awake.
+    pub schedule: &'f Schedule,
+}
+
 /// Fits the fleet into its cards over the seven days from the start of `day`
 /// in `zone`, and the year after it as far as it differs.
 pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
-    fleet.cards.values().map(|card| card_fit(&Space::of(card, fleet), fleet, day, zone)).collect()
+    let of_card = |card: &Card| {
+        let stacks = fleet.stacks.values().filter(|stack| stack.card == card.name);
+        let claims: Vec<Claim<'_>> =
+            stacks.map(|stack| Claim { floor: &stack.floor, schedule: &stack.tenant.schedule }).collect();
+        card_fit(card, fleet.reserved.get(&card.name).copied(), &claims, day, zone)
+    };
+    fleet.cards.values().map(of_card).collect()
 }
 
 /// The worst verdict of a fleet.
@@ -141,46 +156,63 @@ struct Space<'f> {
 }
 
 impl<'f> Space<'f> {
-    fn of(card: &'f Card, fleet: &Fleet) -> Self {
-        let reserved = fleet.reserved.get(&card.name).copied();
+    fn of(card: &'f Card, reserved: Option<Mib>) -> Self {
         let usable = |memory: Mib| Mib(memory.0.saturating_sub(reserved.unwrap_or_default().0));
         Self { card, reserved, usable: card.memory_mib.map(usable) }
     }
 }
 
-fn card_fit(space: &Space<'_>, fleet: &Fleet, day: Date, zone: &TimeZone) -> CardFit {
-    let card = space.card;
-    let stacks: Vec<&Stack> = fleet.stacks.values().filter(|stack| stack.card == card.name).collect();
+/// Fits these tenants into one card, as [`fit`] does. `reserved` is what the
+/// driver keeps of the card.
+pub fn card_fit(
+    card: &Card,
+    reserved: Option<Mib>,
+    claims: &[Claim<'_>],
+    day: Date,
+    zone: &TimeZone,
+) -> CardFit {
+    let space = &Space::of(card, reserved);
     let week_end = day.saturating_add(Span::new().days(7));
     let year_end = day.saturating_add(Span::new().days(366));
-    let week = joined(stretches(space, &stacks, day, week_end, zone), day, zone);
+    let week = joined(stretches(space, claims, day, week_end, zone), day, zone);
     let usual: BTreeSet<&BTreeSet<String>> = week.iter().map(|stretch| &stretch.sum.tenants).collect();
     let mut seen = BTreeSet::new();
-    let only_on = stretches(space, &stacks, week_end, year_end, zone)
+    let only_on = stretches(space, claims, week_end, year_end, zone)
         .into_iter()
         .filter(|stretch| !usual.contains(&stretch.sum.tenants) && seen.insert(stretch.sum.tenants.clone()))
         .collect();
-    let guessed = stacks.iter().filter(|stack| stack.floor.basis == Basis::Guessed);
+    let guessed = claims.iter().filter(|claim| claim.floor.basis == Basis::Guessed);
     let may_grow = card.residents.iter().filter(|(_, resident)| !resident.protected);
     CardFit {
         card: card.name.clone(),
         memory_mib: card.memory_mib.map(|memory| memory.0),
         reserved_mib: space.reserved.map(|reserved| reserved.0),
-        guessed: guessed.map(|stack| stack.floor.tenant.to_string()).collect(),
+        guessed: guessed.map(|claim| claim.floor.tenant.to_string()).collect(),
         may_grow: may_grow.map(|(name, r)| (name.to_string(), r.peak_mib.map(|peak| peak.0))).collect(),
         week,
         only_on,
-        clock_changes: stacks.iter().flat_map(|stack| clock_changes(stack, day, year_end)).collect(),
+        clock_changes: claims.iter().flat_map(|claim| clock_changes(claim, day, year_end)).collect(),
     }
+}
+
+/// The stretches of one day in which a tenant may be awake, cut at its midnights.
+pub fn day_fit(
+    card: &Card,
+    reserved: Option<Mib>,
+    claims: &[Claim<'_>],
+    day: Date,
+    zone: &TimeZone,
+) -> Vec<Stretch> {
+    stretches(&Space::of(card, reserved), claims, day, day.saturating_add(Span::new().days(1)), zone)
 }
 
 /// The stretches from the start of one day to the start of another in which a
 /// tenant may be awake.
-fn stretches(space: &Space<'_>, stacks: &[&Stack], from: Date, to: Date, zone: &TimeZone) -> Vec<Stretch> {
+fn stretches(space: &Space<'_>, claims: &[Claim<'_>], from: Date, to: Date, zone: &TimeZone) -> Vec<Stretch> {
     let instant = |date: Date| date.to_zoned(zone.clone()).map(|midnight| midnight.timestamp());
     let (Ok(start), Ok(end)) = (instant(from), instant(to)) else { return Vec::new() };
-    let awake: Vec<(&Stack, Vec<Interval>)> =
-        stacks.iter().map(|stack| (*stack, intervals(stack, from, to, start, end))).collect();
+    let awake: Vec<(&Claim<'_>, Vec<Interval>)> =
+        claims.iter().map(|claim| (claim, intervals(claim, from, to, start, end))).collect();
     let mut moments: BTreeSet<Timestamp> = BTreeSet::from([start, end]);
     for interval in awake.iter().flat_map(|(_, intervals)| intervals) {
         moments.extend([interval.opens, interval.closes].map(|moment| moment.clamp(start, end)));
@@ -192,8 +224,8 @@ fn stretches(space: &Space<'_>, stacks: &[&Stack], from: Date, to: Date, zone: &
             let after = intervals.partition_point(|interval| interval.opens <= pair[0]);
             intervals[..after].last().is_some_and(|interval| interval.contains(pair[0]))
         };
-        let together: Vec<&Stack> =
-            awake.iter().filter(|(_, intervals)| open(intervals)).map(|(stack, _)| *stack).collect();
+        let together: Vec<&Claim<'_>> =
+            awake.iter().filter(|(_, intervals)| open(intervals)).map(|(claim, _)| *claim).collect();
         if together.is_empty() {
             continue;
         }
@@ -224,8 +256,8 @@ fn joined(mut week: Vec<Stretch>, day: Date, zone: &TimeZone) -> Vec<Stretch> {
 }
 
 /// When a tenant may be awake, sorted, no two touching.
-fn intervals(stack: &Stack, from: Date, to: Date, start: Timestamp, end: Timestamp) -> Vec<Interval> {
-    let Schedule::Windows(windows) = &stack.tenant.schedule else {
+fn intervals(claim: &Claim<'_>, from: Date, to: Date, start: Timestamp, end: Timestamp) -> Vec<Interval> {
+    let Schedule::Windows(windows) = claim.schedule else {
         return vec![Interval { opens: start, closes: end }];
     };
     // A window may have opened on the day before, in a zone that is a day ahead.
@@ -250,9 +282,9 @@ fn merged(intervals: Vec<Interval>) -> Vec<Interval> {
     merged
 }
 
-fn sum(space: &Space<'_>, together: &[&Stack]) -> Sum {
-    let peaks: u64 = together.iter().map(|stack| stack.floor.peak_mib.0).sum();
-    let headroom = together.iter().map(|stack| stack.floor.headroom_mib).max().unwrap_or_default();
+fn sum(space: &Space<'_>, together: &[&Claim<'_>]) -> Sum {
+    let peaks: u64 = together.iter().map(|claim| claim.floor.peak_mib.0).sum();
+    let headroom = together.iter().map(|claim| claim.floor.headroom_mib).max().unwrap_or_default();
     let peaks_of = |protected: bool| -> u64 {
         let residents = space.card.residents.values().filter(|resident| resident.protected == protected);
         residents.filter_map(|resident| resident.peak_mib).map(|Mib(peak)| peak).sum()
@@ -271,7 +303,7 @@ fn sum(space: &Space<'_>, together: &[&Stack]) -> Sum {
         (None, _) => Verdict::Unknown,
     };
     Sum {
-        tenants: together.iter().map(|stack| stack.floor.tenant.to_string()).collect(),
+        tenants: together.iter().map(|claim| claim.floor.tenant.to_string()).collect(),
         peaks_mib: peaks,
         protected_mib: peaks_of(true),
         headroom_mib: headroom.0,
@@ -282,9 +314,9 @@ fn sum(space: &Space<'_>, together: &[&Stack]) -> Sum {
 }
 
 /// The days on which a window is not as long as on others.
-fn clock_changes(stack: &Stack, from: Date, to: Date) -> Vec<ClockChange> {
+fn clock_changes(claim: &Claim<'_>, from: Date, to: Date) -> Vec<ClockChange> {
     let mut changes = Vec::new();
-    for (name, window) in stack.tenant.schedule.windows() {
+    for (name, window) in claim.schedule.windows() {
         let (start, end) = (i64::from(window.start().minutes()), i64::from(window.end().minutes()));
         let usual = (end - start).rem_euclid(24 * 60);
         for date in from.series(Span::new().days(1)).take_while(|date| *date < to) {
@@ -295,7 +327,7 @@ fn clock_changes(stack: &Stack, from: Date, to: Date) -> Vec<ClockChange> {
             let minutes = window.on(date).map_or(0, |interval| seconds(interval) / 60);
             if minutes != usual {
                 changes.push(ClockChange {
-                    tenant: stack.floor.tenant.to_string(),
+                    tenant: claim.floor.tenant.to_string(),
                     window: name.to_string(),
                     date,
                     minutes,

@@ -110,7 +110,7 @@ fn the_stretches_agree_with_every_minute_of_the_week() {
     let first = start.to_zoned(TimeZone::UTC).unwrap().timestamp();
     for minute in 0..7 * 24 * 60 {
         let now = first + Span::new().minutes(minute);
-        let open = |stack: &&Stack| stack.tenant.schedule.open_at(now).is_some();
+        let open = |stack: &&crate::fleet::Stack| stack.tenant.schedule.open_at(now).is_some();
         let awake: BTreeSet<String> =
             fleet.stacks.values().filter(open).map(|stack| stack.floor.tenant.to_string()).collect();
         // What begins the week may be the end of what the week ends with.
