@@ -13,7 +13,7 @@ use tenancy::window::Zone;
 use crate::fit::{self, Verdict};
 use crate::problem::Problem;
 use crate::write::{Change, Mode, Origin, WriteError, diff};
-use crate::{LocalDisk, load, render, schema, write};
+use crate::{LocalDisk, farewells, load, render, schema, write};
 
 /// GPU tenancy as code: a fleet file and tenant files become terragrunt stacks.
 #[derive(Debug, Parser)]
@@ -135,12 +135,7 @@ fn generate(root: &Path, dry_run: bool, show_diff: bool, overwrite: bool) -> Res
     if changes.is_empty() {
         print("Everything is as it should be.\n");
     }
-    if changes.iter().any(|change| change.after.is_none() && change.path.ends_with("/main.tf")) {
-        print(
-            "A removed stack destroys nothing: check out the commit before, run `terragrunt destroy` in it, \
-             then merge its removal.\n",
-        );
-    }
+    print(&farewells(&changes).iter().map(|farewell| format!("note: {farewell}\n")).collect::<String>());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -61,10 +61,7 @@ macro_rules! word_leaves {
             fn leaf(text: &str) -> Result<Self, Invalid> {
                 match text {
                     $($word => Ok($value),)+
-                    _ => Err(Invalid::new(
-                        $what, text, "it is none of the words for it",
-                        concat!("Write one of", $(" `", $word, "`"),+, "."),
-                    )),
+                    _ => Err(refused_word(text, $what, &[$($word),+])),
                 }
             }
 
@@ -102,6 +99,28 @@ word_leaves! {
         "IfNotPresent" => PullPolicy::IfNotPresent, "Never" => PullPolicy::Never;
 }
 
+/// A word that is not one of those there are. The nearest is the one that the
+/// text begins with or that begins with it, such as `fri` of `Friday`, or else
+/// the one with the fewest letters to change.
+fn refused_word(text: &str, what: &'static str, words: &[&str]) -> Invalid {
+    let lower = text.to_lowercase();
+    let alike = |word: &&&str| {
+        let word = word.to_lowercase();
+        !lower.is_empty() && (lower.starts_with(&word) || word.starts_with(&lower))
+    };
+    let nearest = words
+        .iter()
+        .find(alike)
+        .map(|word| (*word).to_owned())
+        .or_else(|| tenancy::window::nearest(&lower, words.iter().map(|word| (*word).to_owned())));
+    let reason = match nearest {
+        Some(word) => format!("it is none of the words for it; `{word}` is the nearest"),
+        None => "it is none of the words for it".to_owned(),
+    };
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    Invalid::new(what, text, reason, format!("Write one of {}.", words.join(", ")))
+}
+
 impl Leaf for bool {
     const TYPE: &'static str = "boolean";
 
@@ -109,9 +128,12 @@ impl Leaf for bool {
         match text {
             "true" => Ok(true),
             "false" => Ok(false),
-            _ => {
-                Err(Invalid::new("yes or no", text, "YAML has two words for it", "Write `true` or `false`."))
-            }
+            _ => Err(Invalid::new(
+                "truth value",
+                text,
+                "YAML has two words for it",
+                "Write `true` or `false`, without quotes.",
+            )),
         }
     }
 

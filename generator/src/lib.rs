@@ -17,6 +17,7 @@
 
 pub mod cli;
 pub mod disk;
+mod farewell;
 pub mod fit;
 pub mod fleet;
 pub mod hcl;
@@ -33,6 +34,7 @@ pub mod validate;
 mod write;
 
 pub use disk::LocalDisk;
+pub use farewell::{Claim, Farewell, Fate, farewells};
 pub use load::load;
 pub use render::{RenderError, render};
 pub use write::{Change, Mode, Origin, WriteError, diff, write};

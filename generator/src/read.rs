@@ -246,13 +246,14 @@ impl<'n> Fields<'n> {
         Some(Self { entries, known, span: node.span.clone() })
     }
 
-    /// Reads one field.
-    pub fn take<T: FromNode>(&self, name: &'static str, reader: &mut Reader<'_>) -> Option<T> {
+    /// Reads one field. `about` is its description, which tells what is missing.
+    pub fn take<T: FromNode>(&self, name: &'static str, about: &str, reader: &mut Reader<'_>) -> Option<T> {
         match self.entries.iter().find(|(key, _)| key.text == name) {
             Some((_, node)) => T::from_node(node, reader),
             None => T::absent().or_else(|| {
                 let start = self.span.start;
-                reader.refuse(start..start, format!("the key `{name}` is missing"), "");
+                let accepted = format!("Give `{name}:`. {}", about.trim());
+                reader.refuse(start..start, format!("the key `{name}` is missing"), accepted);
                 None
             }),
         }
@@ -281,14 +282,14 @@ macro_rules! record {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $( $(#[$field_meta:meta])* pub $field:ident: $type:ty, )*
+            $( $(#[doc = $doc:literal])* pub $field:ident: $type:ty, )*
         }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
         pub struct $name {
-            $( $(#[$field_meta])* pub $field: $type, )*
+            $( $(#[doc = $doc])* pub $field: $type, )*
         }
 
         impl $crate::read::FromNode for $name {
@@ -298,7 +299,7 @@ macro_rules! record {
             ) -> Option<Self> {
                 const KNOWN: &[&str] = &[$( stringify!($field) ),*];
                 let fields = $crate::read::Fields::of(node, KNOWN, reader)?;
-                $( let $field = fields.take(stringify!($field), reader); )*
+                $( let $field = fields.take(stringify!($field), concat!($($doc),*), reader); )*
                 fields.complete()?;
                 Some(Self { $( $field: $field?, )* })
             }

@@ -104,6 +104,9 @@ fn schedules() {
         tenant("end: \"06:00\"", "end: \"02:00\""),
         tenant("end: \"06:00\"", "end: \"24:00\""),
         tenant("end: \"06:00\"", "end: 6"),
+        tenant("end: \"06:00\"", "end: \"25:00\""),
+        tenant("end: \"06:00\"", "end: \"06:60\""),
+        tenant("end: \"06:00\"", "end: \"06:00\", days: [friday, weekend]"),
         tenant("end: \"06:00\"", "end: \"06:00\", time_zone: Europe/Lundon"),
         tenant("end: \"06:00\"", "end: \"06:00\", days: [mon, Tue]"),
         tenant("night:", "Night:"),
@@ -199,7 +202,7 @@ fn cards() {
         fleet("memory: 15360MiB", "residents: { llama: { namespace: l, protected: true } }"),
         fleet("cards:\n", "cards:\n  twin: { node: gpu-1, index: 0, source: { dcgm: \"http://x\" } }\n"),
         fleet("defaults:", "backend: {}\ndefaults:"),
-        fleet("agent_image: agent, ", ""),
+        fleet("    source: { dcgm: \"http://dcgm:9400/metrics\" }\n", ""),
         fleet(", headroom: 2GiB", ""),
         fleet(", time_zone: UTC", ""),
     ];
@@ -234,6 +237,15 @@ fn a_file_that_is_not_text_says_its_line() {
     put(folder.path(), "tenants/t.yaml", "");
     std::fs::write(folder.path().join("tenants/t.yaml"), b"a: b\nc: \xff\n").unwrap();
     insta::assert_snapshot!(load(folder.path()).unwrap_err()[0].line(), @"tenants/t.yaml: line 2 is not text in UTF-8");
+}
+
+#[test]
+fn without_an_agent_image_it_is_that_of_this_release() {
+    let folder =
+        repository(&[("fleet.yaml", &FLEET.replace("agent_image: agent, ", "")), ("tenants/t.yaml", TENANT)]);
+    let fleet = load(folder.path()).unwrap();
+    assert_eq!(fleet.stacks["t"].tenant.gate.image, tenancy::defaults::AGENT_IMAGE);
+    assert!(!gpu_stacks::render(&fleet).unwrap()["t/main.tf"].contains("agent_image"));
 }
 
 #[test]

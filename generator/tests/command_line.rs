@@ -193,12 +193,22 @@ fn a_tenant_that_is_gone_takes_its_stack_and_leaves_its_state() {
     remove chatterbox/main.tf
     remove chatterbox/terragrunt.hcl
     update .gpu-stacks.manifest
-    A removed stack destroys nothing: check out the commit before, run `terragrunt destroy` in it, then merge its removal.
+    note: tts/chatterbox-tts is still in the cluster: removing its stack destroys nothing. Run `terragrunt destroy` in chatterbox on the commit before, then merge its removal. Its claim stays, with its data.
     ");
     let left: Vec<_> =
         std::fs::read_dir(repository.path("chatterbox")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["terraform.tfstate"]);
     assert_eq!(repository.run(&["check"]).code, 0);
+}
+
+#[test]
+fn a_renamed_tenant_file_is_told_to_move_its_state_and_to_destroy_nothing() {
+    let repository = Repository::new();
+    std::fs::rename(repository.path("tenants/chatterbox.yaml"), repository.path("tenants/voice.yaml"))
+        .unwrap();
+    let told = repository.run(&["generate"]).out;
+    assert!(told.contains("tts/chatterbox-tts moved from the stack chatterbox to voice"), "{told}");
+    assert!(!told.contains("terragrunt destroy"), "{told}");
 }
 
 #[test]

@@ -55,11 +55,17 @@ impl FromStr for TimeOfDay {
         if bytes.len() != 5 || bytes[2] != b':' {
             return refuse("it is not two digits, a colon and two digits");
         }
-        match (text[..2].parse::<u16>(), text[3..].parse::<u16>()) {
-            (Ok(hour), Ok(minute)) if hour < 24 && minute < 60 && !text.contains('+') => {
+        let digits = |from: usize| {
+            let part = text.get(from..from + 2).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+            part.and_then(|part| part.parse::<u16>().ok())
+        };
+        match (digits(0), digits(3)) {
+            (Some(hour), Some(minute)) if hour < 24 && minute < 60 => {
                 Ok(Self { minutes: hour * 60 + minute })
             }
-            _ => refuse("it is not a time of the day"),
+            (Some(hour), Some(_)) if hour > 23 => refuse("a day has hours from 00 to 23"),
+            (Some(_), Some(_)) => refuse("an hour has minutes from 00 to 59"),
+            _ => refuse("it is not two digits, a colon and two digits"),
         }
     }
 }

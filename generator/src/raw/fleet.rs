@@ -37,7 +37,7 @@ record! {
         pub index: Option<At<u32>>,
         /// The UUID that the driver reports, `GPU-…`. Instead of `index`.
         pub uuid: Option<At<String>>,
-        /// Where its figures are read.
+        /// Where its figures are read, such as `{ dcgm: "http://dcgm-exporter.gpu-operator:9400/metrics" }`.
         pub source: RawSource,
         /// Its size, which lets `fit` and a plan refuse what can never fit.
         pub memory: Option<At<Mib>>,
@@ -81,7 +81,7 @@ record! {
     /// What every tenant has that says nothing else.
     #[derive(Default)]
     pub struct RawDefaults {
-        /// Image of gpu-agent, for gates and admit checks.
+        /// Image of gpu-agent, for gates and admit checks. That of this release unless given.
         pub agent_image: Option<At<String>>,
         /// What must stay free on a card beside everything.
         pub headroom: Option<At<Mib>>,

@@ -52,7 +52,7 @@ record! {
         pub pauses: Option<Vec<At<ScaleTarget>>>,
         /// The call that makes the server let go of its memory before it is put to sleep.
         pub unload: Option<RawUnload>,
-        /// Image of gpu-agent. The fleet's unless given.
+        /// Image of gpu-agent. The fleet's unless given. A tenant that is always awake has no gate and uses none.
         pub agent_image: Option<At<String>>,
 
         /// The server's image.

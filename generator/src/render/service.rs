@@ -60,7 +60,7 @@ fn schedule(tenant: &Tenant, fleet: &Fleet) -> Attributes {
     let pauses = gate.pauses.iter().map(|target| format!("{}/{}", target.namespace, target.deployment));
     group.set_filled("pauses", texts(pauses));
     group.set_some("unload", gate.unload.as_ref().map(|call| unload(call, &tenant.server)));
-    if fleet.provider.agent_image.as_ref() != Some(&gate.image) {
+    if fleet.provider.agent_image.as_deref().unwrap_or(d::AGENT_IMAGE) != gate.image {
         group.set("agent_image", gate.image.as_str());
     }
     group

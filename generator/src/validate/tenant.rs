@@ -57,7 +57,6 @@ pub(super) fn stack(
     let server = server::server(raw, check);
     let storage = storage::storage(raw, check);
     let (config, config_files) = storage::config(raw, check);
-    let image = agent_image(raw, defaults, check);
     let card = cards.get(&raw.card.value);
     let id = TenantId { namespace: raw.namespace.value.clone(), name: name? };
     let (schedule, headroom, server) = (schedule?, headroom?, server?);
@@ -86,7 +85,7 @@ pub(super) fn stack(
         pod: pod?,
         metadata: metadata(defaults, raw),
         gate: Gate {
-            image: image?,
+            image: agent_image(raw, defaults),
             timing: timing(raw),
             pauses: raw.pauses.iter().flatten().map(|target| target.value.clone()).collect(),
             unload,
@@ -194,18 +193,11 @@ fn headroom(
     }
 }
 
-fn agent_image(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<String> {
-    match raw.agent_image.as_ref().or(defaults.agent_image.as_ref()) {
-        Some(image) => Some(image.value.clone()),
-        None => {
-            check.refuse(
-                check.file.node.span.start..check.file.node.span.start,
-                "no image of gpu-agent is named",
-                "Give `agent_image`, here or for all under `defaults:` in fleet.yaml.",
-            );
-            None
-        }
-    }
+/// The tenant's own image of gpu-agent, the fleet's, or that of this release,
+/// which is the provider's too.
+fn agent_image(raw: &RawTenant, defaults: &RawDefaults) -> String {
+    let named = raw.agent_image.as_ref().or(defaults.agent_image.as_ref());
+    named.map_or_else(|| d::AGENT_IMAGE.to_owned(), |image| image.value.clone())
 }
 
 fn basis(raw: &RawTenant) -> Basis {
