@@ -8,7 +8,7 @@ use crate::cluster::Ask;
 
 /// Groups of Kubernetes itself whose names look like those of extensions.
 /// Their kinds that matter to us are named where they are used.
-const BUILT_IN: [&str; 19] = [
+const BUILT_IN: [&str; 18] = [
     "admissionregistration.k8s.io",
     "apiextensions.k8s.io",
     "apiregistration.k8s.io",
@@ -24,7 +24,6 @@ const BUILT_IN: [&str; 19] = [
     "networking.k8s.io",
     "node.k8s.io",
     "rbac.authorization.k8s.io",
-    "resource.k8s.io",
     "scheduling.k8s.io",
     "storage.k8s.io",
     "storagemigration.k8s.io",

@@ -181,11 +181,36 @@ impl Api {
     /// # Errors
     /// Everything but success and 404.
     pub(crate) async fn delete(&self, object: &Ref, uid: Option<&str>) -> Result<(), Failure> {
+        let conditions = uid.map(|uid| json!({ "uid": uid }));
+        match self.delete_if(object, conditions).await {
+            Ok(()) => Ok(()),
+            Err(failure) if failure.status() == Some(404) => Ok(()),
+            Err(failure) if failure.status() == Some(409) && uid.is_some() => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes an object as it was seen: `false` when it was written since.
+    /// Absent is fine.
+    ///
+    /// # Errors
+    /// Everything but success, 404 and 409.
+    pub(crate) async fn delete_unchanged(&self, object: &Ref, seen: &Live) -> Result<bool, Failure> {
+        let conditions = json!({"uid": seen.uid(), "resourceVersion": seen.version()});
+        match self.delete_if(object, Some(conditions)).await {
+            Ok(()) => Ok(true),
+            Err(failure) if failure.status() == Some(404) => Ok(true),
+            Err(failure) if failure.status() == Some(409) => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn delete_if(&self, object: &Ref, conditions: Option<Value>) -> Result<(), Failure> {
         let mut body = json!({
             "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
         });
-        if let Some(uid) = uid {
-            body["preconditions"] = json!({ "uid": uid });
+        if let Some(conditions) = conditions {
+            body["preconditions"] = conditions;
         }
         let ask = Ask {
             method: Method::DELETE,
@@ -193,12 +218,7 @@ impl Api {
             content_type: Some("application/json"),
             body: Some(body),
         };
-        match self.call(object.to_string(), Verb::Delete, &ask).await {
-            Ok(_) => Ok(()),
-            Err(failure) if failure.status() == Some(404) => Ok(()),
-            Err(failure) if failure.status() == Some(409) && uid.is_some() => Ok(()),
-            Err(failure) => Err(failure),
-        }
+        self.call(object.to_string(), Verb::Delete, &ask).await.map(drop)
     }
 
     /// All objects of a kind in a namespace whose labels match.

@@ -62,6 +62,11 @@ impl Live {
         self.0["metadata"]["uid"].as_str().unwrap_or_default()
     }
 
+    /// The version of this look at it.
+    pub(crate) fn version(&self) -> &str {
+        self.0["metadata"]["resourceVersion"].as_str().unwrap_or_default()
+    }
+
     /// Whether it is on its way out.
     pub(crate) fn is_deleting(&self) -> bool {
         !self.0["metadata"]["deletionTimestamp"].is_null()

@@ -37,7 +37,7 @@ model! {
     ///
     /// It makes the namespace `gpu-tenancy` if absent, and in it the card's declared object, in
     /// which tenants' claims are entered, and its ledger, in which their gates agree. Destroying it
-    /// is refused while tenants are entered.
+    /// is refused while tenants are entered, and leaves the namespace, which all cards share.
     pub(crate) struct CardModel {
         /// Name of the card in the fleet, such as `gpu-1-0`. A change makes a new card.
         pub(crate) name: Attr<String> = required().requires_replace(),

@@ -2,11 +2,11 @@
 //! them and nothing else is in them.
 
 use serde_json::{Value, json};
-use tenancy::declared::DOMAIN;
+use tenancy::declared::{DOMAIN, SYSTEM_NAMESPACE};
 use tenancy::objects::Object;
 
-use super::{Engine, KeptObject, reference};
-use crate::api::{Failure, Listable, Ref};
+use super::{Engine, KeptObject, MANAGER_PREFIX, reference};
+use crate::api::{Failure, Listable, Live, Ref};
 
 /// The manager of the mark that says who made a namespace. It is nobody's of
 /// the tenants', so that the mark outlives the one that came first.
@@ -17,7 +17,7 @@ const EVERY_NAMESPACE_HAS: [(&str, &str); 2] =
     [("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")];
 
 /// The kinds of Kubernetes' own whose presence keeps a namespace.
-const CONTENTS: [(&str, &str, &str); 19] = [
+const CONTENTS: [(&str, &str, &str); 22] = [
     ("v1", "configmaps", "ConfigMap"),
     ("v1", "secrets", "Secret"),
     ("v1", "services", "Service"),
@@ -25,6 +25,9 @@ const CONTENTS: [(&str, &str, &str); 19] = [
     ("v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
     ("v1", "pods", "Pod"),
     ("v1", "replicationcontrollers", "ReplicationController"),
+    ("v1", "resourcequotas", "ResourceQuota"),
+    ("v1", "limitranges", "LimitRange"),
+    ("v1", "podtemplates", "PodTemplate"),
     ("apps/v1", "deployments", "Deployment"),
     ("apps/v1", "statefulsets", "StatefulSet"),
     ("apps/v1", "daemonsets", "DaemonSet"),
@@ -38,6 +41,9 @@ const CONTENTS: [(&str, &str, &str); 19] = [
     ("rbac.authorization.k8s.io/v1", "roles", "Role"),
     ("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding"),
 ];
+
+/// How often a namespace that changes under our eyes is looked at.
+const LOOKS: u32 = 5;
 
 /// The annotation on a namespace that we made.
 fn mark() -> String {
@@ -69,29 +75,50 @@ impl Engine<'_> {
         }
     }
 
-    /// Leaves a namespace: deletes it where that is ours to do, else takes our
-    /// labels off. Says why it stays, where it does.
+    /// Leaves a namespace: takes our labels off, and deletes it where that is
+    /// ours to do and nothing is in it. Says why it stays, where it does.
+    ///
+    /// Whoever moves in writes the namespace first. So the deletion names the
+    /// version that was empty, and one that was written since is looked at again.
     pub(super) async fn leave_ground(
         &self,
         name: &Ref,
         kept: &KeptObject,
     ) -> Result<Option<String>, Failure> {
-        let Some(live) = self.api.get(name).await? else { return Ok(None) };
-        if live.uid() != kept.uid || live.is_deleting() {
-            return Ok(None);
+        for _ in 0..LOOKS {
+            let Some(live) = self.drop_fields(name, &kept.uid).await? else { return Ok(None) };
+            if live.is_deleting() {
+                return Ok(None);
+            }
+            if let Some(why) = self.why_it_stays(name, &live).await? {
+                return Ok(Some(format!("{name} stays, because {why}.")));
+            }
+            if self.api.delete_unchanged(name, &live).await? {
+                return Ok(None);
+            }
         }
-        let made = live.0["metadata"]["annotations"][mark()] == "true";
-        let contents = if made { self.contents(&name.name).await? } else { Vec::new() };
-        if made && contents.is_empty() {
-            self.api.delete(name, Some(&kept.uid)).await?;
-            return Ok(None);
+        Ok(Some(format!("{name} stays, because somebody writes it at every look.")))
+    }
+
+    async fn why_it_stays(&self, name: &Ref, live: &Live) -> Result<Option<String>, Failure> {
+        if name.name == SYSTEM_NAMESPACE {
+            let why = "every card of the cluster shares it; after the last one, delete it with kubectl";
+            return Ok(Some(why.to_owned()));
         }
-        self.drop_fields(name, &kept.uid).await?;
-        Ok(Some(if made {
-            format!("{name} stays, because it holds {}.", some_of(&contents))
-        } else {
-            format!("{name} stays, because it was there before us.")
-        }))
+        if live.0["metadata"]["annotations"][mark()] != "true" {
+            return Ok(Some("it was there before us".to_owned()));
+        }
+        let neighbour = live.managers().into_iter().find(|manager| self.is_neighbour(manager));
+        if let Some(manager) = neighbour {
+            return Ok(Some(format!("another of our tenants is entered in it ({manager})")));
+        }
+        let contents = self.contents(&name.name).await?;
+        Ok((!contents.is_empty()).then(|| format!("it holds {}", some_of(&contents))))
+    }
+
+    /// Whether a manager is another resource of ours.
+    pub(super) fn is_neighbour(&self, manager: &str) -> bool {
+        manager.starts_with(MANAGER_PREFIX) && manager != self.manager && manager != GROUND_MANAGER
     }
 
     /// What a namespace holds beside what every one has. Owned objects do not
@@ -129,17 +156,18 @@ impl Engine<'_> {
         Ok(found)
     }
 
-    /// Takes every field of ours out of an object and leaves the object.
-    pub(super) async fn drop_fields(&self, name: &Ref, uid: &str) -> Result<(), Failure> {
+    /// Takes every field of ours out of an object and leaves the object. Answers
+    /// with what is left of it.
+    pub(super) async fn drop_fields(&self, name: &Ref, uid: &str) -> Result<Option<Live>, Failure> {
         let mut metadata = json!({"name": name.name, "uid": uid});
         if let Some(namespace) = &name.namespace {
             metadata["namespace"] = Value::String(namespace.clone());
         }
         let body = json!({"apiVersion": name.api_version, "kind": name.kind, "metadata": metadata});
         match self.api.apply(name, body, self.manner(false)).await {
-            Ok(_) => Ok(()),
+            Ok(applied) => Ok(Some(applied.live)),
             // It is gone, or another one by now, and none of our fields with it.
-            Err(failure) if matches!(failure.status(), Some(404 | 409 | 422)) => Ok(()),
+            Err(failure) if matches!(failure.status(), Some(404 | 409 | 422)) => Ok(None),
             Err(failure) => Err(failure),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenancy::leaves::{diff, from_fields_v1, leaves, merge, remove_leaf};
 use tenancy::objects::{Kind, Object, Tenure};
 
-use super::{Engine, KeptObject, MANAGER_PREFIX, birth_paths, reference, with_uid};
+use super::{Engine, KeptObject, birth_paths, reference, with_uid};
 use crate::api::{Applied, Failure, Live, Manner, Ref};
 
 /// How long a claim that nobody uses may take to go.
@@ -254,7 +254,7 @@ impl Engine<'_> {
             .iter()
             .filter(|entry| {
                 let manager = entry["manager"].as_str().unwrap_or_default();
-                manager.starts_with(MANAGER_PREFIX) && manager != self.manager
+                self.is_neighbour(manager)
             })
             .flat_map(|entry| from_fields_v1(&entry["fieldsV1"]))
             .collect();

@@ -8,7 +8,7 @@ use tenancy::leaves::{diff, from_fields_v1, leaves};
 use tenancy::objects::{Key, Object, Objects, Tenure};
 
 use super::put::accepting;
-use super::{Engine, Kept, MANAGER_PREFIX, kept, reference, with_uid};
+use super::{Engine, Kept, kept, reference, with_uid};
 use crate::api::{Failure, Live, Manner};
 
 /// The answer for a set of objects.
@@ -96,7 +96,7 @@ impl Engine<'_> {
         }
         let entries = live.entries().iter().filter(|entry| {
             let manager = entry["manager"].as_str().unwrap_or_default();
-            manager.starts_with(MANAGER_PREFIX) && manager != self.manager
+            self.is_neighbour(manager)
         });
         entries.flat_map(|entry| from_fields_v1(&entry["fieldsV1"])).collect()
     }

@@ -60,12 +60,12 @@ impl Engine<'_> {
         let name = object.reference(key);
         if object.retained {
             return Ok(Some(format!(
-                "{name} stays with its data: its deletion policy is to retain. A tenant of the same name takes \
-                 it up again; to be rid of it, delete it with kubectl."
+                "{name} stays with its data, as `deletion_policy` or `existing_claim` says. A tenant of the same \
+                 name takes it up again; to be rid of it, delete it with kubectl."
             )));
         }
         if object.entry {
-            return self.drop_fields(&name, &object.uid).await.map(|()| None);
+            return self.drop_fields(&name, &object.uid).await.map(|_| None);
         }
         if key.kind == Kind::Namespace {
             let remark = self.leave_ground(&name, object).await?;

@@ -184,10 +184,19 @@ impl Engine<'_> {
         }
     }
 
-    /// Takes back what a failed create has made, newest first. Namespaces stay:
-    /// another tenant may have moved in since. Says what could not be removed.
+    /// Takes back what a failed create has made, newest first. Namespaces stay,
+    /// without our labels: another tenant may have moved in since. Says what
+    /// could not be removed.
     pub(crate) async fn roll_back(&self, report: &mut Report) -> Vec<Ref> {
         let mut left = Vec::new();
+        for (key, object) in &report.kept.objects {
+            let Ok(key) = key.parse::<Key>() else { continue };
+            if key.kind == Kind::Namespace
+                && let Err(failure) = self.drop_fields(&object.reference(&key), &object.uid).await
+            {
+                tracing::info!(%key, ?failure, "labels of ours stay on a namespace");
+            }
+        }
         for (key, name, uid) in report.made.drain(..).rev() {
             if key.kind == Kind::Namespace {
                 continue;

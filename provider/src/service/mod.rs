@@ -1,6 +1,7 @@
 //! `gpu_windowed_service`: a tenant.
 
 mod bedtime;
+mod claims;
 mod fixed;
 mod ground;
 mod import;
@@ -135,7 +136,8 @@ impl Resource for ServiceResource {
         model.objects = picture::known(&desired, data.digests);
         let lifecycle = lifecycle(&data, &model, request.cancel);
         let patience = timeout(&model, |it| &it.update);
-        let kept = Kept::read(&request.private);
+        let mut kept = Kept::read(&request.private);
+        claims::let_go(&mut kept, &tenant);
         let adopt = adopted(&model.adopt);
         let settled = match lifecycle.update(&desired, &request.prior.objects, kept, &adopt, patience).await {
             Ok(settled) => settled,

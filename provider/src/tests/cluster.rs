@@ -22,8 +22,12 @@ pub(crate) struct Inside {
     pub(crate) calls: Vec<String>,
     /// Method, part of the path, status: answered instead of done.
     pub(crate) faults: Vec<(Method, &'static str, u16)>,
+    /// Method, part of the path, what else happens just before the call is answered.
+    hooks: Vec<(Method, &'static str, Hook)>,
     version: u64,
 }
+
+type Hook = Box<dyn FnMut(&mut Inside) + Send>;
 
 #[derive(Clone, Default)]
 pub(crate) struct FakeCluster(pub(crate) Arc<Mutex<Inside>>);
@@ -59,6 +63,16 @@ impl FakeCluster {
         self.0.lock().unwrap().faults.push((method, path, status));
     }
 
+    /// Lets something happen just before each call of that kind is answered.
+    pub(crate) fn when(
+        &self,
+        method: Method,
+        path: &'static str,
+        hook: impl FnMut(&mut Inside) + Send + 'static,
+    ) {
+        self.0.lock().unwrap().hooks.push((method, path, Box::new(hook)));
+    }
+
     pub(crate) fn heal(&self) {
         self.0.lock().unwrap().faults.clear();
     }
@@ -69,7 +83,30 @@ impl FakeCluster {
 }
 
 impl Inside {
-    fn store(&mut self, path: &str, mut object: Value, manager: &str) -> Value {
+    pub(crate) fn store(&mut self, path: &str, object: Value, manager: &str) -> Value {
+        let owned = fields(&object);
+        self.store_owned(path, object, manager, owned)
+    }
+
+    /// What server-side apply does, save that every list is one field: fields
+    /// that the manager alone had and applies no more go.
+    fn apply(&mut self, path: &str, body: &Value, manager: &str) -> Value {
+        let owned = fields(body);
+        let mut merged = self.objects.get(path).cloned().unwrap_or_else(|| body.clone());
+        let paths = |entry: &Value| tenancy::leaves::from_fields_v1(&entry["fieldsV1"]);
+        let entries = merged["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+        let (had, others): (Vec<_>, Vec<_>) = entries.iter().partition(|it| it["manager"] == manager);
+        let keeps = tenancy::leaves::from_fields_v1(&owned);
+        for lost in had.into_iter().flat_map(paths).filter(|path| !keeps.contains(path)) {
+            if !others.iter().any(|entry| paths(entry).contains(&lost)) {
+                tenancy::leaves::remove_leaf(&mut merged, &lost);
+            }
+        }
+        tenancy::leaves::merge(&mut merged, body);
+        self.store_owned(path, merged, manager, owned)
+    }
+
+    fn store_owned(&mut self, path: &str, mut object: Value, manager: &str, owned: Value) -> Value {
         self.version += 1;
         let known = self.objects.get(path).cloned();
         let uid =
@@ -77,7 +114,9 @@ impl Inside {
         let mut managers: Vec<Value> =
             known.and_then(|it| it["metadata"]["managedFields"].as_array().cloned()).unwrap_or_default();
         managers.retain(|entry| entry["manager"] != manager);
-        managers.push(json!({"manager": manager, "operation": "Apply", "fieldsV1": fields(&object)}));
+        if owned.as_object().is_some_and(|fields| !fields.is_empty()) {
+            managers.push(json!({"manager": manager, "operation": "Apply", "fieldsV1": owned}));
+        }
         object["metadata"]["uid"] = uid;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         object["metadata"]["managedFields"] = json!(managers);
@@ -91,7 +130,12 @@ fn fields(value: &Value) -> Value {
     let Value::Object(object) = value else { return json!({}) };
     let identity = ["apiVersion", "kind", "uid", "managedFields", "resourceVersion", "name", "namespace"];
     let kept = object.iter().filter(|(name, _)| !identity.contains(&name.as_str()));
-    Value::Object(kept.map(|(name, value)| (format!("f:{name}"), fields(value))).collect())
+    let below = |(name, value): (&String, &Value)| {
+        let below = fields(value);
+        let is_empty = value.is_object() && below == json!({}) && !value["name"].is_null();
+        (!is_empty || name != "metadata").then(|| (format!("f:{name}"), below))
+    };
+    Value::Object(kept.filter_map(below).collect())
 }
 
 async fn answer(
@@ -103,6 +147,13 @@ async fn answer(
     let mut inside = cluster.0.lock().unwrap();
     let path = uri.path().to_owned();
     inside.calls.push(format!("{method} {path}"));
+    let mut hooks = std::mem::take(&mut inside.hooks);
+    for (of, part, hook) in &mut hooks {
+        if *of == method && path.contains(*part) {
+            hook(&mut inside);
+        }
+    }
+    inside.hooks = hooks;
     let fault = inside.faults.iter().find(|(of, part, _)| *of == method && path.contains(part)).cloned();
     if let Some((_, part, status)) = fault {
         return status_of(status, &format!("{part} cannot be had"));
@@ -112,7 +163,12 @@ async fn answer(
     let parts = path.trim_matches('/').split('/').count();
     let is_list = parts % 2 == if path.starts_with("/apis") { 0 } else { 1 };
     match method {
-        Method::GET if path == "/apis" => found(Some(&json!({"groups": []}))),
+        Method::GET if path == "/apis" => found(Some(&json!({"groups": [
+            {"name": "resource.k8s.io", "preferredVersion": {"groupVersion": "resource.k8s.io/v1"}},
+        ]}))),
+        Method::GET if path == "/apis/resource.k8s.io/v1" => found(Some(&json!({"resources": [
+            {"name": "resourceclaims", "kind": "ResourceClaim", "namespaced": true, "verbs": ["get", "list"]},
+        ]}))),
         Method::GET if is_list => {
             let items: Vec<&Value> = inside
                 .objects
@@ -147,9 +203,7 @@ async fn answer(
                 return status_of(409, "uid mismatch");
             }
             let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-            let mut merged = known.unwrap_or_else(|| body.clone());
-            tenancy::leaves::merge(&mut merged, &body);
-            let made = inside.store(&path, merged, &manager);
+            let made = inside.apply(&path, &body, &manager);
             (status, made.to_string()).into_response()
         }
         Method::PUT => {
@@ -160,10 +214,15 @@ async fn answer(
             let made = inside.store(&path, body, "put");
             found(Some(&made))
         }
-        _ => match inside.objects.remove(&path) {
-            Some(object) => found(Some(&object)),
-            None => found(None),
-        },
+        _ => {
+            let Some(object) = inside.objects.get(&path).cloned() else { return found(None) };
+            let conditions = body["preconditions"].as_object().cloned().unwrap_or_default();
+            if conditions.iter().any(|(name, value)| object["metadata"][name] != *value) {
+                return status_of(409, "the precondition does not hold");
+            }
+            inside.objects.remove(&path);
+            found(Some(&object))
+        }
     }
 }
 

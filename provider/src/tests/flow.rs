@@ -218,9 +218,14 @@ async fn a_namespace_that_we_made_goes_with_its_last_tenant() {
 
 #[tokio::test]
 async fn a_namespace_with_anything_else_in_it_stays() {
-    for other in
-        ["/api/v1/namespaces/tts/secrets/mine", "/apis/networking.k8s.io/v1/namespaces/tts/ingresses/mine"]
-    {
+    for other in [
+        "/api/v1/namespaces/tts/secrets/mine",
+        "/api/v1/namespaces/tts/resourcequotas/mine",
+        "/api/v1/namespaces/tts/limitranges/mine",
+        "/api/v1/namespaces/tts/podtemplates/mine",
+        "/apis/networking.k8s.io/v1/namespaces/tts/ingresses/mine",
+        "/apis/resource.k8s.io/v1/namespaces/tts/resourceclaims/mine",
+    ] {
         let (cluster, driver, ..) = with_floor().await;
         let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
         cluster.put(other, json!({"metadata": {"name": "mine"}}));
@@ -232,6 +237,36 @@ async fn a_namespace_with_anything_else_in_it_stays() {
         );
         assert!(cluster.get("/api/v1/namespaces/tts").is_some());
     }
+}
+
+#[tokio::test]
+async fn a_namespace_into_which_another_tenant_moves_at_that_moment_stays() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    let mut moved = false;
+    cluster.when(Method::DELETE, "/api/v1/namespaces/tts", move |inside| {
+        let path = "/api/v1/namespaces/tts";
+        if inside.calls.last().unwrap().ends_with(path) && !std::mem::replace(&mut moved, true) {
+            let ground = inside.objects[path].clone();
+            inside.store(path, ground, "gpu-tenancy/gpu_windowed_service/tts/whisper");
+        }
+    });
+    let gone = driver.destroy(SERVICE, &made).await;
+    assert!(
+        gone.instance.is_none() && told(&gone.diagnostics).contains("tts/whisper"),
+        "{}",
+        told(&gone.diagnostics)
+    );
+    assert!(cluster.get("/api/v1/namespaces/tts").is_some());
+}
+
+#[tokio::test]
+async fn the_system_namespace_outlives_its_cards() {
+    let (cluster, driver, card, floor) = with_floor().await;
+    driver.destroy(FLOOR, &floor).await;
+    let gone = driver.destroy(CARD, &card).await;
+    assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+    assert_eq!(cluster.paths("/namespaces/gpu-tenancy"), ["/api/v1/namespaces/gpu-tenancy"]);
 }
 
 #[tokio::test]
@@ -300,6 +335,53 @@ async fn a_changed_deletion_policy_counts_although_it_applies_nothing() {
 }
 
 #[tokio::test]
+async fn our_own_claim_named_as_an_existing_one_is_let_go_and_never_deleted() {
+    for (nfs, left) in [(false, 1), (true, 2)] {
+        let (cluster, driver, ..) = with_floor().await;
+        let mut storage = stored().storage.into_known().unwrap();
+        storage.deletion_policy = "delete".into();
+        if nfs {
+            let (server, path) = ("nas".into(), "/srv".into());
+            storage.nfs = Attr::Known(crate::service::parts::NfsModel { server, path, ..Default::default() });
+        }
+        let with = |storage| ServiceModel { storage: Attr::Known(storage), ..chatterbox() };
+        let made = driver.create(SERVICE, &with(storage)).await.instance.unwrap();
+        let own = StorageModel {
+            mount_path: "/data".into(),
+            existing_claim: "chatterbox-tts-data".into(),
+            deletion_policy: "delete".into(),
+            ..StorageModel::default()
+        };
+        cluster.fail(Method::DELETE, "/persistentvolume", 500);
+        let after = driver.update(SERVICE, &made, &with(own)).await;
+        assert!(!after.diagnostics.has_errors(), "{}", told(&after.diagnostics));
+        assert!(told(&after.diagnostics).contains("stays with its data"), "{}", told(&after.diagnostics));
+        let gone = driver.destroy(SERVICE, &after.instance.unwrap()).await;
+        assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+        assert!(cluster.get(CLAIM).is_some(), "the claim was deleted");
+        assert_eq!(cluster.paths("/persistentvolume").len(), left);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_let_go_stays_so_when_the_update_fails() {
+    let (cluster, driver, ..) = with_floor().await;
+    let mut storage = stored().storage.into_known().unwrap();
+    storage.deletion_policy = "delete".into();
+    let with = |storage| ServiceModel { storage: Attr::Known(storage), ..chatterbox() };
+    let made = driver.create(SERVICE, &with(storage.clone())).await.instance.unwrap();
+    storage.existing_claim = "chatterbox-tts-data".into();
+    storage.size = Attr::Null;
+    cluster.fail(Method::PATCH, "/deployments/", 422);
+    let other = ServiceModel { image: "ghcr.io/example/other:1".into(), ..with(storage) };
+    let failed = driver.update(SERVICE, &made, &other).await;
+    assert!(failed.diagnostics.has_errors());
+    cluster.heal();
+    driver.destroy(SERVICE, &failed.instance.unwrap()).await;
+    assert!(cluster.get(CLAIM).is_some(), "the claim was deleted");
+}
+
+#[tokio::test]
 async fn who_else_steers_the_replicas_is_named() {
     let (cluster, driver, ..) = with_floor().await;
     let aim = json!({"kind": "Deployment", "name": "chatterbox-tts"});
@@ -341,7 +423,10 @@ async fn everything_gone_is_planned_anew() {
 #[tokio::test]
 async fn what_cannot_be_imported_is_refused_with_the_form_of_an_id() {
     let (cluster, driver, ..) = with_floor().await;
-    cluster.put("/apis/apps/v1/namespaces/tts/deployments/whisper", json!({"metadata": {"name": "whisper"}}));
+    cluster.put(
+        "/apis/apps/v1/namespaces/tts/deployments/whisper",
+        json!({"metadata": {"name": "whisper"}, "spec": {"replicas": 1}}),
+    );
     for (id, words) in [
         ("tts", "namespace/name"),
         ("tts/absent", "does not exist"),
