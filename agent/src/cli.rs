@@ -13,6 +13,7 @@ use tenancy::names::TenantId;
 use tenancy::observation::Trigger;
 
 use crate::admit::Admit;
+use crate::exporter::{self, sampler::Settings};
 use crate::gate::{self, Tick};
 use crate::observe::api::Api;
 use crate::report::{self, Format};
@@ -48,6 +49,12 @@ enum Command {
     ///
     /// It changes nothing. With --at the card is taken as it is now.
     Explain(ExplainArgs),
+    /// Tells what the cards of this node hold, by container, as metrics over HTTP.
+    ///
+    /// It needs the host's PID namespace, the NVIDIA container runtime and the
+    /// folder /var/log/containers, and no right in the cluster. A driver that is
+    /// missing or dies is a metric and a line, and is asked for again.
+    Exporter(ExporterArgs),
     /// Prints the version.
     Version,
 }
@@ -108,6 +115,28 @@ struct ExplainArgs {
     kubeconfig: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct ExporterArgs {
+    /// The node's name, a label of every series.
+    #[arg(long, env = "NODE_NAME", hide_env_values = true)]
+    node: String,
+    /// The port of /metrics, /healthz and /livez.
+    #[arg(long, default_value_t = tenancy::defaults::EXPORTER_PORT)]
+    port: u16,
+    /// Seconds between two readings of the driver.
+    #[arg(long, value_name = "SECONDS", default_value_t = tenancy::defaults::EXPORTER_INTERVAL_S, value_parser = clap::value_parser!(u64).range(1..=30))]
+    interval: u64,
+    /// NVML's library [default: libnvidia-ml.so.1, where the loader finds it].
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
+    /// The /proc of the host's PID namespace.
+    #[arg(long, value_name = "FOLDER", default_value = "/proc")]
+    proc: PathBuf,
+    /// The kubelet's links to the logs of its containers; only their names are read.
+    #[arg(long, value_name = "FOLDER", default_value = crate::exporter::containers::LINKS)]
+    containers: PathBuf,
+}
+
 fn time(text: &str) -> Result<Timestamp, String> {
     let zoned = || text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp());
     text.parse::<Timestamp>()
@@ -148,6 +177,11 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Copy { source, destination } => copy::copy(&source, &destination)
             .map(|copied| println!("{copied} files copied to {}", destination.display()))
             .map_err(Into::into),
+        Command::Exporter(args) => until_told_to_go(exporter(args)).or_else(|why| match why.is::<Told>() {
+            // Nothing is under way that an end could cut off.
+            true => Ok(()),
+            false => Err(why),
+        }),
         Command::Version => {
             println!("gpu-agent {}", env!("CARGO_PKG_VERSION"));
             Ok(())
@@ -196,6 +230,16 @@ async fn explain(args: ExplainArgs) -> Outcome {
     let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stdout().is_terminal();
     report::print(told.render(!plain).trim_end());
     Ok(())
+}
+
+async fn exporter(args: ExporterArgs) -> Outcome {
+    let settings = Settings {
+        library: args.library,
+        proc: args.proc,
+        links: args.containers,
+        interval: Duration::from_secs(args.interval),
+    };
+    Ok(exporter::run(args.node, args.port, settings).await?)
 }
 
 /// SIGTERM came.

@@ -10,6 +10,7 @@ pub mod admit;
 pub mod cli;
 pub mod copy;
 pub mod explain;
+pub mod exporter;
 pub mod gate;
 pub mod metrics;
 pub mod observe;

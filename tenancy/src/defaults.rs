@@ -47,6 +47,12 @@ pub const LOOK_AGAIN_S: u32 = 5;
 /// Between two Events that say the same: one a guard tick, not one a look.
 pub const REPEAT_EVENT_S: i64 = 240;
 
+/// The port of our exporter's page: beside dcgm-exporter's 9400.
+pub const EXPORTER_PORT: u16 = 9401;
+/// Between two readings of the driver, each of a few milliseconds: a peak that
+/// lasts a second is seen.
+pub const EXPORTER_INTERVAL_S: u64 = 1;
+
 /// A tenant is given one share of its card unless it says otherwise.
 pub const SLICES: u32 = 1;
 /// What NVIDIA's device plugin calls a share, unless it was told to rename it.

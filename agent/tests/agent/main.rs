@@ -5,7 +5,9 @@
 
 mod admit;
 mod explain;
+mod exporter;
 mod fake_api;
+mod fake_nvml;
 mod gate;
 mod program;
 mod scrape;
