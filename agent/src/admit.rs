@@ -71,15 +71,23 @@ impl Admit {
     }
 
     async fn look(&self, api: &Api) -> Result<Look, ObserveError> {
-        let (card, deployment) =
-            tokio::join!(observe::card(api, &self.gate.tenant), observe::deployment(api, &self.gate.tenant));
-        let (card, deployment) = (card?, deployment?);
+        let (card, tenant) =
+            tokio::join!(observe::card(api, &self.gate.tenant), observe::tenant(api, &self.gate.tenant));
+        let (card, (mut deployment, pods)) = (card?, tenant?);
+        observe::remember_override(&mut deployment, card.ledger.as_ref().ok(), &self.gate.tenant);
+        let (declared, ledger) = match (card.declared, card.ledger) {
+            (Ok(declared), Ok(ledger)) => (declared, ledger),
+            (Err(unknown), _) | (_, Err(unknown)) => {
+                return Ok(Look::Waiting(format!("The card is not known: {}.", unknown.reason)));
+            }
+        };
         let situation = AdmitSituation {
             now: api.now().ok_or(ObserveError::NoDate)?,
             gate: self.gate.clone(),
-            declared: card.declared,
-            ledger: card.ledger,
+            declared,
+            ledger,
             pod: self.pod.clone(),
+            pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
             override_annotation: deployment.seen.override_annotation,
             device: card.device,
         };

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
 use tenancy::decide::{Decision, Situation, decide};
+use tenancy::declared::floor_key;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, OVERRIDE_ANNOTATION};
 use tenancy::names::TenantId;
@@ -85,7 +86,9 @@ pub async fn explain(
 /// Asks again through the API server's proxy: people are mostly outside the
 /// cluster, where the exporter's name means nothing.
 async fn through_the_api_server(api: &Api, scene: &Scene) -> Result<Sample, Unknown> {
-    let card = &scene.card.declared.card;
+    let Ok(tenancy::declared::Declared { card, .. }) = &scene.card.declared else {
+        return scene.observation.device.clone();
+    };
     let direct = scene.observation.device.clone();
     let (Err(unknown), Some(object)) = (&direct, Object::proxied(scrape::url(card))) else {
         return direct;
@@ -105,12 +108,13 @@ impl Explanation {
             true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
             false => text.to_owned(),
         };
-        let card = &self.scene.card.declared.card;
+        let place = match &self.scene.card.declared {
+            Ok(declared) => format!("card {} (node {})", declared.card.name, declared.card.node),
+            Err(_) => "a card that cannot be read".to_owned(),
+        };
         let mut text = format!(
-            "{} on card {} (node {}) at {}\n\n",
+            "{} on {place} at {}\n\n",
             paint("1", &self.gate.tenant.to_string()),
-            card.name,
-            card.node,
             self.at.strftime("%a %Y-%m-%d %H:%M:%S UTC")
         );
         for (name, value) in self.rows() {
@@ -158,15 +162,22 @@ impl Explanation {
 
     /// What the tenant's own pods hold, as far as the page says.
     fn own_mib(&self, sample: &Sample) -> Mib {
-        let is_own = |name: &str| self.scene.observation.pods.iter().any(|pod| pod.name == name);
+        let is_own = |name: &str| self.scene.observation.pods.iter().flatten().any(|pod| pod.name == name);
         let held = sample.per_pod.iter().flatten();
         let own = held.filter(|(pod, _)| pod.namespace == self.gate.tenant.namespace && is_own(&pod.pod));
         Mib(own.map(|(_, mib)| mib.0).sum())
     }
 
     fn floor(&self) -> String {
-        let Some(floor) = self.scene.card.declared.floors.get(&self.gate.tenant) else {
-            return "none is entered on this card".to_owned();
+        let declared = match &self.scene.card.declared {
+            Ok(declared) => declared,
+            Err(unknown) => return format!("unknown: {}", unknown.reason),
+        };
+        let Some(floor) = declared.floors.get(&self.gate.tenant) else {
+            return match declared.unreadable.get(&floor_key(&self.gate.tenant)) {
+                Some(why) => format!("cannot be read: {why}"),
+                None => "none is entered on this card".to_owned(),
+            };
         };
         let Floor { peak_mib, headroom_mib, .. } = floor;
         let basis = match &floor.basis {
@@ -199,10 +210,14 @@ impl Explanation {
 
     fn ledger(&self) -> String {
         let tenant = &self.gate.tenant;
-        if let Some(why) = self.scene.card.ledger.unreadable.get(&tenant.key()) {
+        let ledger = match &self.scene.card.ledger {
+            Ok(ledger) => ledger,
+            Err(unknown) => return format!("cannot be read: {}", unknown.reason),
+        };
+        if let Some(why) = ledger.unreadable.get(&tenant.key()) {
             return format!("its key cannot be read: {why}");
         }
-        match self.scene.card.ledger.entries.get(tenant) {
+        match ledger.entries.get(tenant) {
             None => "no entry: asleep".to_owned(),
             Some(entry) if entry.since == Timestamp::UNIX_EPOCH => entry.state.to_string(),
             Some(entry) => format!("{} for {}", entry.state, span(self.at.duration_since(entry.since))),
@@ -211,22 +226,25 @@ impl Explanation {
 
     /// Who else is entered on the card.
     fn others(&self) -> Vec<(&'static str, String)> {
-        let entries = self.scene.card.ledger.entries.iter();
+        let floors = self.scene.card.declared.as_ref().ok().map(|declared| &declared.floors);
+        let entries = self.scene.card.ledger.iter().flat_map(|ledger| &ledger.entries);
         entries
             .filter(|(tenant, _)| **tenant != self.gate.tenant)
             .map(|(tenant, entry)| {
-                let floors = &self.scene.card.declared.floors;
-                let peak = floors.get(tenant).map(|floor| format!(", peak {}", floor.peak_mib));
+                let peak = floors
+                    .and_then(|floors| floors.get(tenant))
+                    .map(|floor| format!(", peak {}", floor.peak_mib));
                 ("beside it", format!("{tenant} {}{}", entry.state, peak.unwrap_or_default()))
             })
             .collect()
     }
 
     fn pods(&self) -> String {
-        let pods: Vec<String> = self
-            .scene
-            .observation
-            .pods
+        let seen = match &self.scene.observation.pods {
+            Ok(pods) => pods,
+            Err(unknown) => return format!("unknown: {}", unknown.reason),
+        };
+        let pods: Vec<String> = seen
             .iter()
             .map(|pod| {
                 let state = match (&pod.waiting, pod.deleting, pod.ready, pod.admitted) {

@@ -138,6 +138,9 @@ impl Tick {
                 ledger: scene.card.ledger.clone(),
                 observation: scene.observation.clone(),
             };
+            for unseen in scene.unseen() {
+                printer.note(unseen);
+            }
             let decision = decide(&situation);
             match self.carry_out(api, &printer, &scene, &decision).await {
                 Ok(()) => lost = 0,

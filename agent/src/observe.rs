@@ -10,7 +10,7 @@ use serde_json::Value;
 use tenancy::Invalid;
 use tenancy::declared::{Declared, POINTER_KEY, declared_name, ledger_name, pointer_name};
 use tenancy::gate::{GateConfig, ScaleTarget};
-use tenancy::ledger::Ledger;
+use tenancy::ledger::{Ledger, Paused};
 use tenancy::names::{CardName, TenantId};
 use tenancy::observation::{Demand, Observation, PauseSeen, Sample, Unknown};
 use tenancy::window::Schedule;
@@ -29,14 +29,6 @@ pub enum ObserveError {
     /// A call failed.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// An object is there and cannot be read.
-    #[error("ConfigMap gpu-tenancy/{name} cannot be read: {why}")]
-    Unreadable {
-        /// The ConfigMap's name.
-        name: String,
-        /// What is wrong in it.
-        why: Invalid,
-    },
     /// The API server's time is not known, and this machine's is not believed.
     #[error("the API server's answers have no Date header; a proxy before it must let the header pass")]
     NoDate,
@@ -45,11 +37,12 @@ pub enum ObserveError {
 /// The card's side of a moment: what was declared and entered, and what the device says.
 #[derive(Debug)]
 pub struct CardScene {
-    /// The card and every floor on it.
-    pub declared: Declared,
-    /// Its ledger.
-    pub ledger: Ledger,
-    /// The ledger's ConfigMap as it was read, to be written back with its resourceVersion.
+    /// The card and every floor on it, or why they cannot be read.
+    pub declared: Result<Declared, Unknown>,
+    /// Its ledger, or why it cannot be read.
+    pub ledger: Result<Ledger, Unknown>,
+    /// The ledger's ConfigMap as it was read, to be written back with its
+    /// resourceVersion; null where it could not be read.
     pub ledger_object: Value,
     /// The card's figures, or why there are none.
     pub device: Result<Sample, Unknown>,
@@ -72,23 +65,36 @@ pub struct Scene {
     pub ready_ips: Vec<String>,
 }
 
+impl Scene {
+    /// What could not be read beside the device's figures, each as a clause.
+    pub fn unseen(&self) -> impl Iterator<Item = &str> {
+        let declared = self.card.declared.as_ref().err();
+        let ledger = self.card.ledger.as_ref().err();
+        let pods = self.observation.pods.as_ref().err();
+        declared.into_iter().chain(ledger).chain(pods).map(|unknown| unknown.reason.as_str())
+    }
+}
+
 /// Sees everything that a gate's decision rests on.
 ///
 /// # Errors
-/// A failed call or an unreadable object. A card that does not answer is no
-/// error: its figures are unknown, and that is part of what was seen.
+/// The API server is away, or the tenant's own Deployment cannot be read.
+/// Whatever else cannot be read is no error: it is unknown, and that is part of
+/// what was seen. Nobody is admitted then, and whoever should go goes.
 pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> {
     let (card, tenant) = tokio::join!(card(api, &gate.tenant), tenant(api, &gate.tenant));
-    let (card, (deployment, pods)) = (card?, tenant?);
-    let (pauses, pause_versions) = pauses(api, gate, &card.ledger).await?;
+    let (card, (mut deployment, pods)) = (card?, tenant?);
+    remember_override(&mut deployment, card.ledger.as_ref().ok(), &gate.tenant);
+    let paused = card.ledger.as_ref().map(|ledger| ledger.entry(&gate.tenant).paused).unwrap_or_default();
+    let (pauses, pause_versions) = pauses(api, gate, paused).await?;
     let stays = |pod: &&seen::Pod| pod.seen.ready && !pod.seen.deleting;
-    let ready_ips = pods.iter().filter(stays).filter_map(|pod| pod.ip.clone()).collect();
+    let ready_ips = pods.iter().flatten().filter(stays).filter_map(|pod| pod.ip.clone()).collect();
     Ok(Scene {
         now: api.now().ok_or(ObserveError::NoDate)?,
         observation: Observation {
             device: card.device.clone(),
             deployment: deployment.seen,
-            pods: pods.into_iter().map(|pod| pod.seen).collect(),
+            pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
             pauses,
             demand: demand(gate),
             clock_skew_s: api.clock_skew_s(),
@@ -106,42 +112,97 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
 /// in it already took is in the figures.
 ///
 /// # Errors
-/// A failed call or an unreadable object.
+/// The API server is away. An object that cannot be read otherwise is unknown.
 pub async fn card(api: &Api, tenant: &TenantId) -> Result<CardScene, ObserveError> {
     let pointer = pointer_name(tenant);
-    let data = data(&api.get(&Object::system_config_map(&pointer)).await?);
-    let name: CardName = data
-        .get(POINTER_KEY)
-        .map_or("", String::as_str)
-        .parse()
-        .map_err(|why| ObserveError::Unreadable { name: pointer, why })?;
-    let (declared_object, ledger_object) =
-        (declared_name(&name), Object::system_config_map(&ledger_name(&name)));
-    let declared = Object::system_config_map(&declared_object);
-    let (declared, ledger_object) = tokio::join!(api.get(&declared), api.get(&ledger_object));
-    let (declared, ledger_object) = (declared?, ledger_object?);
-    let declared = Declared::from_data(&self::data(&declared))
-        .map_err(|why| ObserveError::Unreadable { name: declared_object, why })?;
-    let device = match api.now() {
-        Some(now) => scrape::card(&declared.card, now).await,
-        None => return Err(ObserveError::NoDate),
+    let name = match read(api, &pointer).await? {
+        Ok(object) => data(&object)
+            .get(POINTER_KEY)
+            .map_or("", String::as_str)
+            .parse::<CardName>()
+            .map_err(|why| unreadable(&pointer, &why)),
+        Err(unknown) => Err(unknown),
     };
-    Ok(CardScene { ledger: Ledger::parse(&self::data(&ledger_object)), declared, ledger_object, device })
+    let name = match name {
+        Ok(name) => name,
+        Err(unknown) => {
+            let declared = Err(unknown.clone());
+            let (ledger, device) = (Err(unknown.clone()), Err(unknown));
+            return Ok(CardScene { declared, ledger, ledger_object: Value::Null, device });
+        }
+    };
+    let (declared_name, ledger_name) = (declared_name(&name), ledger_name(&name));
+    let (declared, ledger) = tokio::join!(read(api, &declared_name), read(api, &ledger_name));
+    let (declared, ledger) = (declared?, ledger?);
+    let declared = declared.and_then(|object| {
+        Declared::from_data(&data(&object)).map_err(|why| unreadable(&declared_name, &why))
+    });
+    let now = api.now().ok_or(ObserveError::NoDate)?;
+    let device = match &declared {
+        Ok(declared) => scrape::card(&declared.card, now).await,
+        Err(unknown) => Err(unknown.clone()),
+    };
+    let (ledger, ledger_object) = match ledger {
+        Ok(object) => (Ok(Ledger::parse(&data(&object))), object),
+        Err(unknown) => (Err(unknown), Value::Null),
+    };
+    Ok(CardScene { declared, ledger, ledger_object, device })
 }
 
-/// Sees a tenant's Deployment.
+/// Reads a ConfigMap of the system namespace, or says why it cannot be had.
+///
+/// # Errors
+/// The API server is away: then nothing is decided.
+async fn read(api: &Api, name: &str) -> Result<Result<Value, Unknown>, ObserveError> {
+    match api.get(&Object::system_config_map(name)).await {
+        Ok(object) => Ok(Ok(object)),
+        Err(away @ ApiError::Away { .. }) => Err(away.into()),
+        Err(why) => Ok(Err(Unknown { reason: why.to_string().trim_end_matches('.').to_owned() })),
+    }
+}
+
+fn unreadable(name: &str, why: &Invalid) -> Unknown {
+    let why = why.to_string();
+    Unknown { reason: format!("ConfigMap gpu-tenancy/{name} cannot be read: {}", why.trim_end_matches('.')) }
+}
+
+/// Sees a tenant's Deployment. One that may not be read is seen by its scale,
+/// which is enough to put the tenant to sleep.
 ///
 /// # Errors
 /// A failed call.
 pub async fn deployment(api: &Api, tenant: &TenantId) -> Result<seen::Deployment, ObserveError> {
-    Ok(seen::deployment(&api.get(&Object::deployment(tenant)).await?))
+    match api.get(&Object::deployment(tenant)).await {
+        Err(ApiError::Forbidden { .. }) => Ok(seen::by_scale(&api.get(&Object::own_scale(tenant)).await?)),
+        answer => Ok(seen::deployment(&answer?)),
+    }
 }
 
-async fn tenant(api: &Api, tenant: &TenantId) -> Result<(seen::Deployment, Vec<seen::Pod>), ObserveError> {
+/// Where a Deployment's annotations were not seen, the override that its gate
+/// noticed last counts.
+pub fn remember_override(deployment: &mut seen::Deployment, ledger: Option<&Ledger>, tenant: &TenantId) {
+    if !deployment.annotations_seen {
+        let noticed = ledger.and_then(|ledger| ledger.entry(tenant).override_seen);
+        deployment.seen.override_annotation = noticed.map(|noticed| noticed.text);
+    }
+}
+
+/// Sees a tenant's Deployment and its pods, or why the pods cannot be listed.
+///
+/// # Errors
+/// The API server is away, or the Deployment cannot be read.
+pub async fn tenant(
+    api: &Api,
+    tenant: &TenantId,
+) -> Result<(seen::Deployment, Result<Vec<seen::Pod>, Unknown>), ObserveError> {
     let deployment = deployment(api, tenant).await?;
     let labels: Vec<(&str, &str)> =
         deployment.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let pods = seen::pods(&api.get(&Object::pods(tenant, &labels)).await?);
+    let pods = match api.get(&Object::pods(tenant, &labels)).await {
+        Ok(list) => Ok(seen::pods(&list)),
+        Err(away @ ApiError::Away { .. }) => return Err(away.into()),
+        Err(why) => Err(Unknown { reason: why.to_string().trim_end_matches('.').to_owned() }),
+    };
     Ok((deployment, pods))
 }
 
@@ -150,9 +211,8 @@ async fn tenant(api: &Api, tenant: &TenantId) -> Result<(seen::Deployment, Vec<s
 async fn pauses(
     api: &Api,
     gate: &GateConfig,
-    ledger: &Ledger,
+    paused: Vec<Paused>,
 ) -> Result<(BTreeMap<ScaleTarget, PauseSeen>, BTreeMap<ScaleTarget, String>), ObserveError> {
-    let paused = ledger.entry(&gate.tenant).paused;
     let targets: BTreeSet<ScaleTarget> =
         gate.pauses.iter().cloned().chain(paused.into_iter().map(|paused| paused.target)).collect();
     let (mut seen, mut versions) = (BTreeMap::new(), BTreeMap::new());

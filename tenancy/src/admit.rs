@@ -4,11 +4,13 @@
 use jiff::Timestamp;
 
 use crate::arithmetic::{Claim, admission};
-use crate::decide::{Open, Override, free_and_owed, headroom, open_until, parse_override, seen};
+use crate::decide::{
+    Open, Override, free_and_owed, headroom, open_until, parse_override, seen, unreadable_floor,
+};
 use crate::declared::Declared;
 use crate::gate::{GateConfig, OVERRIDE_ANNOTATION};
 use crate::ledger::{Entry, Ledger, PodRef, State};
-use crate::observation::{Sample, Unknown};
+use crate::observation::{PodSeen, Sample, Unknown};
 use crate::window::Schedule;
 
 /// Everything the check rests on.
@@ -24,6 +26,8 @@ pub struct AdmitSituation {
     pub ledger: Ledger,
     /// The pod that asks: this one.
     pub pod: PodRef,
+    /// Every pod of the tenant's Deployment, or why they could not be listed.
+    pub pods: Result<Vec<PodSeen>, Unknown>,
     /// The value of [`crate::gate::OVERRIDE_ANNOTATION`] on the Deployment, if it is there.
     pub override_annotation: Option<String>,
     /// The card's own figures from one scrape, or why there are none.
@@ -56,7 +60,9 @@ pub enum Admission {
 /// | the tenant is always awake | go |
 /// | suspended, switched off, or no window open and no `awake-until=` | wait; the gate scales to 0 |
 /// | the ledger has it asleep or draining, or its key cannot be read | wait for the gate |
-/// | no floor, no fresh sample, or any key of the ledger cannot be read | wait |
+/// | another pod of the tenant may hold memory, or they cannot be listed | wait until it is gone |
+/// | another tenant drains | wait for its memory |
+/// | no floor, no fresh sample, or any key of the ledger or the declared object cannot be read | wait |
 /// | `free - owed - peak < H` | wait |
 /// | otherwise | go, and the pod is entered as loading |
 ///
@@ -84,6 +90,14 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
     if !mine.state.is_admitted() {
         return Err(format!("The ledger has {me} as {}; its gate has not admitted it.", mine.state));
     }
+    beside_no_other(input, &mine)?;
+    if let Some((tenant, entry)) = seen::somebody_draining(&input.ledger, me) {
+        let since = entry.since.strftime("%H:%M:%S UTC");
+        return Err(format!("{tenant} was told to go at {since} and its memory has not returned yet."));
+    }
+    if let Some(unreadable) = unreadable_floor(&input.declared) {
+        return Err(unreadable);
+    }
     let Some(floor) = input.declared.floors.get(me) else {
         return Err(format!(
             "The declared object of card {} has no floor of {me}.",
@@ -92,7 +106,7 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
     };
     let sample = seen::fresh(&input.device, &input.declared.card, input.now)
         .map_err(|why| format!("The card's memory is not known: {why}."))?;
-    let claims = seen::claims_beside(&input.declared, &input.ledger, Some(sample), me, &mine);
+    let claims = seen::claims_beside(Some(&input.declared), &input.ledger, Some(sample), me, &mine);
     let balance = admission(sample.free_mib, &claims, floor.peak_mib, headroom(&claims, floor));
     let figures = format!(
         "{}, it may take {} and {} must stay free.",
@@ -103,6 +117,21 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
     match balance.short_by() {
         Some(by) => Err(format!("{by} short: {figures}")),
         None => Ok(figures),
+    }
+}
+
+/// The tenant has room for one pod. Another that was admitted holds memory until
+/// it is gone, and one that the ledger has in is about to take it.
+fn beside_no_other(input: &AdmitSituation, mine: &Entry) -> Result<(), String> {
+    let pods =
+        input.pods.as_ref().map_err(|why| format!("The tenant's pods are not known: {}.", why.reason))?;
+    let is_entered = |pod: &PodSeen| {
+        mine.state != State::Reserved && mine.pod.as_ref().is_some_and(|known| known.uid == pod.uid)
+    };
+    let others = pods.iter().filter(|pod| pod.is_live() && pod.uid != input.pod.uid);
+    match others.into_iter().find(|pod| pod.admitted || is_entered(pod)) {
+        Some(other) => Err(format!("Pod {} of the same tenant is not gone yet.", other.name)),
+        None => Ok(()),
     }
 }
 

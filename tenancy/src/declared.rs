@@ -51,23 +51,19 @@ pub struct Declared {
     pub card: Card,
     /// The floors by tenant.
     pub floors: BTreeMap<TenantId, Floor>,
+    /// Keys of floors that could not be read, with the reason as a clause. While
+    /// there is one, nobody is admitted: a claim that nobody counts is memory
+    /// promised twice. Whoever is in may go all the same.
+    pub unreadable: BTreeMap<String, String>,
 }
 
 impl Declared {
-    /// Reads the `data` of a declared ConfigMap.
+    /// Reads the `data` of a declared ConfigMap. Floors that cannot be read are
+    /// listed in [`Declared::unreadable`].
     ///
     /// # Errors
-    /// Names the first key that cannot be read. A floor that cannot be read is
-    /// an error and not skipped: a claim that nobody counts is memory promised twice.
+    /// The card's own key is absent or cannot be read.
     pub fn from_data(data: &BTreeMap<String, String>) -> Result<Self, Invalid> {
-        let read = |key: &str, why: serde_json::Error| {
-            Invalid::new(
-                "declared object",
-                key,
-                why.to_string(),
-                "Apply the stack that writes this key again.",
-            )
-        };
         let card = data.get(CARD_KEY).ok_or_else(|| {
             Invalid::new(
                 "declared object",
@@ -76,12 +72,17 @@ impl Declared {
                 "Apply the `gpu_card` resource again.",
             )
         })?;
-        let card: Card = serde_json::from_str(card).map_err(|why| read(CARD_KEY, why))?;
-        let mut floors = BTreeMap::new();
+        let card: Card = serde_json::from_str(card).map_err(|why| {
+            let remedy = "Apply the stack that writes this key again.";
+            Invalid::new("declared object", CARD_KEY, why.to_string(), remedy)
+        })?;
+        let (mut floors, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
         for (key, text) in data.iter().filter(|(key, _)| key.starts_with("floor.")) {
-            let floor: Floor = serde_json::from_str(text).map_err(|why| read(key, why))?;
-            floors.insert(floor.tenant.clone(), floor);
+            match serde_json::from_str::<Floor>(text) {
+                Ok(floor) => drop(floors.insert(floor.tenant.clone(), floor)),
+                Err(why) => drop(unreadable.insert(key.clone(), why.to_string())),
+            }
         }
-        Ok(Self { card, floors })
+        Ok(Self { card, floors, unreadable })
     }
 }

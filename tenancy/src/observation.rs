@@ -31,8 +31,9 @@ pub struct Observation {
     /// The tenant's Deployment.
     pub deployment: DeploymentSeen,
     /// Every pod that the Deployment's selector finds, those under deletion
-    /// included: memory belongs to a pod until the pod is gone.
-    pub pods: Vec<PodSeen>,
+    /// included: memory belongs to a pod until the pod is gone. Or why they
+    /// could not be listed.
+    pub pods: Result<Vec<PodSeen>, Unknown>,
     /// What each Option B target's scale said. A target that the gate is told of
     /// and that is missing here counts as unreadable.
     pub pauses: BTreeMap<ScaleTarget, PauseSeen>,
@@ -111,6 +112,8 @@ pub struct PodSeen {
     pub deleting: bool,
     /// `spec.nodeName`: the scheduler found a place.
     pub node: Option<NodeName>,
+    /// The UUID of the device that the pod was given, where the source says so.
+    pub device_uuid: Option<String>,
     /// `status.phase`.
     pub phase: Phase,
     /// The condition `Ready`.

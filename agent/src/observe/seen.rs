@@ -20,6 +20,8 @@ pub struct Deployment {
     pub version: String,
     /// The labels by which it finds its pods.
     pub selector: Vec<(String, String)>,
+    /// Whether its annotations could be seen.
+    pub annotations_seen: bool,
 }
 
 /// Reads a Deployment.
@@ -36,6 +38,28 @@ pub fn deployment(object: &Value) -> Deployment {
         },
         version: text(&metadata["resourceVersion"]),
         selector: selector.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect(),
+        annotations_seen: true,
+    }
+}
+
+/// Reads what a Deployment's scale says of it.
+pub fn by_scale(scale: &Value) -> Deployment {
+    let selector = scale["status"]["selector"].as_str().unwrap_or_default();
+    Deployment {
+        seen: DeploymentSeen {
+            uid: text(&scale["metadata"]["uid"]),
+            generation: 0,
+            replicas: scale_replicas(scale),
+            ready_replicas: 0,
+            override_annotation: None,
+        },
+        version: text(&scale["metadata"]["resourceVersion"]),
+        selector: selector
+            .split(',')
+            .filter_map(|label| label.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
+        annotations_seen: false,
     }
 }
 
@@ -80,6 +104,8 @@ fn pod(object: &Value) -> Pod {
             created: time(&metadata["creationTimestamp"]),
             deleting: metadata["deletionTimestamp"].is_string(),
             node: object["spec"]["nodeName"].as_str().and_then(|node| node.parse::<NodeName>().ok()),
+            // No API object says it; a source may.
+            device_uuid: None,
             phase: phase(status["phase"].as_str().unwrap_or_default()),
             ready: condition("Ready").is_some_and(|ready| ready["status"] == "True"),
             admitted: admit["state"]["terminated"]["exitCode"] == 0,
@@ -145,6 +171,18 @@ mod tests {
         assert_eq!((seen.version.as_str(), seen.selector), ("77", vec![("a".into(), "b".into())]));
         assert_eq!(scale_replicas(&json!({ "spec": {} })), 0);
         assert_eq!(scale_replicas(&json!({ "spec": { "replicas": 2 } })), 2);
+    }
+
+    #[test]
+    fn a_scale_says_as_much_of_a_deployment_as_closing_needs() {
+        let seen = by_scale(&json!({
+            "metadata": { "uid": "u", "resourceVersion": "78" },
+            "spec": { "replicas": 1 },
+            "status": { "replicas": 1, "selector": "a=b,c/d=e" },
+        }));
+        assert_eq!((seen.seen.uid.as_str(), seen.seen.replicas, seen.version.as_str()), ("u", 1, "78"));
+        assert_eq!(seen.selector, [("a".into(), "b".into()), ("c/d".into(), "e".into())]);
+        assert!(!seen.annotations_seen);
     }
 
     #[test]

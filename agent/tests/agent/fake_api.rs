@@ -29,6 +29,16 @@ pub(crate) enum Scenario {
     NoEvents,
     /// Pods may not be listed.
     NoPods,
+    /// The tenant's pointer may not be read.
+    NoPointer,
+    /// The card's declared object may not be read.
+    NoDeclared,
+    /// The ledger may not be read.
+    NoLedger,
+    /// The Deployment may not be read; its scale may.
+    NoDeployment,
+    /// Another tenant's floor is no floor.
+    BrokenFloor,
     /// Every call is answered with 503.
     Away,
     /// A proxy drops the Date header.
@@ -159,7 +169,10 @@ impl World {
             }
             ("GET", ["apis", "apps", "v1", "namespaces", "tts", "deployments", "speech"]) => {
                 self.calls.push("GET deployment".into());
-                (200, self.deployment())
+                match self.scenario {
+                    Scenario::NoDeployment => refusal(403, "deployments.apps \"speech\" is forbidden"),
+                    _ => (200, self.deployment()),
+                }
             }
             (verb, ["apis", "apps", "v1", "namespaces", namespace, "deployments", name, "scale"]) => {
                 self.scale(verb, &format!("{namespace}/{name}"), body)
@@ -183,6 +196,19 @@ impl World {
         let floor = |tenant: &str, peak: u64| {
             json!({ "tenant": tenant, "peak_mib": peak, "headroom_mib": 2048 }).to_string()
         };
+        let forbidden = match self.scenario {
+            Scenario::NoPointer => "tenant.tts.speech",
+            Scenario::NoDeclared => "card.t4.declared",
+            Scenario::NoLedger => "card.t4.ledger",
+            _ => "",
+        };
+        if name == forbidden {
+            return refusal(403, &format!("configmaps \"{name}\" is forbidden: cannot get resource"));
+        }
+        let rival = match self.scenario {
+            Scenario::BrokenFloor => "{\"peak\":1}".to_owned(),
+            _ => floor("llm/rival", 10_000),
+        };
         let data = match name {
             "tenant.tts.speech" => json!({ "card": "t4" }),
             "card.t4.ledger" => json!(self.ledger),
@@ -192,7 +218,7 @@ impl World {
                     "source": { "device": { "dcgm": format!("{url}/metrics") } },
                 }).to_string(),
                 "floor.tts.speech": floor("tts/speech", 4096),
-                "floor.llm.rival": floor("llm/rival", 10_000),
+                "floor.llm.rival": rival,
             }),
             _ => return refusal(404, "not found"),
         };
@@ -260,7 +286,9 @@ impl World {
         };
         let scale = |replicas: u32, version: u64| {
             let spec = if replicas == 0 { json!({}) } else { json!({ "replicas": replicas }) };
-            (200, json!({ "metadata": { "resourceVersion": version.to_string() }, "spec": spec }))
+            let status = json!({ "selector": "app.kubernetes.io/name=speech" });
+            let metadata = json!({ "uid": "d-1", "resourceVersion": version.to_string() });
+            (200, json!({ "metadata": metadata, "spec": spec, "status": status }))
         };
         if verb == "GET" {
             self.calls.push(format!("GET scale {who}"));

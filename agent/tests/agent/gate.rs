@@ -132,12 +132,35 @@ async fn an_event_that_may_not_be_written_stops_nothing() {
     assert_eq!(fake.world(|world| world.replicas), 1);
 }
 
+/// What cannot be read and what the Event of the refusal must name.
+const UNREADABLE: [(Scenario, &str); 5] = [
+    (Scenario::NoPods, "reading the pods of tts/speech is not allowed: pods is forbidden"),
+    (Scenario::NoPointer, "configmaps \"tenant.tts.speech\" is forbidden"),
+    (Scenario::NoDeclared, "configmaps \"card.t4.declared\" is forbidden"),
+    (Scenario::NoLedger, "configmaps \"card.t4.ledger\" is forbidden"),
+    (Scenario::BrokenFloor, "floor.llm.rival"),
+];
+
 #[tokio::test]
-async fn a_missing_right_is_named() {
-    let fake = FakeApi::start(Scenario::NoPods).await;
-    let error = tick(&fake, config(json!({}))).await.unwrap_err().to_string();
-    assert!(error.contains("reading the pods of tts/speech is not allowed: pods is forbidden"), "{error}");
-    assert!(fake.deeds().is_empty());
+async fn what_cannot_be_read_admits_nobody_and_is_named() {
+    for (scenario, named) in UNREADABLE {
+        let fake = FakeApi::start(scenario).await;
+        tick(&fake, config(json!({}))).await.unwrap();
+        assert_eq!(fake.world(|world| world.replicas), 0, "{scenario:?}");
+        let note = fake.world(|world| world.events[0]["note"].as_str().unwrap().to_owned());
+        assert!(note.contains(named), "{scenario:?}: {note}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_keeps_nobody_awake_past_its_window() {
+    for scenario in UNREADABLE.map(|(scenario, _)| scenario).into_iter().chain([Scenario::NoDeployment]) {
+        let fake = FakeApi::start(scenario).await;
+        awake(&fake, json!({}));
+        noon(&fake);
+        tick(&fake, config(json!({}))).await.unwrap();
+        assert_eq!(fake.world(|world| world.replicas), 0, "{scenario:?}: {:?}", fake.deeds());
+    }
 }
 
 #[tokio::test]

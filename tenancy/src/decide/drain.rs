@@ -16,7 +16,7 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
         // Our call was lost, or a hand was faster than the drain.
         draft.set_replicas(seen, 0);
     }
-    let gone = seen.is_gone();
+    let gone = seen.is_gone() && seen.pods_unknown().is_none();
     let returned =
         seen.sample.as_ref().ok().copied().filter(|sample| gone && has_returned(seen, draft, sample));
     if let Some(sample) = returned {
@@ -60,7 +60,9 @@ fn wait(seen: &Seen, draft: &mut Draft, gone: bool) -> Verdict {
     let missing = match (gone, &seen.sample) {
         (false, _) => {
             let pods: Vec<&str> = seen.live_pods().map(|pod| pod.name.as_str()).collect();
-            if pods.is_empty() {
+            if let Some(why) = seen.pods_unknown() {
+                format!("its pods to be seen, but {why}")
+            } else if pods.is_empty() {
                 "its pod to go".to_owned()
             } else {
                 format!("pod {} to go", pods.join(" and "))
@@ -87,9 +89,9 @@ fn wait(seen: &Seen, draft: &mut Draft, gone: bool) -> Verdict {
         Rule::MemoryMissing,
         format!(
             "It was told to go {} ago and the card still waits for {missing}; nobody is admitted meanwhile. \
-             Look on node {} for the pod or for a process that nvidia-smi still lists.",
+             Look on {} for the pod or for a process that nvidia-smi still lists.",
             say::span(waited),
-            seen.declared.card.node
+            seen.card().map_or("its node".to_owned(), |card| format!("node {}", card.node))
         ),
     )
 }

@@ -10,7 +10,9 @@ use crate::ledger::{PodRef, State};
 /// Brings the entry up to date with its pod, then finds a reason to yield, or none.
 pub(super) fn judge(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>) -> Verdict {
     keep_one_replica(seen, draft);
-    follow_pod(seen, draft);
+    if seen.pods_unknown().is_none() {
+        follow_pod(seen, draft);
+    }
     let leave = blind_yield(seen, draft)
         .or_else(|| critical_yield(seen, shortage))
         .or_else(|| crash_loop(draft))
@@ -123,6 +125,7 @@ fn pod_pending(seen: &Seen, draft: &Draft) -> Option<Verdict> {
             let why = pod.waiting.as_deref().unwrap_or("the scheduler gave no reason");
             (pod.created, format!("Pod {} found no node: {}", pod.name, why.trim_end_matches('.')))
         }
+        None if seen.pods_unknown().is_some() => return None,
         None => (draft.entry.starting_since?, "No pod was made for it".to_owned()),
     };
     let waited = seen.since(since);
@@ -181,7 +184,7 @@ fn short_hold(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>) -> Op
     } else {
         format!("it is the turn of {} to yield", shortage.victim)
     };
-    Some(Verdict::new(Rule::ShortHold, format!("{}; {next}.", capital(&shortage.figures))))
+    Some(Verdict::new(Rule::ShortHold, format!("{}; {next}.", say::capital(&shortage.figures))))
 }
 
 fn hold(seen: &Seen, draft: &mut Draft) -> Verdict {
@@ -196,9 +199,4 @@ fn hold(seen: &Seen, draft: &mut Draft) -> Verdict {
     let waiting = seen.pod().and_then(|pod| pod.waiting.as_deref());
     let why = waiting.map_or(String::new(), |why| format!(" ({})", why.trim_end_matches('.')));
     Verdict::new(Rule::Starting, format!("It is {} for {}{why}{free}.", draft.entry.state, say::span(taken)))
-}
-
-fn capital(clause: &str) -> String {
-    let mut chars = clause.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + chars.as_str())
 }

@@ -28,12 +28,12 @@ use wish::Wish;
 use crate::declared::Declared;
 use crate::gate::{GateConfig, ScaleTarget};
 use crate::ledger::{Ledger, Status};
-use crate::observation::{Observation, Trigger};
+use crate::observation::{Observation, Trigger, Unknown};
 use crate::window::Schedule;
 
 pub(crate) use hand::{Override, parse as parse_override};
 pub(crate) use say::free_and_owed;
-pub(crate) use wake::headroom;
+pub(crate) use wake::{headroom, unreadable_floor};
 pub(crate) use wish::{Open, open_until};
 
 /// Everything a decision rests on.
@@ -45,10 +45,13 @@ pub struct Situation {
     pub trigger: Trigger,
     /// What the gate is told of its own tenant.
     pub gate: GateConfig,
-    /// The card and every floor on it.
-    pub declared: Declared,
-    /// The ledger as it was read.
-    pub ledger: Ledger,
+    /// The card and every floor on it, or why they could not be read. Without
+    /// them nobody is admitted; whoever is in holds for the bounded time and
+    /// goes when his time is over.
+    pub declared: Result<Declared, Unknown>,
+    /// The ledger as it was read, or why it could not be. Without it a tenant
+    /// outside its time is put to sleep, and nothing else is done.
+    pub ledger: Result<Ledger, Unknown>,
     /// What was seen.
     pub observation: Observation,
 }
@@ -109,7 +112,7 @@ pub enum EventKind {
 /// |-|-|-|-|
 /// | | **before anything else** | | |
 /// | 1 | `AlwaysAwake` | the schedule is `always` | nothing; Terraform owns the replicas |
-/// | 2 | `LedgerUnreadable` | the tenant's own key cannot be read | no admission; scale to 0 if it should sleep; the key is left as it is |
+/// | 2 | `LedgerUnreadable` | the ledger or the tenant's own key cannot be read | no admission; scale to 0 if it should sleep; the key is left as it is |
 /// | 3 | `Draining` | it was sent away, its memory has not returned | look again |
 /// | 4 | `MemoryMissing` | as 3, for longer than its grace period and 2 min | stays draining; nobody is admitted to the card |
 /// | | **it should sleep**: send away what runs, restore residents | | |
@@ -137,7 +140,7 @@ pub enum EventKind {
 /// | 24 | `BackingOff` | not long after a yield or a failed start | refused |
 /// | 25 | `TooLate` | less of the window is left than a start and a useful minimum | refused |
 /// | 26 | `NoDemand` | no work, or not known | stays asleep |
-/// | 27 | `Blind` | no fresh sample, or a key of the ledger cannot be read | refused |
+/// | 27 | `Blind` | no fresh sample, or a key of the ledger or of the declared object cannot be read | refused |
 /// | 28 | `WaitForMemory` | another tenant drains | refused |
 /// | 29 | `Pausing` | Option B residents are not scaled down yet | writes down what they have, then scales them to 0 |
 /// | 30 | `Refused` | `free - owed - peak < H` | refused, with what is missing |
@@ -148,14 +151,27 @@ pub enum EventKind {
 /// shortage is not judged; then the card is observed anew, and perhaps the next
 /// one yields.
 pub fn decide(input: &Situation) -> Decision {
-    let seen = Seen::of(input);
+    let nothing = Ledger::default();
+    let seen = Seen::of(input, input.ledger.as_ref().unwrap_or(&nothing));
     let mut draft = Draft::of(&seen);
     if seen.gate.schedule == Schedule::Always {
         let reason = "It is always awake; no gate decides for it.";
         return draft.finish(&seen, false, Verdict::new(Rule::AlwaysAwake, reason));
     }
-    if let Some(why) = input.ledger.unreadable.get(&seen.me.key()) {
-        return unreadable(&seen, draft, why);
+    let key = seen.me.key();
+    match &input.ledger {
+        Err(unknown) => {
+            let what = format!("The ledger of its card cannot be read: {}", unknown.reason);
+            return unreadable(&seen, draft, &what);
+        }
+        Ok(ledger) => {
+            if let Some(why) = ledger.unreadable.get(&key) {
+                let what = format!(
+                    "The ledger's key {key} cannot be read ({why}), so it is not admitted; correct or delete the key"
+                );
+                return unreadable(&seen, draft, &what);
+            }
+        }
     }
     let verdict = judge(&seen, &mut draft);
     // A job made by hand from the window's CronJob is answered aloud.
@@ -189,11 +205,8 @@ fn judge(seen: &Seen, draft: &mut Draft) -> Verdict {
 
 /// Rule 2. Without its entry a gate does not know whom it paused nor what it
 /// holds, so it writes nothing; going to sleep is safe all the same.
-fn unreadable(seen: &Seen, mut draft: Draft, why: &str) -> Decision {
-    let mut reason = format!(
-        "The ledger's key {} cannot be read ({why}), so it is not admitted; correct or delete the key.",
-        seen.me.key()
-    );
+fn unreadable(seen: &Seen, mut draft: Draft, what: &str) -> Decision {
+    let mut reason = format!("{what}.");
     let wish = wish::wish(seen, &mut draft, hand::Hand::Still);
     let running = seen.observation.deployment.replicas > 0;
     let scale = (running && matches!(wish, Wish::Sleep(..))).then_some(0);

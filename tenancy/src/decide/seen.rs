@@ -9,7 +9,7 @@ use crate::declared::Declared;
 use crate::defaults::SAMPLE_FRESH_S;
 use crate::floor::Floor;
 use crate::gate::{GateConfig, ScaleTarget};
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::{Entry, Ledger, State};
 use crate::names::TenantId;
 use crate::observation::{Observation, PodSeen, Sample, Unknown};
 use crate::quantity::Mib;
@@ -19,7 +19,9 @@ pub(crate) struct Seen<'a> {
     pub(crate) now: Timestamp,
     pub(crate) gate: &'a GateConfig,
     pub(crate) me: &'a TenantId,
-    pub(crate) declared: &'a Declared,
+    pub(crate) declared: Option<&'a Declared>,
+    /// Why there is no `declared`, as a clause.
+    pub(crate) undeclared: Option<&'a str>,
     pub(crate) ledger: &'a Ledger,
     pub(crate) observation: &'a Observation,
     pub(crate) floor: Option<&'a Floor>,
@@ -28,18 +30,38 @@ pub(crate) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    pub(super) fn of(input: &'a Situation) -> Self {
+    pub(super) fn of(input: &'a Situation, ledger: &'a Ledger) -> Self {
         let me = &input.gate.tenant;
+        let declared = input.declared.as_ref();
         Self {
             now: input.now,
             gate: &input.gate,
             me,
-            declared: &input.declared,
-            ledger: &input.ledger,
+            declared: declared.ok(),
+            undeclared: declared.err().map(|unknown| unknown.reason.as_str()),
+            ledger,
             observation: &input.observation,
-            floor: input.declared.floors.get(me),
-            sample: fresh(&input.observation.device, &input.declared.card, input.now),
+            floor: declared.ok().and_then(|declared| declared.floors.get(me)),
+            sample: match declared {
+                Ok(declared) => fresh(&input.observation.device, &declared.card, input.now),
+                Err(unknown) => Err(unknown.reason.clone()),
+            },
         }
+    }
+
+    /// The card, if its declared object could be read.
+    pub(super) fn card(&self) -> Option<&'a Card> {
+        self.declared.map(|declared| &declared.card)
+    }
+
+    /// The tenant's pods; none where they could not be listed, see [`Seen::pods_unknown`].
+    fn pods(&self) -> &'a [PodSeen] {
+        self.observation.pods.as_deref().unwrap_or_default()
+    }
+
+    /// Why its pods could not be listed, as a clause.
+    pub(super) fn pods_unknown(&self) -> Option<&'a str> {
+        self.observation.pods.as_ref().err().map(|unknown| unknown.reason.as_str())
     }
 
     /// What the device calls free.
@@ -49,7 +71,7 @@ impl<'a> Seen<'a> {
 
     /// The pods that may hold memory, those under deletion included.
     pub(super) fn live_pods(&self) -> impl Iterator<Item = &'a PodSeen> {
-        self.observation.pods.iter().filter(|pod| pod.is_live())
+        self.pods().iter().filter(|pod| pod.is_live())
     }
 
     /// The pod that is meant to run: live, not under deletion, the newest.
@@ -57,7 +79,8 @@ impl<'a> Seen<'a> {
         self.live_pods().filter(|pod| !pod.deleting).max_by_key(|pod| (pod.created, &pod.name))
     }
 
-    /// Whether nothing of the tenant runs or is about to.
+    /// Whether nothing of the tenant runs or is about to, as far as can be seen.
+    /// Without its pods that is the Deployment's own word.
     pub(super) fn is_gone(&self) -> bool {
         self.observation.deployment.replicas == 0 && self.live_pods().next().is_none()
     }
@@ -81,7 +104,7 @@ impl<'a> Seen<'a> {
     pub(super) fn claims_with(&self, mine: &Entry) -> Vec<Claim> {
         let sample = self.sample.as_ref().ok().copied();
         let mut all = self.claims_beside(mine);
-        all.extend(claim_of(self.declared, self.me, mine, sample));
+        all.extend(self.declared.and_then(|declared| claim_of(declared, self.me, mine, sample)));
         all
     }
 }
@@ -111,17 +134,23 @@ pub(crate) fn fresh<'a>(
     Ok(sample)
 }
 
+/// A tenant other than this that was told to go and whose memory has not returned.
+pub(crate) fn somebody_draining<'a>(ledger: &'a Ledger, me: &TenantId) -> Option<(&'a TenantId, &'a Entry)> {
+    ledger.entries.iter().find(|(tenant, entry)| *tenant != me && entry.state == State::Draining)
+}
+
 /// Everybody but one tenant whose room on the card is kept: protected residents,
 /// tenants that are always awake, and those that the ledger has as reserved,
 /// loading or awake. A resident that this tenant paused is owed nothing by it;
 /// others, whose time does not end with this tenant's, still owe it.
 pub(crate) fn claims_beside(
-    declared: &Declared,
+    declared: Option<&Declared>,
     ledger: &Ledger,
     sample: Option<&Sample>,
     me: &TenantId,
     mine: &Entry,
 ) -> Vec<Claim> {
+    let Some(declared) = declared else { return Vec::new() };
     let residents = declared.card.residents.iter().filter_map(|(name, resident)| {
         let peak = resident.peak_mib.filter(|_| resident.protected && !is_paused(resident, mine))?;
         Some(Claim {

@@ -71,7 +71,8 @@ fn is_somebody_draining(seen: &Seen) -> bool {
 }
 
 fn is_critical(seen: &Seen, balance: &Balance) -> bool {
-    let line = seen.declared.card.critical_mib.unwrap_or_else(|| critical_mib(balance.headroom_mib));
+    let declared = seen.card().and_then(|card| card.critical_mib);
+    let line = declared.unwrap_or_else(|| critical_mib(balance.headroom_mib));
     balance.left_mib() < i64::try_from(line.0).unwrap_or(i64::MAX)
 }
 
@@ -82,7 +83,10 @@ fn victim<'s>(seen: &'s Seen, mine: &'s Entry) -> Option<(&'s TenantId, State)> 
         .chain(std::iter::once((seen.me, mine)))
         .filter(|(_, entry)| entry.state.is_admitted())
         .min_by_key(|(tenant, entry)| {
-            let priority = seen.declared.floors.get(tenant).map_or(0, |floor| floor.priority);
+            let priority = seen
+                .declared
+                .and_then(|declared| declared.floors.get(tenant))
+                .map_or(0, |floor| floor.priority);
             (priority, Reverse(entry.admission.map(|admission| admission.at)), Reverse(*tenant))
         })
         .map(|(tenant, entry)| (tenant, entry.state))

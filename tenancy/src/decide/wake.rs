@@ -1,10 +1,11 @@
 //! The tenant sleeps and may be awake: rules 22 to 31.
 
 use super::draft::{Draft, Verdict};
-use super::seen::Seen;
+use super::seen::{Seen, somebody_draining};
 use super::wish::Wake;
 use super::{Rule, pauses, say};
 use crate::arithmetic::{Balance, Claim, admission};
+use crate::declared::Declared;
 use crate::defaults::MEMORY_RETURN_S;
 use crate::floor::Floor;
 use crate::ledger::{Admission, PodRef, State};
@@ -24,10 +25,7 @@ pub(super) fn judge(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
 }
 
 fn weigh(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
-    let Some(floor) = seen.floor else {
-        let reason = format!("The declared object of card {} has no floor of it.", seen.declared.card.name);
-        return Verdict::new(Rule::NoFloor, reason);
-    };
+    let Some(floor) = seen.floor else { return no_floor(seen) };
     if let Some(pod) = found_awake(seen, draft) {
         return take_in(seen, draft, floor, pod);
     }
@@ -50,6 +48,33 @@ fn weigh(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
         Some(by) => refuse(seen, draft, &balance, &claims, by),
         None => admit(seen, draft, floor, &balance, &claims),
     }
+}
+
+/// Rule 22, unless its floor may be there and cannot be read.
+fn no_floor(seen: &Seen) -> Verdict {
+    let Some(declared) = seen.declared else {
+        let why = seen.undeclared.unwrap_or("its card is not known");
+        return Verdict::new(
+            Rule::Blind,
+            format!("{}; nobody is admitted to a card unseen.", say::capital(why)),
+        );
+    };
+    if let Some(unreadable) = unreadable_floor(declared) {
+        return Verdict::new(Rule::Blind, unreadable);
+    }
+    let reason = format!("The declared object of card {} has no floor of it.", declared.card.name);
+    Verdict::new(Rule::NoFloor, reason)
+}
+
+/// Why nobody is admitted to a card of which a floor cannot be read, as a sentence.
+pub(crate) fn unreadable_floor(declared: &Declared) -> Option<String> {
+    declared.unreadable.first_key_value().map(|(key, why)| {
+        format!(
+            "The key {key} of card {}'s declared object cannot be read ({why}), so what it claims is not \
+             known; apply the stack that writes it again.",
+            declared.card.name
+        )
+    })
 }
 
 /// H: the largest headroom among the candidate and those whose room is kept.
@@ -124,6 +149,13 @@ fn readable<'a>(seen: &Seen<'a>) -> Result<&'a Sample, Verdict> {
         );
         return Err(Verdict::new(Rule::Blind, reason));
     }
+    if let Some(why) = seen.pods_unknown() {
+        let reason = format!("Its pods are not known: {why}. Nobody is admitted beside pods unseen.");
+        return Err(Verdict::new(Rule::Blind, reason));
+    }
+    if let Some(unreadable) = seen.declared.and_then(unreadable_floor) {
+        return Err(Verdict::new(Rule::Blind, unreadable));
+    }
     seen.sample.as_ref().copied().map_err(|why| {
         Verdict::new(
             Rule::Blind,
@@ -133,11 +165,7 @@ fn readable<'a>(seen: &Seen<'a>) -> Result<&'a Sample, Verdict> {
 }
 
 fn wait_for_memory(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
-    let (tenant, entry) = seen
-        .ledger
-        .entries
-        .iter()
-        .find(|(tenant, entry)| *tenant != seen.me && entry.state == State::Draining)?;
+    let (tenant, entry) = somebody_draining(seen.ledger, seen.me)?;
     if !entry.drain.as_ref().is_some_and(|drain| drain.reported) {
         draft.look_again();
     }

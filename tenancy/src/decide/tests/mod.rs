@@ -9,6 +9,7 @@ mod night;
 mod pausing;
 mod refusing;
 mod sleeping;
+mod unreadable;
 mod world;
 
 use super::Rule;

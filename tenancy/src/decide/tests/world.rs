@@ -86,7 +86,7 @@ impl World {
         };
         Self {
             now: at("2026-11-21T02:00:00Z"),
-            declared: Declared { card, floors: BTreeMap::new() },
+            declared: Declared { card, floors: BTreeMap::new(), unreadable: BTreeMap::new() },
             data: BTreeMap::new(),
             version: 1,
             tenants: BTreeMap::new(),
@@ -226,8 +226,8 @@ impl World {
             now: self.now,
             trigger: Trigger::Guard,
             gate: one.gate.clone(),
-            declared: self.declared.clone(),
-            ledger: self.ledger(),
+            declared: Ok(self.declared.clone()),
+            ledger: Ok(self.ledger()),
             observation: Observation {
                 device: self.device(),
                 deployment: DeploymentSeen {
@@ -237,7 +237,7 @@ impl World {
                     ready_replicas: 0,
                     override_annotation: one.annotation.clone(),
                 },
-                pods: one.pods.iter().map(|(pod, _)| pod.clone()).collect(),
+                pods: Ok(one.pods.iter().map(|(pod, _)| pod.clone()).collect()),
                 pauses,
                 demand: one.demand,
                 clock_skew_s: one.skew_s,
@@ -297,6 +297,7 @@ impl World {
                     created: now,
                     deleting: false,
                     node: Some("gpu-1".parse().unwrap()),
+                    device_uuid: None,
                     phase: Phase::Pending,
                     ready: false,
                     admitted: false,
@@ -327,6 +328,7 @@ impl World {
             declared: self.declared.clone(),
             ledger: self.ledger(),
             pod: PodRef { name: pod.name, uid: pod.uid },
+            pods: Ok(one.pods.iter().map(|(pod, _)| pod.clone()).collect()),
             override_annotation: one.annotation.clone(),
             device: self.device(),
         })
