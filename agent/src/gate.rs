@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tenancy::decide::{Decision, Situation, decide};
-use tenancy::defaults::TICK_MARGIN_S;
 use tenancy::gate::GateConfig;
 use tenancy::observation::Trigger;
 
@@ -19,10 +18,6 @@ use crate::report::{Format, Printer};
 const LOST_LIMIT: u32 = 12;
 /// How often in a row a decision may ask for the next one at once.
 const AT_ONCE_LIMIT: u32 = 20;
-/// What a tick leaves between its end and the next one, in which its pod goes away.
-const GOING_S: u32 = 10;
-/// What a tick leaves of its Job's deadline for the image, the scheduler and its last call.
-const COMING_S: u32 = 30;
 
 /// Why a tick ended without a decision that was carried out.
 #[derive(Debug, thiserror::Error)]
@@ -102,18 +97,9 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// How long a tick of this tenant stays at most unless told otherwise:
-    /// almost until the next one, so that a card is looked at all the time while
-    /// something is under way, and no longer than its Job may.
+    /// How long a tick of this tenant stays at most unless told otherwise.
     pub fn usual_duration(gate: &GateConfig) -> Duration {
-        let timing = gate.timing;
-        let unload_s = gate.unload.as_ref().map_or(0, |call| call.timeout_s);
-        // The CronJobs' activeDeadlineSeconds, as `expand` computes it.
-        let deadline_s = [timing.shortage_grace_s, timing.grace_period_s, unload_s, TICK_MARGIN_S]
-            .into_iter()
-            .fold(0, u32::saturating_add);
-        let until_next_s = timing.guard_interval_s.saturating_sub(GOING_S);
-        Duration::from_secs(u64::from(until_next_s.min(deadline_s.saturating_sub(COMING_S))))
+        Duration::from_secs(u64::from(gate.tick_length().stays_s))
     }
 
     /// Decides, acts, and does so again as long as a decision asks for it.

@@ -4,9 +4,8 @@
 use jiff::Timestamp;
 
 use crate::arithmetic::{Claim, admission};
-use crate::decide::{
-    Open, Override, free_and_owed, headroom, open_until, parse_override, seen, unreadable_floor,
-};
+use crate::decide::seen::{self, Books};
+use crate::decide::{Open, Override, free_and_owed, headroom, open_until, parse_override, unreadable_floor};
 use crate::declared::Declared;
 use crate::gate::{GateConfig, OVERRIDE_ANNOTATION};
 use crate::ledger::{Entry, Ledger, PodRef, State};
@@ -91,7 +90,15 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
         return Err(format!("The ledger has {me} as {}; its gate has not admitted it.", mine.state));
     }
     beside_no_other(input, &mine)?;
-    if let Some((tenant, entry)) = seen::somebody_draining(&input.ledger, me) {
+    let device = seen::fresh(&input.device, &input.declared.card, input.now);
+    let books = Books {
+        declared: Some(&input.declared),
+        ledger: &input.ledger,
+        sample: device.as_ref().ok().copied(),
+        now: input.now,
+        guard_interval_s: input.gate.timing.guard_interval_s,
+    };
+    if let Some((tenant, entry)) = books.somebody_draining(me) {
         let since = entry.since.strftime("%H:%M:%S UTC");
         return Err(format!("{tenant} was told to go at {since} and its memory has not returned yet."));
     }
@@ -104,9 +111,8 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
             input.declared.card.name
         ));
     };
-    let sample = seen::fresh(&input.device, &input.declared.card, input.now)
-        .map_err(|why| format!("The card's memory is not known: {why}."))?;
-    let claims = seen::claims_beside(Some(&input.declared), &input.ledger, Some(sample), me, &mine);
+    let sample = device.map_err(|why| format!("The card's memory is not known: {why}."))?;
+    let claims = books.claims_beside(me, &mine);
     let balance = admission(sample.free_mib, &claims, floor.peak_mib, headroom(&claims, floor));
     let figures = format!(
         "{}, it may take {} and {} must stay free.",

@@ -38,6 +38,17 @@ pub const OVERRIDE_LIMIT_S: i64 = 86_400;
 /// Beyond its grace period a pod needs seconds to go, and the driver less to
 /// take its memory back; after this long it is worth a person's look.
 pub const MEMORY_RETURN_S: u32 = 120;
+/// How far the per-process figures of a dcgm-exporter's page may be ahead of its
+/// cached `free`: it collects every 30 s unless told otherwise, and half of that
+/// for one that is late. What a tenant holds is set off against its peak only
+/// when it has been awake for longer, so that both figures know of its load.
+pub const DCGM_LAG_S: i64 = 45;
+/// Pods may be said to hold this much more than the card before the two figures
+/// are of different moments: each is rounded by itself.
+pub const ATTRIBUTION_TOLERANCE_MIB: u64 = 64;
+/// A gate that has written nothing for so many guard intervals does not tick:
+/// nobody waits for it. Two may be missed by a late CronJob and a busy node.
+pub const SILENT_INTERVALS: u32 = 3;
 /// The longest grace period that anybody sensible gives a pod. Somebody who
 /// drains for longer is not waited for when the card is short.
 pub const SETTLE_LIMIT_S: i64 = 600;
@@ -97,6 +108,18 @@ pub const TICK_DEADLINE_S: u32 = 120;
 /// What a tick may take beyond the grace and the drain that it waits out:
 /// scheduling, an image pull and the calls themselves.
 pub const TICK_MARGIN_S: u32 = 180;
+/// What a tick leaves of its Job's deadline for the image, the scheduler and its last call.
+pub const TICK_COMING_S: u32 = 30;
+/// What a tick leaves between its end and the next one, in which its pod goes away.
+pub const TICK_GOING_S: u32 = 10;
+/// Between two ticks round the clock of a tenant with windows. Guard ticks end
+/// an hour after a window; whoever is awake then (an API server that was away,
+/// a window that was moved, an `awake-until=` that ended) goes at the next of
+/// these. Half an hour bounds that overrun for 48 pods a day.
+pub const SWEEP_INTERVAL_S: u32 = 1800;
+/// Successful ticks of each CronJob that are kept: somebody who makes jobs by
+/// hand from it reads more than the last one.
+pub const TICKS_KEPT: u32 = 3;
 /// Finished ticks are kept long enough to read their logs in the morning.
 pub const TICK_TTL_S: u32 = 6 * 3600;
 /// What a rollout may take beyond the loading limit before the Deployment

@@ -35,6 +35,30 @@ pub struct GateConfig {
     pub timing: Timing,
 }
 
+/// How long a tick may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TickLength {
+    /// How long it stays while something is under way, in seconds: almost until
+    /// the next guard tick, so that a card is looked at all the time.
+    pub stays_s: u32,
+    /// Its Job's `activeDeadlineSeconds`, which ends one that hangs.
+    pub deadline_s: u32,
+}
+
+impl GateConfig {
+    /// How long a tick of this tenant may take: a shortage's grace and a drain,
+    /// or until the next guard tick where that is longer, with a margin.
+    pub fn tick_length(&self) -> TickLength {
+        use crate::defaults::{TICK_COMING_S, TICK_GOING_S, TICK_MARGIN_S};
+        let Timing { guard_interval_s, shortage_grace_s, grace_period_s, .. } = self.timing;
+        let unload_s = self.unload.as_ref().map_or(0, |call| call.timeout_s);
+        let under_way_s = shortage_grace_s.saturating_add(grace_period_s).saturating_add(unload_s);
+        let deadline_s = under_way_s.max(guard_interval_s).saturating_add(TICK_MARGIN_S);
+        let until_next_s = guard_interval_s.saturating_sub(TICK_GOING_S);
+        TickLength { stays_s: until_next_s.min(deadline_s.saturating_sub(TICK_COMING_S)), deadline_s }
+    }
+}
+
 /// A Deployment whose replicas the gate may set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,5 +122,33 @@ impl Default for Timing {
             backoff_s: d::BACKOFF_S,
             grace_period_s: d::GRACE_PERIOD_S,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(change: impl FnOnce(&mut GateConfig)) -> TickLength {
+        let mut gate = GateConfig {
+            tenant: "tts/chatterbox".parse().unwrap(),
+            schedule: Schedule::OnDemand,
+            suspend: false,
+            pauses: Vec::new(),
+            unload: None,
+            timing: Timing::default(),
+        };
+        change(&mut gate);
+        gate.tick_length()
+    }
+
+    #[test]
+    fn a_tick_stays_almost_until_the_next_and_ends_well_before_its_deadline() {
+        assert_eq!(of(|_| ()), TickLength { stays_s: 290, deadline_s: 480 });
+        let minute = of(|gate| gate.timing.guard_interval_s = 60);
+        assert_eq!(minute, TickLength { stays_s: 50, deadline_s: 270 });
+        let slow = of(|gate| gate.timing.grace_period_s = 900);
+        assert_eq!(slow, TickLength { stays_s: 290, deadline_s: 1110 });
+        assert_eq!(of(|gate| gate.timing.guard_interval_s = u32::MAX).deadline_s, u32::MAX);
     }
 }

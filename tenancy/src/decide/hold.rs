@@ -1,4 +1,4 @@
-//! The tenant is in and may be: rules 12 to 21.
+//! The tenant is in and may be: rules 12 to 22.
 
 use super::draft::{Draft, Verdict};
 use super::seen::Seen;
@@ -15,6 +15,7 @@ pub(super) fn judge(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>)
     }
     let leave = blind_yield(seen, draft)
         .or_else(|| critical_yield(seen, shortage))
+        .or_else(|| wrong_card(seen))
         .or_else(|| crash_loop(draft))
         .or_else(|| pod_pending(seen, draft))
         .or_else(|| loading_limit(seen, draft))
@@ -107,6 +108,13 @@ fn critical_yield(seen: &Seen, shortage: Option<&Shortage>) -> Option<Verdict> {
     let shortage = shortage.filter(|shortage| shortage.critical && shortage.victim == *seen.me)?;
     let reason = format!("Below the critical line, {}. It yields at once.", shortage.figures);
     Some(Verdict::new(Rule::CriticalYield, reason))
+}
+
+/// The scheduler or the device plugin gave the pod another card than the gate
+/// looked at. Nobody reckoned with it there.
+fn wrong_card(seen: &Seen) -> Option<Verdict> {
+    let why = seen.on_another_card()?;
+    Some(Verdict::new(Rule::WrongCard, format!("{}. It yields and backs off.", say::capital(&why))))
 }
 
 fn crash_loop(draft: &Draft) -> Option<Verdict> {

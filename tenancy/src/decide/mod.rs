@@ -126,25 +126,26 @@ pub enum EventKind {
 /// | | **it is in, and may be** | | |
 /// | 12 | `BlindYield` | no fresh sample for longer than `unknown_hold_s` | sent away, backs off |
 /// | 13 | `CriticalYield` | below the critical line, and it is its turn, loading or not | sent away, backs off |
-/// | 14 | `CrashLoop` | three crashes in a row | sent away, backs off |
-/// | 15 | `PodPending` | no node within `pending_limit_s` | released, backs off |
-/// | 16 | `LoadingLimit` | not ready within `loading_limit_s` | sent away, backs off |
-/// | 17 | `ShortYield` | short for longer than the grace, it is its turn, and it is awake | sent away, backs off |
-/// | 18 | `BlindHold` | no fresh sample | holds |
-/// | 19 | `ShortHold` | short, but within the grace, another's turn, or loading | holds, looks again |
-/// | 20 | `Starting` | reserved or loading | looks again; scales to 1 again if that was lost |
-/// | 21 | `Hold` | awake | holds |
+/// | 14 | `WrongCard` | its pod is on another node, or was given another device, than the card it was admitted to | sent away, backs off |
+/// | 15 | `CrashLoop` | three crashes in a row | sent away, backs off |
+/// | 16 | `PodPending` | no node within `pending_limit_s` | released, backs off |
+/// | 17 | `LoadingLimit` | not ready within `loading_limit_s` | sent away, backs off |
+/// | 18 | `ShortYield` | short for longer than the grace, it is its turn, and it is awake | sent away, backs off |
+/// | 19 | `BlindHold` | no fresh sample | holds |
+/// | 20 | `ShortHold` | short, but within the grace, another's turn, or loading | holds, looks again |
+/// | 21 | `Starting` | reserved or loading | looks again; scales to 1 again if that was lost |
+/// | 22 | `Hold` | awake | holds |
 /// | | **it sleeps, and may be awake** | | |
-/// | 22 | `NoFloor` | its floor is not entered on the card | refused |
-/// | 23 | `FoundAwake` | its pod is ready and the ledger knows nothing of it | entered as awake |
-/// | 24 | `BackingOff` | not long after a yield or a failed start | refused |
-/// | 25 | `TooLate` | less of the window is left than a start and a useful minimum | refused |
-/// | 26 | `NoDemand` | no work, or not known | stays asleep |
-/// | 27 | `Blind` | no fresh sample, or a key of the ledger or of the declared object cannot be read | refused |
-/// | 28 | `WaitForMemory` | another tenant drains | refused |
-/// | 29 | `Pausing` | Option B residents are not scaled down yet | writes down what they have, then scales them to 0 |
-/// | 30 | `Refused` | `free - owed - peak < H` | refused, with what is missing |
-/// | 31 | `Admitted` | `free - owed - peak >= H` | reserved, scale to 1 |
+/// | 23 | `NoFloor` | its floor is not entered on the card | refused |
+/// | 24 | `FoundAwake` | its pod is ready and the ledger knows nothing of it | entered as awake |
+/// | 25 | `BackingOff` | not long after a yield or a failed start | refused |
+/// | 26 | `TooLate` | less of the window is left than a start and a useful minimum | refused |
+/// | 27 | `NoDemand` | no work, or not known | stays asleep |
+/// | 28 | `Blind` | no fresh sample, or a key of the ledger or of the declared object cannot be read | refused |
+/// | 29 | `WaitForMemory` | another tenant drains | refused |
+/// | 30 | `Pausing` | Option B residents are not scaled down yet | writes down what they have, then scales them to 0 |
+/// | 31 | `Refused` | `free - owed - peak < H` | refused, with what is missing |
+/// | 32 | `Admitted` | `free - owed - peak >= H` | reserved, scale to 1 |
 ///
 /// Whose turn it is to yield follows from the ledger alone, so every gate finds
 /// the same tenant and only that tenant's own gate acts. While it drains the

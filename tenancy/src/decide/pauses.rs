@@ -11,7 +11,7 @@ use crate::gate::ScaleTarget;
 use crate::ledger::Paused;
 use crate::observation::PauseSeen;
 
-/// Rule 29, before an admission: first writes down, at the next look scales.
+/// Rule 30, before an admission: first writes down, at the next look scales.
 /// `None` when there is nothing left to do.
 pub(super) fn pause(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     let known = draft.entry.paused.len();

@@ -22,24 +22,25 @@ pub enum Rule {
     Restoring = 11,
     BlindYield = 12,
     CriticalYield = 13,
-    CrashLoop = 14,
-    PodPending = 15,
-    LoadingLimit = 16,
-    ShortYield = 17,
-    BlindHold = 18,
-    ShortHold = 19,
-    Starting = 20,
-    Hold = 21,
-    NoFloor = 22,
-    FoundAwake = 23,
-    BackingOff = 24,
-    TooLate = 25,
-    NoDemand = 26,
-    Blind = 27,
-    WaitForMemory = 28,
-    Pausing = 29,
-    Refused = 30,
-    Admitted = 31,
+    WrongCard = 14,
+    CrashLoop = 15,
+    PodPending = 16,
+    LoadingLimit = 17,
+    ShortYield = 18,
+    BlindHold = 19,
+    ShortHold = 20,
+    Starting = 21,
+    Hold = 22,
+    NoFloor = 23,
+    FoundAwake = 24,
+    BackingOff = 25,
+    TooLate = 26,
+    NoDemand = 27,
+    Blind = 28,
+    WaitForMemory = 29,
+    Pausing = 30,
+    Refused = 31,
+    Admitted = 32,
 }
 
 impl Rule {
@@ -58,6 +59,7 @@ impl Rule {
                 | StartedByHand
                 | BlindYield
                 | CriticalYield
+                | WrongCard
                 | CrashLoop
                 | PodPending
                 | LoadingLimit
@@ -78,9 +80,11 @@ impl Rule {
             Suspended | SwitchedOff | HeldByHand | OutsideWindow | Idle | Restoring | NoDemand => {
                 Voice::OnChange
             }
-            LedgerUnreadable | MemoryMissing | StartedByHand | BlindYield | CriticalYield | CrashLoop
-            | PodPending | LoadingLimit | ShortYield | BlindHold | ShortHold | NoFloor | FoundAwake
-            | BackingOff | TooLate | Blind | WaitForMemory | Pausing | Refused | Admitted => Voice::Repeated,
+            LedgerUnreadable | MemoryMissing | StartedByHand | BlindYield | CriticalYield | WrongCard
+            | CrashLoop | PodPending | LoadingLimit | ShortYield | BlindHold | ShortHold | NoFloor
+            | FoundAwake | BackingOff | TooLate | Blind | WaitForMemory | Pausing | Refused | Admitted => {
+                Voice::Repeated
+            }
         }
     }
 }

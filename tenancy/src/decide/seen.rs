@@ -4,9 +4,11 @@ use jiff::Timestamp;
 
 use super::Situation;
 use crate::arithmetic::{Claim, Holder};
-use crate::card::{Card, Device, Resident};
+use crate::card::{Card, Device, DeviceSource, Resident};
 use crate::declared::Declared;
-use crate::defaults::SAMPLE_FRESH_S;
+use crate::defaults::{
+    ATTRIBUTION_TOLERANCE_MIB, DCGM_LAG_S, GUARD_INTERVAL_S, SAMPLE_FRESH_S, SILENT_INTERVALS,
+};
 use crate::floor::Floor;
 use crate::gate::{GateConfig, ScaleTarget};
 use crate::ledger::{Entry, Ledger, State};
@@ -95,17 +97,46 @@ impl<'a> Seen<'a> {
         used_by_tenant(self.sample.as_ref().ok()?, self.me)
     }
 
+    /// The card with all who are entered on it.
+    pub(super) fn books(&self) -> Books<'a> {
+        Books {
+            declared: self.declared,
+            ledger: self.ledger,
+            sample: self.sample.as_ref().ok().copied(),
+            now: self.now,
+            guard_interval_s: self.gate.timing.guard_interval_s,
+        }
+    }
+
     /// The claims of everybody else, as the tenant with the entry `mine` counts them.
     pub(super) fn claims_beside(&self, mine: &Entry) -> Vec<Claim> {
-        claims_beside(self.declared, self.ledger, self.sample.as_ref().ok().copied(), self.me, mine)
+        self.books().claims_beside(self.me, mine)
     }
 
     /// All claims, the tenant's own as `mine` has it.
     pub(super) fn claims_with(&self, mine: &Entry) -> Vec<Claim> {
-        let sample = self.sample.as_ref().ok().copied();
         let mut all = self.claims_beside(mine);
-        all.extend(self.declared.and_then(|declared| claim_of(declared, self.me, mine, sample)));
+        all.extend(self.books().claim_of(self.me, mine));
         all
+    }
+
+    /// Why its pod is not on the card that it was admitted to, as a clause.
+    pub(super) fn on_another_card(&self) -> Option<String> {
+        let (card, pod) = (self.card()?, self.pod()?);
+        if let Some(node) = pod.node.as_ref().filter(|node| **node != card.node) {
+            return Some(format!(
+                "pod {} is on node {node}, and card {} in {}",
+                pod.name, card.name, card.node
+            ));
+        }
+        let ours = match (&card.device, &self.sample) {
+            (Device::Uuid(uuid), _) => Some(uuid.as_str()),
+            (Device::Index(_), Ok(sample)) => sample.uuid.as_deref(),
+            (Device::Index(_), Err(_)) => None,
+        };
+        let given = pod.device_uuid.as_deref()?;
+        ours.filter(|ours| *ours != given)
+            .map(|ours| format!("pod {} was given {given}, and card {} is {ours}", pod.name, card.name))
     }
 }
 
@@ -134,66 +165,114 @@ pub(crate) fn fresh<'a>(
     Ok(sample)
 }
 
-/// A tenant other than this that was told to go and whose memory has not returned.
-pub(crate) fn somebody_draining<'a>(ledger: &'a Ledger, me: &TenantId) -> Option<(&'a TenantId, &'a Entry)> {
-    ledger.entries.iter().find(|(tenant, entry)| *tenant != me && entry.state == State::Draining)
+/// A card as its declared object, its ledger and one sample have it.
+#[derive(Clone, Copy)]
+pub(crate) struct Books<'a> {
+    pub(crate) declared: Option<&'a Declared>,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) sample: Option<&'a Sample>,
+    pub(crate) now: Timestamp,
+    /// How often gates tick.
+    pub(crate) guard_interval_s: u32,
 }
 
-/// Everybody but one tenant whose room on the card is kept: protected residents,
-/// tenants that are always awake, and those that the ledger has as reserved,
-/// loading or awake. A resident that this tenant paused is owed nothing by it;
-/// others, whose time does not end with this tenant's, still owe it.
-pub(crate) fn claims_beside(
-    declared: Option<&Declared>,
-    ledger: &Ledger,
-    sample: Option<&Sample>,
-    me: &TenantId,
-    mine: &Entry,
-) -> Vec<Claim> {
-    let Some(declared) = declared else { return Vec::new() };
-    let residents = declared.card.residents.iter().filter_map(|(name, resident)| {
-        let peak = resident.peak_mib.filter(|_| resident.protected && !is_paused(resident, mine))?;
-        Some(Claim {
-            holder: Holder::Resident(name.clone()),
-            peak_mib: peak,
-            used_mib: sample.and_then(|sample| used_by_resident(sample, resident, declared)),
-            headroom_mib: Mib(0),
-        })
-    });
-    let always = declared.floors.values().filter(|floor| floor.always).map(|floor| Claim {
-        holder: Holder::Tenant(floor.tenant.clone()),
-        peak_mib: floor.peak_mib,
-        used_mib: sample.and_then(|sample| used_by_tenant(sample, &floor.tenant)),
-        headroom_mib: floor.headroom_mib,
-    });
-    let tenants = ledger
-        .entries
-        .iter()
-        .filter(|(tenant, _)| !declared.floors.get(tenant).is_some_and(|floor| floor.always))
-        .filter_map(|(tenant, entry)| claim_of(declared, tenant, entry, sample));
-    let all = residents.chain(always).chain(tenants);
-    all.filter(|claim| claim.holder != Holder::Tenant(me.clone())).collect()
-}
-
-/// The claim of one tenant by its entry. Where floor and admission differ, the
-/// larger counts: the pod that runs was started under one of them.
-fn claim_of(declared: &Declared, tenant: &TenantId, entry: &Entry, sample: Option<&Sample>) -> Option<Claim> {
-    if !entry.state.is_admitted() {
-        return None;
+impl<'a> Books<'a> {
+    /// For how long nothing was heard of a tenant's gate, if that is so long that
+    /// it does not tick: its floor is gone, or its CronJobs are.
+    pub(crate) fn silent_for_s(&self, entry: &Entry) -> Option<i64> {
+        let heard = entry.status.as_ref().map_or(entry.since, |status| status.at.max(entry.since));
+        let silence = self.now.as_second().saturating_sub(heard.as_second());
+        let interval = self.guard_interval_s.max(GUARD_INTERVAL_S).saturating_mul(SILENT_INTERVALS);
+        Some(silence).filter(|silence| *silence > i64::from(interval))
     }
-    let floor = declared.floors.get(tenant).map(|floor| (floor.peak_mib, floor.headroom_mib));
-    let promised = entry.admission.map(|admission| (admission.peak_mib, admission.headroom_mib));
-    let (peak, headroom) = match (floor, promised) {
-        (Some(a), Some(b)) => (a.0.max(b.0), a.1.max(b.1)),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => return None,
-    };
-    Some(Claim {
-        holder: Holder::Tenant(tenant.clone()),
-        peak_mib: peak,
-        used_mib: sample.and_then(|sample| used_by_pod(sample, tenant, entry)),
-        headroom_mib: headroom,
-    })
+
+    /// A tenant other than this that was told to go and whose memory has not
+    /// returned. One whose gate does not tick is not waited for: nobody would say
+    /// that its memory is back, so it is owed its peak instead.
+    pub(crate) fn somebody_draining(&self, me: &TenantId) -> Option<(&'a TenantId, &'a Entry)> {
+        self.ledger.entries.iter().find(|(tenant, entry)| {
+            *tenant != me && entry.state == State::Draining && self.silent_for_s(entry).is_none()
+        })
+    }
+
+    /// Whether somebody other than this tenant woke so lately that his figures do
+    /// not go together yet.
+    pub(crate) fn somebody_just_woke(&self, me: &TenantId) -> bool {
+        let attributed = self.sample.is_some_and(|sample| sample.per_pod.is_some());
+        let lately = |entry: &Entry| attributed && entry.awake_since.is_some() && !self.is_settled(entry);
+        self.ledger.entries.iter().any(|(tenant, entry)| tenant != me && lately(entry))
+    }
+
+    /// Everybody but one tenant whose room on the card is kept: protected residents,
+    /// tenants that are always awake, and those that the ledger has as reserved,
+    /// loading or awake. A resident that this tenant paused is owed nothing by it;
+    /// others, whose time does not end with this tenant's, still owe it.
+    pub(crate) fn claims_beside(&self, me: &TenantId, mine: &Entry) -> Vec<Claim> {
+        let (Some(declared), sample) = (self.declared, self.sample) else { return Vec::new() };
+        let residents = declared.card.residents.iter().filter_map(|(name, resident)| {
+            let peak = resident.peak_mib.filter(|_| resident.protected && !is_paused(resident, mine))?;
+            Some(Claim {
+                holder: Holder::Resident(name.clone()),
+                peak_mib: peak,
+                used_mib: sample.and_then(|sample| used_by_resident(sample, resident, declared)),
+                headroom_mib: Mib(0),
+            })
+        });
+        let always = declared.floors.values().filter(|floor| floor.always).map(|floor| Claim {
+            holder: Holder::Tenant(floor.tenant.clone()),
+            peak_mib: floor.peak_mib,
+            used_mib: sample.and_then(|sample| used_by_tenant(sample, &floor.tenant)),
+            headroom_mib: floor.headroom_mib,
+        });
+        let tenants = self
+            .ledger
+            .entries
+            .iter()
+            .filter(|(tenant, _)| !declared.floors.get(tenant).is_some_and(|floor| floor.always))
+            .filter_map(|(tenant, entry)| self.claim_of(tenant, entry));
+        let all = residents.chain(always).chain(tenants);
+        all.filter(|claim| claim.holder != Holder::Tenant(me.clone())).collect()
+    }
+
+    /// The claim of one tenant by its entry. Where floor and admission differ, the
+    /// larger counts: the pod that runs was started under one of them. An entry
+    /// without a floor whose gate does not tick is what a floor left behind that
+    /// was moved to another card or destroyed; it claims nothing.
+    fn claim_of(&self, tenant: &TenantId, entry: &Entry) -> Option<Claim> {
+        let silent = self.silent_for_s(entry).is_some();
+        let counts = entry.state.is_admitted() || entry.state == State::Draining && silent;
+        if !counts {
+            return None;
+        }
+        let floor = self.declared?.floors.get(tenant).map(|floor| (floor.peak_mib, floor.headroom_mib));
+        let promised = entry.admission.map(|admission| (admission.peak_mib, admission.headroom_mib));
+        let (peak, headroom) = match (floor, promised) {
+            (Some(a), Some(b)) => (a.0.max(b.0), a.1.max(b.1)),
+            (Some(one), None) => one,
+            (None, Some(_)) if silent => return None,
+            (None, Some(one)) => one,
+            (None, None) => return None,
+        };
+        Some(Claim {
+            holder: Holder::Tenant(tenant.clone()),
+            peak_mib: peak,
+            used_mib: self
+                .sample
+                .filter(|_| self.is_settled(entry))
+                .and_then(|sample| used_by_pod(sample, tenant, entry)),
+            headroom_mib: headroom,
+        })
+    }
+
+    /// Whether it has been awake for so long that every figure of the sample knows
+    /// of its load. Before that, one may have seen it and another not.
+    fn is_settled(&self, entry: &Entry) -> bool {
+        let source = self.declared.map(|declared| &declared.card.source.device);
+        let lag = if matches!(source, Some(DeviceSource::Dcgm(_))) { DCGM_LAG_S } else { 0 };
+        let at = self.sample.map_or(self.now, |sample| sample.at);
+        let awake = entry.awake_since.filter(|_| entry.state == State::Awake);
+        awake.is_some_and(|since| at.as_second().saturating_sub(since.as_second()) >= lag)
+    }
 }
 
 /// What the pod holds for which the tenant's room is kept. Not what all its pods
@@ -228,9 +307,13 @@ fn used_by_resident(sample: &Sample, resident: &Resident, declared: &Declared) -
 /// The sum over the pods that match. No match is no knowledge: an idle pod and
 /// one that the exporter does not see look the same.
 fn sum(sample: &Sample, matches: impl Fn(&str, &str) -> bool) -> Option<Mib> {
-    sample
-        .per_pod
-        .as_ref()?
+    let listed = sample.per_pod.as_ref()?;
+    let all = listed.values().fold(0_u64, |sum, used| sum.saturating_add(used.0));
+    if all > sample.used_mib.0.saturating_add(ATTRIBUTION_TOLERANCE_MIB) {
+        // Pods cannot hold more than the card: the figures are of different moments.
+        return None;
+    }
+    listed
         .iter()
         .filter(|(key, _)| matches(key.namespace.as_str(), &key.pod))
         .map(|(_, used)| *used)

@@ -22,7 +22,7 @@ pub(super) struct Shortage {
     pub(super) victim: TenantId,
     /// The state that the victim is in.
     pub(super) victim_state: State,
-    /// The figures, as a clause.
+    /// The figures, as a clause, and whose turn it would be if his gate ticked.
     pub(super) figures: String,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn judge(seen: &Seen, draft: &mut Draft) -> Option<Shortage> {
         lasted_s: seen.since(since),
         victim,
         victim_state: state,
-        figures: figures(&balance, &claims, by),
+        figures: figures(&balance, &claims, by) + &passed_over(seen),
     })
 }
 
@@ -76,12 +76,31 @@ fn is_critical(seen: &Seen, balance: &Balance) -> bool {
     balance.left_mib() < i64::try_from(line.0).unwrap_or(i64::MAX)
 }
 
-/// The lowest priority, then the one admitted last, then by name.
+/// Whose gate does not tick, so that nobody waits for him to yield.
+fn passed_over(seen: &Seen) -> String {
+    let books = seen.books();
+    let others =
+        seen.ledger.entries.iter().filter(|(tenant, entry)| *tenant != seen.me && entry.state.is_admitted());
+    let silent: Vec<String> = others
+        .filter_map(|(tenant, entry)| Some(format!("{tenant} for {}", say::span(books.silent_for_s(entry)?))))
+        .collect();
+    match silent.is_empty() {
+        true => String::new(),
+        false => {
+            format!(" (nothing was heard of the gate of {}, so nobody waits for it)", silent.join(" and "))
+        }
+    }
+}
+
+/// The lowest priority, then the one admitted last, then by name. A tenant whose
+/// gate does not tick would never yield, so its turn is the next one's.
 fn victim<'s>(seen: &'s Seen, mine: &'s Entry) -> Option<(&'s TenantId, State)> {
     let others = seen.ledger.entries.iter().filter(|(tenant, _)| *tenant != seen.me);
     others
         .chain(std::iter::once((seen.me, mine)))
-        .filter(|(_, entry)| entry.state.is_admitted())
+        .filter(|(tenant, entry)| {
+            entry.state.is_admitted() && (*tenant == seen.me || seen.books().silent_for_s(entry).is_none())
+        })
         .min_by_key(|(tenant, entry)| {
             let priority = seen
                 .declared

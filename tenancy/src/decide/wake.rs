@@ -1,7 +1,7 @@
-//! The tenant sleeps and may be awake: rules 22 to 31.
+//! The tenant sleeps and may be awake: rules 23 to 32.
 
 use super::draft::{Draft, Verdict};
-use super::seen::{Seen, somebody_draining};
+use super::seen::Seen;
 use super::wish::Wake;
 use super::{Rule, pauses, say};
 use crate::arithmetic::{Balance, Claim, admission};
@@ -26,6 +26,10 @@ pub(super) fn judge(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
 
 fn weigh(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
     let Some(floor) = seen.floor else { return no_floor(seen) };
+    if let Some(why) = seen.on_another_card() {
+        let reason = format!("{}; it has to start anew to get the card.", say::capital(&why));
+        return Verdict::new(Rule::WrongCard, reason);
+    }
     if let Some(pod) = found_awake(seen, draft) {
         return take_in(seen, draft, floor, pod);
     }
@@ -50,7 +54,7 @@ fn weigh(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
     }
 }
 
-/// Rule 22, unless its floor may be there and cannot be read.
+/// Rule 23, unless its floor may be there and cannot be read.
 fn no_floor(seen: &Seen) -> Verdict {
     let Some(declared) = seen.declared else {
         let why = seen.undeclared.unwrap_or("its card is not known");
@@ -141,7 +145,7 @@ fn no_demand(seen: &Seen, wake: &Wake) -> Option<Verdict> {
     Some(Verdict::new(Rule::NoDemand, reason))
 }
 
-/// Rule 27: nobody is admitted on figures that are missing.
+/// Rule 28: nobody is admitted on figures that are missing.
 fn readable<'a>(seen: &Seen<'a>) -> Result<&'a Sample, Verdict> {
     if let Some((key, why)) = seen.ledger.unreadable.first_key_value() {
         let reason = format!(
@@ -165,7 +169,7 @@ fn readable<'a>(seen: &Seen<'a>) -> Result<&'a Sample, Verdict> {
 }
 
 fn wait_for_memory(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
-    let (tenant, entry) = somebody_draining(seen.ledger, seen.me)?;
+    let (tenant, entry) = seen.books().somebody_draining(seen.me)?;
     if !entry.drain.as_ref().is_some_and(|drain| drain.reported) {
         draft.look_again();
     }
@@ -178,7 +182,7 @@ fn wait_for_memory(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
 
 fn refuse(seen: &Seen, draft: &mut Draft, balance: &Balance, claims: &[Claim], by: Mib) -> Verdict {
     let pausing = draft.entry.paused.iter().any(|one| seen.since(one.since) < i64::from(MEMORY_RETURN_S));
-    if pausing {
+    if pausing || seen.books().somebody_just_woke(seen.me) {
         draft.look_again();
     }
     let reason = format!(

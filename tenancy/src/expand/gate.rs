@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{agent, labels, of_tenant};
 use crate::cron::{self, Line};
 use crate::declared::gate_account;
-use crate::defaults::{AGENT_UID, TICK_DEADLINE_S, TICK_MARGIN_S, TICK_TTL_S};
+use crate::defaults::{AGENT_UID, SWEEP_INTERVAL_S, TICK_DEADLINE_S, TICK_TTL_S, TICKS_KEPT};
 use crate::gate::{GATE_CONFIG_KEY, GateConfig};
 use crate::leaves::canonical_json;
 use crate::names::{CRONJOB_LIMIT, fit};
@@ -37,8 +37,8 @@ pub(super) fn config(tenant: &Tenant) -> Object {
     of_tenant(tenant, Kind::ConfigMap, ObjectKind::ConfigMap, &agent::config_name(tenant), data)
 }
 
-/// The CronJobs: for each window its start, its guard and its end; without
-/// windows one guard around the clock.
+/// The CronJobs: for each window its start, its guard and its end, and for what
+/// they leave behind one around the clock; without windows one guard around the clock.
 pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
     let interval_s = tenant.gate.timing.guard_interval_s;
     if tenant.schedule == Schedule::OnDemand {
@@ -60,6 +60,10 @@ pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
             }
         }
     }
+    if !jobs.is_empty() {
+        let line = cron::around_the_clock(SWEEP_INTERVAL_S);
+        jobs.push(cron_job(tenant, "guard", "-sweep", line, NO_ZONE));
+    }
     jobs
 }
 
@@ -71,10 +75,10 @@ fn cron_job(tenant: &Tenant, trigger: &str, suffix: &str, line: Line, zone: &str
         "timeZone": zone,
         "concurrencyPolicy": "Forbid",
         "startingDeadlineSeconds": TICK_DEADLINE_S,
-        "successfulJobsHistoryLimit": 1,
+        "successfulJobsHistoryLimit": TICKS_KEPT,
         "failedJobsHistoryLimit": 2,
         "jobTemplate": {"spec": {
-            "activeDeadlineSeconds": longest_tick_s(tenant),
+            "activeDeadlineSeconds": gate_config(tenant).tick_length().deadline_s,
             "backoffLimit": 0,
             "ttlSecondsAfterFinished": TICK_TTL_S,
             "template": {"metadata": {"labels": tick_labels(tenant)}, "spec": tick_pod(tenant, trigger)},
@@ -85,15 +89,6 @@ fn cron_job(tenant: &Tenant, trigger: &str, suffix: &str, line: Line, zone: &str
     }
     let name = fit(tenant.id.name.as_str(), &fit(suffix, "", SUFFIX_LIMIT), CRONJOB_LIMIT);
     of_tenant(tenant, Kind::CronJob, ObjectKind::CronJob, &name, json!({ "spec": spec }))
-}
-
-/// A tick stays while something is under way, a shortage's grace or a drain,
-/// but not beyond the next guard tick.
-fn longest_tick_s(tenant: &Tenant) -> u32 {
-    let timing = tenant.gate.timing;
-    let unload_s = tenant.gate.unload.as_ref().map_or(0, |call| call.timeout_s);
-    let under_way_s = timing.shortage_grace_s.saturating_add(timing.grace_period_s).saturating_add(unload_s);
-    under_way_s.max(timing.guard_interval_s).saturating_add(TICK_MARGIN_S)
 }
 
 fn tick_labels(tenant: &Tenant) -> Value {

@@ -19,6 +19,7 @@ fn whisper_comes_in_beside_a_loaded_chatterbox() {
     let mut world = World::t4(4096).with_chatterbox();
     world.tenant(WHISPER, 3072, 2048);
     world.wake(CHATTERBOX, 4096);
+    world.settle();
     assert_eq!(world.free(), 6718);
     let decision = world.expect(WHISPER, Rule::Admitted);
     insta::assert_snapshot!(decision.reason, @"6,718 MiB are free; after its 3,072 MiB at least 3,646 MiB stay free, 2,048 MiB must.");
@@ -30,6 +31,7 @@ fn an_unprotected_llama_is_owed_nothing() {
     let mut world = World::t4(4096).with_chatterbox();
     world.tenant(WHISPER, 3072, 2048);
     world.wake(CHATTERBOX, 4096);
+    world.settle();
     world.wake(WHISPER, 3072);
     assert_eq!(world.free(), 3646);
     let decision = world.expect(WHISPER, Rule::Hold);
@@ -116,6 +118,7 @@ fn the_largest_headroom_counts_once() {
     world.tenant(CHATTERBOX, 4096, 4096);
     world.tenant(WHISPER, 6000, 1024);
     world.wake(CHATTERBOX, 4096);
+    world.settle();
     // 10,814 - 6,000 = 4,814: enough for the larger of both, not for their sum.
     world.expect(WHISPER, Rule::Admitted);
 
@@ -124,6 +127,7 @@ fn the_largest_headroom_counts_once() {
     world.tenant(CHATTERBOX, 4096, 4096);
     world.tenant(WHISPER, 6719, 1024);
     world.wake(CHATTERBOX, 4096);
+    world.settle();
     let decision = world.expect(WHISPER, Rule::Refused);
     assert!(decision.reason.starts_with("1 MiB short"), "{}", decision.reason);
 }

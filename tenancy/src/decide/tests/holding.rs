@@ -1,4 +1,4 @@
-//! Rows 12 to 19: reasons to yield, and whose turn it is.
+//! Rows 12 to 20: reasons to yield, and whose turn it is.
 
 use super::world::*;
 use crate::decide::Rule;
@@ -13,6 +13,7 @@ fn awake() -> World {
 /// Both awake; whisper came last.
 fn two_awake() -> World {
     let mut world = awake();
+    world.settle();
     world.tenant(WHISPER, 3072, 2048);
     world.wake(WHISPER, 3072);
     world
@@ -32,7 +33,7 @@ fn row_12_blind_yield() {
 }
 
 #[test]
-fn row_18_blind_hold() {
+fn row_19_blind_hold() {
     let mut world = awake();
     world.blind = Some("the exporter refused the connection".into());
     let decision = world.expect(CHATTERBOX, Rule::BlindHold);
@@ -78,7 +79,7 @@ fn the_cards_own_critical_line_counts_where_it_has_one() {
 
 /// Defect 20: a loop of crashes filled a node with cores.
 #[test]
-fn row_14_crash_loop() {
+fn row_15_crash_loop() {
     let mut world = awake();
     for restarts in 1..=2 {
         world.wait(60);
@@ -122,7 +123,7 @@ fn crashes_of_last_night_are_forgotten() {
 }
 
 #[test]
-fn row_15_pod_pending() {
+fn row_16_pod_pending() {
     let mut world = World::t4(4096).with_chatterbox();
     world.expect(CHATTERBOX, Rule::Admitted);
     world.pod(CHATTERBOX).0.node = None;
@@ -146,7 +147,7 @@ fn a_pod_that_is_never_made_counts_as_pending() {
 }
 
 #[test]
-fn row_16_loading_limit() {
+fn row_17_loading_limit() {
     let mut world = World::t4(4096).with_chatterbox();
     world.expect(CHATTERBOX, Rule::Admitted);
     world.wait(1200);
@@ -158,7 +159,7 @@ fn row_16_loading_limit() {
 }
 
 #[test]
-fn row_17_short_yield() {
+fn row_18_short_yield() {
     let mut world = awake();
     world.residents.insert("llama".into(), 9216);
     world.expect(CHATTERBOX, Rule::ShortHold);
@@ -170,7 +171,7 @@ fn row_17_short_yield() {
 }
 
 #[test]
-fn row_19_short_hold() {
+fn row_20_short_hold() {
     let mut world = awake();
     world.residents.insert("llama".into(), 9216);
     let decision = world.expect(CHATTERBOX, Rule::ShortHold);

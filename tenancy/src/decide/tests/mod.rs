@@ -5,6 +5,7 @@ mod admitting;
 mod card;
 mod hands;
 mod holding;
+mod life;
 mod night;
 mod pausing;
 mod refusing;
@@ -18,6 +19,7 @@ const ALL: &str = concat!(
     include_str!("admitting.rs"),
     include_str!("refusing.rs"),
     include_str!("holding.rs"),
+    include_str!("life.rs"),
     include_str!("sleeping.rs"),
     include_str!("hands.rs"),
     include_str!("pausing.rs"),
@@ -34,7 +36,7 @@ fn each_row_of_the_table_has_its_rule_and_a_test_named_after_it() {
             Some((number, cells.next()?.trim_matches('`').to_owned()))
         })
         .collect();
-    assert_eq!(rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=31).collect::<Vec<_>>());
+    assert_eq!(rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=32).collect::<Vec<_>>());
     for (number, name) in rows {
         let mut snake = String::new();
         for (index, c) in name.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! Rows 11 and 29: Option B, and that every resident gets back what it had.
+//! Rows 11 and 30: Option B, and that every resident gets back what it had.
 
 use super::world::*;
 use crate::decide::{Rule, decide};
@@ -26,7 +26,7 @@ fn llama(world: &World) -> u32 {
 }
 
 #[test]
-fn row_29_pausing() {
+fn row_30_pausing() {
     let mut world = option_b();
     let first = world.expect(CHATTERBOX, Rule::Pausing);
     assert!(first.pauses.is_empty(), "first it is only written down");

@@ -356,6 +356,11 @@ impl World {
         assert_eq!(self.state(name), State::Awake);
     }
 
+    /// Waits until the figures of everybody who is awake go together.
+    pub(super) fn settle(&mut self) {
+        self.wait(crate::defaults::DCGM_LAG_S);
+    }
+
     /// From told-to-go to asleep.
     pub(super) fn drain(&mut self, name: &str) {
         assert_eq!(self.state(name), State::Draining);
