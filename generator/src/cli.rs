@@ -13,7 +13,7 @@ use tenancy::window::Zone;
 use crate::fit::{self, Verdict};
 use crate::problem::Problem;
 use crate::write::{Change, Mode, Origin, WriteError, diff};
-use crate::{LocalDisk, farewells, load, render, schema, write};
+use crate::{LocalDisk, farewells, load, render, review, schema, write};
 
 /// GPU tenancy as code: a fleet file and tenant files become terragrunt stacks.
 #[derive(Debug, Parser)]
@@ -65,6 +65,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Show what a pull request does to tenants and cards, from the plans of its stacks. Exit with 2
+    /// when a person must look at it, 1 on an error.
+    Review(review::Arguments),
     /// Print the JSON Schema of a file, for editors.
     Schema {
         /// Which file.
@@ -101,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Generate { path, dry_run, diff, overwrite } => generate(&path, dry_run, diff, overwrite),
         Command::Check { path, diff } => check(&path, diff),
         Command::Fit { path, from, time_zone, format } => fit(&path, from, &time_zone, format),
+        Command::Review(arguments) => review(&arguments),
         Command::Schema { file } => {
             let text = match file {
                 SchemaOf::Fleet => schema::fleet(),
@@ -162,6 +166,15 @@ fn fit(root: &Path, from: Option<Date>, zone: &Zone, format: Format) -> Result<E
     }
     let refused = fit::worst(&cards) == Verdict::Refuses;
     Ok(if refused { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
+}
+
+fn review(arguments: &review::Arguments) -> Result<ExitCode, Failure> {
+    let answer = arguments.run().map_err(|stopped| match stopped {
+        review::Stopped::Fleet(problems) => Failure::Problems { problems, writing: false },
+        review::Stopped::Files(lines) => Failure::Ours(lines.join("\nerror: ")),
+    })?;
+    print(&answer.text);
+    Ok(if answer.needs_a_person { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
 }
 
 fn changes(root: &Path, mode: Mode) -> Result<Vec<Change>, Failure> {

@@ -29,6 +29,7 @@ pub mod problem;
 pub mod raw;
 pub mod read;
 mod render;
+pub mod review;
 pub mod schema;
 pub mod validate;
 mod write;

@@ -100,6 +100,11 @@ pub struct Zone {
 }
 
 impl Zone {
+    /// Universal time.
+    pub fn utc() -> Self {
+        Self { name: "UTC".to_owned(), zone: TimeZone::UTC }
+    }
+
     /// The zone's name, such as `Europe/London`.
     pub fn name(&self) -> &str {
         &self.name

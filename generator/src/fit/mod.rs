@@ -22,19 +22,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
-use tenancy::card::Card;
+use tenancy::card::{Card, Resident};
 use tenancy::floor::{Basis, Floor};
-use tenancy::names::CardName;
+use tenancy::names::{CardName, ResidentName};
 use tenancy::quantity::Mib;
 use tenancy::window::{Interval, Schedule};
 
 use crate::fleet::Fleet;
 
+pub(crate) use report::spelled;
 pub use report::text;
 
 /// What may happen on a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Everybody fits, even when every resident grows to its peak.
@@ -103,13 +105,14 @@ pub struct CardFit {
 }
 
 /// A window that is not as long as it looks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ClockChange {
     /// The tenant, as `namespace/name`.
     pub tenant: String,
     /// The window's name.
     pub window: String,
     /// The day on which it starts.
+    #[schemars(with = "String")]
     pub date: Date,
     /// How long it is on that day; zero when it does not open.
     pub minutes: i64,
@@ -133,7 +136,8 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
         let stacks = fleet.stacks.values().filter(|stack| stack.card == card.name);
         let claims: Vec<Claim<'_>> =
             stacks.map(|stack| Claim { floor: &stack.floor, schedule: &stack.tenant.schedule }).collect();
-        card_fit(card, fleet.reserved.get(&card.name).copied(), &claims, day, zone)
+        let space = Space::of(card, fleet.reserved.get(&card.name).copied());
+        card_fit(&space, &claims, day, zone)
     };
     fleet.cards.values().map(of_card).collect()
 }
@@ -148,30 +152,38 @@ pub fn worst(cards: &[CardFit]) -> Verdict {
         .unwrap_or(Verdict::Fits)
 }
 
-/// A card and what of it can be used.
-struct Space<'f> {
-    card: &'f Card,
-    reserved: Option<Mib>,
-    usable: Option<Mib>,
+/// What the arithmetic needs to know of one card.
+#[derive(Debug, Clone, Copy)]
+pub struct Space<'f> {
+    /// Its name.
+    pub card: &'f CardName,
+    /// Its declared size.
+    pub memory: Option<Mib>,
+    /// What the driver keeps of it.
+    pub reserved: Option<Mib>,
+    /// Who else lives on it.
+    pub residents: &'f BTreeMap<ResidentName, Resident>,
 }
 
 impl<'f> Space<'f> {
-    fn of(card: &'f Card, reserved: Option<Mib>) -> Self {
-        let usable = |memory: Mib| Mib(memory.0.saturating_sub(reserved.unwrap_or_default().0));
-        Self { card, reserved, usable: card.memory_mib.map(usable) }
+    /// A card that is declared.
+    pub fn of(card: &'f Card, reserved: Option<Mib>) -> Self {
+        Self { card: &card.name, memory: card.memory_mib, reserved, residents: &card.residents }
+    }
+
+    /// A card of which nothing but its name is known.
+    pub fn unknown(card: &'f CardName) -> Self {
+        static NOBODY: BTreeMap<ResidentName, Resident> = BTreeMap::new();
+        Self { card, memory: None, reserved: None, residents: &NOBODY }
+    }
+
+    fn usable(&self) -> Option<Mib> {
+        self.memory.map(|memory| Mib(memory.0.saturating_sub(self.reserved.unwrap_or_default().0)))
     }
 }
 
-/// Fits these tenants into one card, as [`fit`] does. `reserved` is what the
-/// driver keeps of the card.
-pub fn card_fit(
-    card: &Card,
-    reserved: Option<Mib>,
-    claims: &[Claim<'_>],
-    day: Date,
-    zone: &TimeZone,
-) -> CardFit {
-    let space = &Space::of(card, reserved);
+/// Fits these tenants into one card, as [`fit`] does.
+pub fn card_fit(space: &Space<'_>, claims: &[Claim<'_>], day: Date, zone: &TimeZone) -> CardFit {
     let week_end = day.saturating_add(Span::new().days(7));
     let year_end = day.saturating_add(Span::new().days(366));
     let week = joined(stretches(space, claims, day, week_end, zone), day, zone);
@@ -182,10 +194,10 @@ pub fn card_fit(
         .filter(|stretch| !usual.contains(&stretch.sum.tenants) && seen.insert(stretch.sum.tenants.clone()))
         .collect();
     let guessed = claims.iter().filter(|claim| claim.floor.basis == Basis::Guessed);
-    let may_grow = card.residents.iter().filter(|(_, resident)| !resident.protected);
+    let may_grow = space.residents.iter().filter(|(_, resident)| !resident.protected);
     CardFit {
-        card: card.name.clone(),
-        memory_mib: card.memory_mib.map(|memory| memory.0),
+        card: space.card.clone(),
+        memory_mib: space.memory.map(|memory| memory.0),
         reserved_mib: space.reserved.map(|reserved| reserved.0),
         guessed: guessed.map(|claim| claim.floor.tenant.to_string()).collect(),
         may_grow: may_grow.map(|(name, r)| (name.to_string(), r.peak_mib.map(|peak| peak.0))).collect(),
@@ -195,15 +207,14 @@ pub fn card_fit(
     }
 }
 
+/// The arithmetic of a card on which nobody is awake.
+pub fn asleep(space: &Space<'_>) -> Sum {
+    sum(space, &[])
+}
+
 /// The stretches of one day in which a tenant may be awake, cut at its midnights.
-pub fn day_fit(
-    card: &Card,
-    reserved: Option<Mib>,
-    claims: &[Claim<'_>],
-    day: Date,
-    zone: &TimeZone,
-) -> Vec<Stretch> {
-    stretches(&Space::of(card, reserved), claims, day, day.saturating_add(Span::new().days(1)), zone)
+pub fn day_fit(space: &Space<'_>, claims: &[Claim<'_>], day: Date, zone: &TimeZone) -> Vec<Stretch> {
+    stretches(space, claims, day, day.saturating_add(Span::new().days(1)), zone)
 }
 
 /// The stretches from the start of one day to the start of another in which a
@@ -286,13 +297,13 @@ fn sum(space: &Space<'_>, together: &[&Claim<'_>]) -> Sum {
     let peaks: u64 = together.iter().map(|claim| claim.floor.peak_mib.0).sum();
     let headroom = together.iter().map(|claim| claim.floor.headroom_mib).max().unwrap_or_default();
     let peaks_of = |protected: bool| -> u64 {
-        let residents = space.card.residents.values().filter(|resident| resident.protected == protected);
+        let residents = space.residents.values().filter(|resident| resident.protected == protected);
         residents.filter_map(|resident| resident.peak_mib).map(|Mib(peak)| peak).sum()
     };
     let minus = |amount: u64, taken: u64| {
         i64::try_from(amount).unwrap_or(i64::MAX).saturating_sub(i64::try_from(taken).unwrap_or(i64::MAX))
     };
-    let left = space.usable.map(|memory| minus(memory.0, peaks.saturating_add(peaks_of(true))));
+    let left = space.usable().map(|memory| minus(memory.0, peaks.saturating_add(peaks_of(true))));
     let grown = left.map(|left| left.saturating_sub(i64::try_from(peaks_of(false)).unwrap_or(i64::MAX)));
     let needed = i64::try_from(headroom.0).unwrap_or(i64::MAX);
     let verdict = match (left, grown) {

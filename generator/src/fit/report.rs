@@ -82,7 +82,7 @@ fn alike<'s>(week: &'s [Stretch], zone: &TimeZone) -> Vec<(String, &'s Sum)> {
 }
 
 /// `daily`, `mon-fri`, `sat,sun` of sorted days.
-fn spelled(mut days: Vec<Day>) -> String {
+pub(crate) fn spelled(mut days: Vec<Day>) -> String {
     days.dedup();
     let adjacent = days.windows(2).all(|pair| pair[0].next() == pair[1]);
     match days.as_slice() {
