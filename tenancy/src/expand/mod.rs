@@ -82,6 +82,8 @@ fn object(kind: Kind, namespace: Option<&Namespace>, name: &str, tenure: Tenure,
 }
 
 #[cfg(test)]
+mod defects;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
