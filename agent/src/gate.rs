@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tenancy::decide::{Decision, Situation, decide};
-use tenancy::gate::GateConfig;
+use tenancy::decide::{Decision, Event, EventKind, Rule, Situation, decide};
+use tenancy::defaults::LOOK_AGAIN_S;
+use tenancy::gate::{GateConfig, ScaleTarget};
 use tenancy::observation::Trigger;
 
 use crate::act::{self, Teller};
@@ -18,6 +19,8 @@ use crate::report::{Format, Printer};
 const LOST_LIMIT: u32 = 12;
 /// How often in a row a decision may ask for the next one at once.
 const AT_ONCE_LIMIT: u32 = 20;
+/// Before a yield that could not be carried out is tried again.
+const AGAIN: Duration = Duration::from_secs(LOOK_AGAIN_S as u64);
 
 /// Why a tick ended without a decision that was carried out.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +115,21 @@ impl Tick {
     /// No decision could be taken, or the last one not carried out.
     pub async fn run(&self, api: &Api) -> Result<(), GateError> {
         let printer = Printer { tenant: &self.gate.tenant, format: self.format };
+        let mut effort = Effort::default();
+        let started = Instant::now();
+        let outcome = self.decide_and_act(api, &printer, &mut effort).await;
+        effort.api_calls = api.calls();
+        effort.own = started.elapsed().saturating_sub(effort.waited);
+        printer.effort(&effort);
+        outcome
+    }
+
+    async fn decide_and_act(
+        &self,
+        api: &Api,
+        printer: &Printer<'_>,
+        effort: &mut Effort,
+    ) -> Result<(), GateError> {
         let started = Instant::now();
         let (mut lost, mut at_once) = (0, 0);
         loop {
@@ -128,7 +146,8 @@ impl Tick {
                 printer.note(unseen);
             }
             let decision = decide(&situation);
-            match self.carry_out(api, &printer, &scene, &decision).await {
+            effort.decided(&decision);
+            match self.carry_out(api, printer, &scene, &decision).await {
                 Ok(()) => lost = 0,
                 Err(ApiError::Conflict { asked, message }) => {
                     lost += 1;
@@ -136,7 +155,16 @@ impl Tick {
                         return Err(GateError::Overtaken(ApiError::Conflict { asked, message }));
                     }
                     printer.note(&format!("overtaken while {asked}; observing and deciding again"));
-                    tokio::time::sleep(act::jitter()).await;
+                    effort.wait(act::jitter()).await;
+                    continue;
+                }
+                Err(why) if decision.scale == Some(0) && started.elapsed() + AGAIN < self.max_duration => {
+                    // A yield that is not done is tried again, not left to the next tick.
+                    printer.note(&format!(
+                        "\"{}\" could not be carried out, trying again: {why}",
+                        decision.reason
+                    ));
+                    effort.wait(AGAIN).await;
                     continue;
                 }
                 Err(why) => return Err(GateError::Act { reason: decision.reason, why }),
@@ -150,11 +178,13 @@ impl Tick {
             if at_once >= AT_ONCE_LIMIT {
                 return Err(GateError::Circling);
             }
-            tokio::time::sleep(pause).await;
+            effort.wait(pause).await;
         }
     }
 
-    /// Does what a decision says, in its order.
+    /// Does what a decision says, in its order. A call that fails keeps nothing
+    /// from happening that does not rest on it; the first failure is returned
+    /// once the rest is done.
     async fn carry_out(
         &self,
         api: &Api,
@@ -167,8 +197,7 @@ impl Tick {
             Ok(()) => printer.decision(scene.now, decision),
             Err(conflict @ ApiError::Conflict { .. }) => return Err(conflict),
             Err(why) => {
-                // Going to sleep is always safe, and the next tick repairs the ledger.
-                if decision.scale == Some(0) {
+                if decision.scale == Some(0) && decision.rule.may_close_unwritten() {
                     act::put_to_sleep(api, &own).await?;
                 }
                 return Err(why);
@@ -181,20 +210,64 @@ impl Tick {
                 }
             }
         }
+        let mut failed = None;
         if let Some(replicas) = decision.scale {
-            act::scale(api, &own, replicas, &scene.deployment_version).await?;
+            failed = act::scale(api, &own, replicas, &scene.deployment_version).await.err();
         }
+        let mut events = decision.events.clone();
         for (target, replicas) in &decision.pauses {
             let version = scene.pause_versions.get(target).map_or("", String::as_str);
-            act::scale(api, &Object::scale(target), *replicas, version).await?;
+            let Err(why) = act::scale(api, &Object::scale(target), *replicas, version).await else {
+                continue;
+            };
+            printer.note(&format!("one of several calls failed, going on: {why}"));
+            if !matches!(why, ApiError::Conflict { .. }) {
+                events.push(refused(target, *replicas, &why));
+            }
+            failed.get_or_insert(why);
         }
         let uid = &scene.observation.deployment.uid;
         let teller = Teller { tenant: &self.gate.tenant, uid, action: "Gate", instance: &self.instance };
-        for event in &decision.events {
+        for event in &events {
             if let Err(why) = act::tell(api, &teller, scene.now, event).await {
                 printer.note(&format!("an Event could not be written, going on: {why}"));
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
+}
+
+/// What a tick cost, and what it came to.
+#[derive(Debug, Default)]
+pub struct Effort {
+    /// How many decisions it took.
+    pub decisions: u32,
+    /// The last one's rule and reason.
+    pub last: Option<(Rule, String)>,
+    /// Calls to the API server.
+    pub api_calls: u32,
+    /// From its start to its end, what it waited on purpose left out.
+    pub own: Duration,
+    /// What it waited on purpose.
+    pub waited: Duration,
+}
+
+impl Effort {
+    fn decided(&mut self, decision: &Decision) {
+        self.decisions += 1;
+        self.last = Some((decision.rule, decision.reason.clone()));
+    }
+
+    async fn wait(&mut self, pause: Duration) {
+        let start = Instant::now();
+        tokio::time::sleep(pause).await;
+        self.waited += start.elapsed();
+    }
+}
+
+/// Tells people that a resident was not scaled.
+fn refused(target: &ScaleTarget, replicas: u32, why: &ApiError) -> Event {
+    let ScaleTarget { namespace, deployment } = target;
+    let note = format!("{namespace}/{deployment} could not be scaled to {replicas}: {}.", why.clause());
+    Event { kind: EventKind::Warning, reason: "ScaleRefused".to_owned(), note }
 }

@@ -1,12 +1,15 @@
 //! What the agent prints: a line per decision, for people or for programs.
 
 use std::io::Write;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 use tenancy::decide::{Decision, Rule};
 use tenancy::names::TenantId;
 use tenancy::quantity::Mib;
+
+use crate::gate::Effort;
 
 /// For whom lines are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -45,6 +48,12 @@ impl Printer<'_> {
                 json!({ "at": stamp(now), "tenant": self.tenant, "name": word, "reason": reason }).to_string()
             }
         });
+    }
+
+    /// Says on standard error what a tick cost, as one line of JSON for programs.
+    pub fn effort(&self, effort: &Effort) {
+        // Beside the decisions, and as before nobody is left to tell when it is closed.
+        let _ = writeln!(std::io::stderr(), "{}", effort_json(self.tenant, effort));
     }
 
     /// Says on standard error what went beside the decisions.
@@ -133,10 +142,25 @@ fn decision_json(now: Timestamp, tenant: &TenantId, decision: &Decision) -> serd
     })
 }
 
+/// `{"tick":{"tenant":…,"name":"admitted","api_calls":9,"own_ms":31.4,…}}`
+fn effort_json(tenant: &TenantId, effort: &Effort) -> serde_json::Value {
+    let milliseconds = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
+    let (rule, reason) = effort.last.as_ref().map(|(rule, reason)| (*rule, reason.as_str())).unzip();
+    json!({ "tick": {
+        "tenant": tenant,
+        "decisions": effort.decisions,
+        "rule": rule.map(Rule::number),
+        "name": rule,
+        "reason": reason,
+        "api_calls": effort.api_calls,
+        "own_ms": milliseconds(effort.own),
+        "waited_ms": milliseconds(effort.waited),
+    }})
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tenancy::decide::Rule;
     use tenancy::ledger::{Ledger, Status};
 
@@ -163,6 +187,25 @@ mod tests {
             }),
             again_in: Some(Duration::from_secs(5)),
         }
+    }
+
+    #[test]
+    fn a_tick_says_what_it_cost() {
+        let effort = Effort {
+            decisions: 2,
+            last: Some((Rule::Hold, "It is awake.".to_owned())),
+            api_calls: 9,
+            own: Duration::from_micros(31_449),
+            waited: Duration::from_secs(5),
+        };
+        let line = effort_json(&"tts/chatterbox-tts".parse().unwrap(), &effort);
+        assert_eq!(line["tick"]["name"], "hold");
+        assert_eq!(
+            (line["tick"]["api_calls"].as_u64(), line["tick"]["own_ms"].as_f64()),
+            (Some(9), Some(31.4))
+        );
+        let none = effort_json(&"tts/chatterbox-tts".parse().unwrap(), &Effort::default());
+        assert!(none["tick"]["name"].is_null());
     }
 
     #[test]

@@ -35,14 +35,21 @@ pub const MIN_AWAKE_S: u32 = 600;
 pub const EMPTY_BEFORE_SLEEP_S: u32 = 600;
 /// A hand's override ends within a day, so that nobody forgets it for ever.
 pub const OVERRIDE_LIMIT_S: i64 = 86_400;
+/// The pause after starts that fail one after another doubles up to this: a
+/// window has room for another try, and a broken image does not cost the card a
+/// load every ten minutes.
+pub const BACKOFF_LIMIT_S: u32 = 7200;
+/// For so long a card waits for memory that was only an estimate of what a
+/// tenant held: a neighbour may have grown since, and then it never comes.
+pub const ESTIMATE_LIMIT_S: u32 = 1800;
 /// Beyond its grace period a pod needs seconds to go, and the driver less to
 /// take its memory back; after this long it is worth a person's look.
 pub const MEMORY_RETURN_S: u32 = 120;
-/// How far the per-process figures of a dcgm-exporter's page may be ahead of its
-/// cached `free`: it collects every 30 s unless told otherwise, and half of that
-/// for one that is late. What a tenant holds is set off against its peak only
+/// How far the per-process figures of a source may be ahead of its cached `free`:
+/// dcgm-exporter collects every 30 s unless told otherwise, a Prometheus scrapes
+/// as often, and half of that for one that is late. What a tenant holds is set off against its peak only
 /// when it has been awake for longer, so that both figures know of its load.
-pub const DCGM_LAG_S: i64 = 45;
+pub const SAMPLE_LAG_S: i64 = 45;
 /// Pods may be said to hold this much more than the card before the two figures
 /// are of different moments: each is rounded by itself.
 pub const ATTRIBUTION_TOLERANCE_MIB: u64 = 64;
@@ -55,7 +62,8 @@ pub const SETTLE_LIMIT_S: i64 = 600;
 /// Between two looks while something is under way: a pod that starts or goes, a
 /// shortage within its grace.
 pub const LOOK_AGAIN_S: u32 = 5;
-/// Between two Events that say the same: one a guard tick, not one a look.
+/// Between two Events of one reason about one thing: one a guard tick, not one a
+/// look, also where two reasons take turns.
 pub const REPEAT_EVENT_S: i64 = 240;
 
 /// The port of our exporter's page: beside dcgm-exporter's 9400.

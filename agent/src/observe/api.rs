@@ -25,6 +25,7 @@ const READ_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(300), Duration::f
 pub struct Api {
     client: kube::Client,
     clock: Cell<Option<ServerClock>>,
+    calls: Cell<u32>,
 }
 
 /// The API server's time as it was learned from a `Date` header.
@@ -140,7 +141,7 @@ impl Api {
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(5));
         let client = kube::Client::try_from(config).map_err(|why| ApiError::NotConfigured(chain(&why)))?;
-        Ok(Self { client, clock: Cell::new(None) })
+        Ok(Self { client, clock: Cell::new(None), calls: Cell::new(0) })
     }
 
     /// The API server's time now: the last `Date` header and what has passed
@@ -152,6 +153,11 @@ impl Api {
     /// This machine's clock minus the API server's, in seconds.
     pub fn clock_skew_s(&self) -> i64 {
         self.clock.get().map_or(0, |clock| clock.skew_s)
+    }
+
+    /// How many calls were sent so far.
+    pub fn calls(&self) -> u32 {
+        self.calls.get()
     }
 
     /// Reads an object, and again after a moment if the server is away.
@@ -234,6 +240,7 @@ impl Api {
             None => request.body(Body::empty()),
         };
         let request = request.map_err(|why| away(chain(&why)))?;
+        self.calls.set(self.calls.get().saturating_add(1));
         let exchange = async {
             let response = self.client.send(request).await.map_err(|why| chain(&why))?;
             self.hear(&response);

@@ -39,6 +39,8 @@ pub(crate) enum Scenario {
     NoDeployment,
     /// Another tenant's floor is no floor.
     BrokenFloor,
+    /// The scale of `llm/stuck` may be read and not patched.
+    OneStuck,
     /// Every call is answered with 503.
     Away,
     /// A proxy drops the Date header.
@@ -298,6 +300,10 @@ impl World {
             self.scenario = Scenario::Fine;
             self.calls.push(format!("PATCH scale {who}, 409"));
             return refusal(409, "the object has been modified");
+        }
+        if self.scenario == Scenario::OneStuck && who == "llm/stuck" {
+            self.calls.push(format!("PATCH scale {who}, refused"));
+            return refusal(422, "a webhook denied it");
         }
         let wanted = u32::try_from(body["spec"]["replicas"].as_u64().unwrap()).unwrap();
         self.calls.push(format!("PATCH scale {who}: {wanted}"));

@@ -234,3 +234,37 @@ async fn only_what_the_gate_has_rights_to_is_asked_for() {
         ]
     );
 }
+
+/// The next tick could not tell such a yield from a hand.
+#[tokio::test]
+async fn a_yield_that_cannot_be_written_down_is_not_done() {
+    let fake = FakeApi::start(Scenario::LedgerReadOnly).await;
+    awake(&fake, json!({}));
+    fake.world(|world| world.page = page(14_600));
+    tick(&fake, config(json!({}))).await.unwrap_err();
+    assert_eq!(fake.deeds(), ["PUT ledger, refused"]);
+    assert_eq!(fake.world(|world| world.replicas), 1);
+}
+
+#[tokio::test]
+async fn one_refused_restore_keeps_nobody_else_down_and_no_event_back() {
+    let fake = FakeApi::start(Scenario::OneStuck).await;
+    noon(&fake);
+    let paused = |name: &str| json!({ "namespace": "llm", "deployment": name, "replicas": 2, "since": "2026-11-21T02:00:00Z", "seen_at_zero": true });
+    fake.world(|world| {
+        let entry = json!({
+            "state": "asleep", "since": "2026-11-21T06:00:00Z", "replicas_set": 0, "replicas_confirmed": true,
+            "paused": [paused("a"), paused("stuck"), paused("z")],
+        });
+        world.ledger.insert("tts.speech".into(), entry.to_string());
+        world.others.extend(["llm/a", "llm/stuck", "llm/z"].map(|name| (name.to_owned(), 0)));
+    });
+    let error = tick(&fake, config(json!({}))).await.unwrap_err().to_string();
+    assert!(error.contains("a webhook denied it"), "{error}");
+    let others = fake.world(|world| world.others.clone());
+    assert_eq!((others["llm/a"], others["llm/stuck"], others["llm/z"]), (2, 0, 2));
+    let notes =
+        fake.world(|world| world.events.iter().map(|event| event["note"].to_string()).collect::<Vec<_>>());
+    assert!(notes.iter().any(|note| note.contains("llm/stuck could not be scaled to 2")), "{notes:?}");
+    assert!(fake.deeds().contains(&"POST event Restoring".to_owned()), "{:?}", fake.deeds());
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::seen::{Seen, unattributed};
 use super::{Decision, Event, EventKind, Rule, say};
 use crate::arithmetic::Balance;
-use crate::defaults::{CLOCK_SKEW_LIMIT_S, LOOK_AGAIN_S, REPEAT_EVENT_S};
+use crate::defaults::{BACKOFF_LIMIT_S, CLOCK_SKEW_LIMIT_S, LOOK_AGAIN_S, REPEAT_EVENT_S};
 use crate::gate::ScaleTarget;
 use crate::ledger::{CardMemory, Drain, Entry, State, Status, Yield};
 use crate::quantity::Mib;
@@ -32,7 +32,7 @@ pub(super) struct Draft {
     pub(super) unload: bool,
     pub(super) scale: Option<u32>,
     pub(super) pauses: Vec<(ScaleTarget, u32)>,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<News>,
     pub(super) again_in: Option<Duration>,
     /// The sum that the verdict rests on, for the status.
     pub(super) balance: Option<Balance>,
@@ -54,8 +54,37 @@ impl Draft {
 
     /// Tells people of a change.
     pub(super) fn event(&mut self, kind: EventKind, reason: &str, note: impl Into<String>) {
+        self.event_about("", kind, reason, note);
+    }
+
+    /// Tells people of a change to something besides the tenant.
+    pub(super) fn event_about(
+        &mut self,
+        about: &str,
+        kind: EventKind,
+        reason: &str,
+        note: impl Into<String>,
+    ) {
         let note = say::cut(&note.into(), NOTE_LIMIT).to_owned();
-        self.events.push(Event { kind, reason: reason.to_owned(), note });
+        let key = if about.is_empty() { reason.to_owned() } else { format!("{reason} {about}") };
+        self.events.push(News { key, always: false, event: Event { kind, reason: reason.to_owned(), note } });
+    }
+
+    /// The Events that are told: of each reason and thing at most one within
+    /// [`REPEAT_EVENT_S`]. Writes down when.
+    fn told(&mut self, seen: &Seen) -> Vec<Event> {
+        self.entry.told.retain(|_, at| seen.since(*at) < REPEAT_EVENT_S);
+        let told = &mut self.entry.told;
+        let news = std::mem::take(&mut self.events).into_iter();
+        news.filter(|news| {
+            let is_due = news.always || !told.contains_key(&news.key);
+            if is_due {
+                told.insert(news.key.clone(), seen.now);
+            }
+            is_due
+        })
+        .map(|news| news.event)
+        .collect()
     }
 
     /// Looks again soon, in the same tick.
@@ -75,11 +104,13 @@ impl Draft {
     /// seen to return.
     pub(super) fn put_down(&mut self, seen: &Seen, cause: Rule) {
         let free = seen.free();
-        let held = seen.held_by_me().or_else(|| self.taken_since_admission(free));
+        let known = seen.held_by_me();
+        let held = known.or_else(|| self.taken_since_admission(free));
         self.unload = seen.gate.unload.is_some() && seen.live_pods().any(|pod| pod.ready);
         self.entry.drain = Some(Drain {
             free_mib: free,
             held_mib: held,
+            estimated: known.is_none() && held.is_some(),
             unattributed_mib: seen.sample.as_ref().ok().and_then(|sample| unattributed(sample)),
             cause,
             reported: false,
@@ -103,7 +134,13 @@ impl Draft {
     /// is in trouble.
     pub(super) fn yield_now(&mut self, seen: &Seen, rule: Rule) {
         self.put_down(seen, rule);
-        self.entry.backoff_until = Some(later(seen.now, seen.gate.timing.backoff_s));
+        let mut pause = seen.gate.timing.backoff_s;
+        if rule.is_failed_start() {
+            let doublings = self.entry.failures.min(16);
+            self.entry.failures = self.entry.failures.saturating_add(1);
+            pause = pause.saturating_mul(1 << doublings).min(BACKOFF_LIMIT_S.max(pause));
+        }
+        self.entry.backoff_until = Some(later(seen.now, pause));
         self.card.short_since = None;
         self.card.last_yield =
             Some(Yield { tenant: seen.me.clone(), at: seen.now, rule, free_mib: seen.free() });
@@ -131,13 +168,16 @@ impl Draft {
         let due = match rule.voice() {
             Voice::Quiet => false,
             Voice::OnChange => before.as_ref().is_none_or(|status| status.rule != rule),
-            Voice::Repeated => told_at.is_none_or(|told| seen.since(told) >= REPEAT_EVENT_S),
+            Voice::Repeated => true,
         };
-        let tell = due || always_tell;
-        if tell {
+        let word = format!("{rule:?}");
+        if due || always_tell {
             let kind = if rule.is_trouble() { EventKind::Warning } else { EventKind::Normal };
-            self.event(kind, &format!("{rule:?}"), reason.clone());
+            let event = Event { kind, reason: word.clone(), note: reason.clone() };
+            self.events.push(News { key: word.clone(), always: always_tell, event });
         }
+        let events = self.told(seen);
+        let tell = events.iter().any(|event| event.reason == word);
         let skew = seen.observation.clock_skew_s;
         let status = Status {
             rule,
@@ -160,7 +200,7 @@ impl Draft {
             unload: self.unload,
             scale: self.scale,
             pauses: self.pauses,
-            events: self.events,
+            events,
             status: Some(status),
             again_in: self.again_in,
         }
@@ -171,6 +211,15 @@ impl Draft {
         let until = self.entry.until.filter(|_| self.entry.state != State::Asleep)?;
         Some(seen.since(until)).filter(|seconds| *seconds > 0)
     }
+}
+
+/// An Event that may be told.
+pub(super) struct News {
+    /// Its reason and what it is about.
+    key: String,
+    /// Told however lately people heard the same.
+    always: bool,
+    pub(super) event: Event,
 }
 
 /// How often people hear of a rule.

@@ -3,7 +3,7 @@
 use super::draft::{Draft, Verdict};
 use super::seen::{Seen, unattributed};
 use super::{EventKind, Rule, say};
-use crate::defaults::MEMORY_RETURN_S;
+use crate::defaults::{ESTIMATE_LIMIT_S, MEMORY_RETURN_S};
 use crate::ledger::{Drain, State};
 use crate::observation::Sample;
 
@@ -31,7 +31,27 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
         draft.release(seen);
         return None;
     }
+    if gone && is_given_up(seen, draft) {
+        let held = draft.entry.drain.as_ref().and_then(|drain| drain.held_mib).unwrap_or_default();
+        draft.card.settled_at = Some(seen.now);
+        let note = format!(
+            "The card waited {} for {held} to return. That was only an estimate of what it held, its pods are \
+             gone, and a neighbour may have grown by as much; it is waited for no longer.",
+            say::span(seen.since(draft.entry.since))
+        );
+        draft.event(EventKind::Warning, "MemoryGivenUp", note);
+        draft.entry.replicas_confirmed = true;
+        draft.release(seen);
+        return None;
+    }
     Some(wait(seen, draft, gone))
+}
+
+/// Whether what it held was only estimated, and was waited for long enough.
+fn is_given_up(seen: &Seen, draft: &Draft) -> bool {
+    let limit = i64::from(seen.gate.timing.grace_period_s) + i64::from(ESTIMATE_LIMIT_S);
+    let estimated = draft.entry.drain.as_ref().is_some_and(|drain| drain.estimated);
+    estimated && seen.sample.is_ok() && seen.since(draft.entry.since) > limit
 }
 
 /// Whether what the tenant held was seen to come back. A series that attributes

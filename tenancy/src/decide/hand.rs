@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::EventKind;
 use super::draft::{Draft, later};
 use super::seen::Seen;
+use super::{EventKind, Rule};
 use crate::defaults::OVERRIDE_LIMIT_S;
 use crate::gate::OVERRIDE_ANNOTATION;
 use crate::ledger::{OverrideSeen, State};
@@ -117,6 +117,11 @@ pub(super) fn notice_replicas(seen: &Seen, draft: &mut Draft) -> Hand {
             Hand::Still
         }
         (State::Asleep, Some(_)) if running => Hand::Started,
+        (state, Some(1..)) if state.is_admitted() && !running && was_closed(seen, draft) => {
+            // By its own gate, which could not write that down.
+            draft.put_down(seen, Rule::OutsideWindow);
+            Hand::Still
+        }
         (state, Some(1..)) if state.is_admitted() && !running && draft.entry.replicas_confirmed => {
             draft.entry.held_by_hand_until = Some(hold_until(seen));
             Hand::Still
@@ -127,6 +132,13 @@ pub(super) fn notice_replicas(seen: &Seen, draft: &mut Draft) -> Hand {
         }
         (_, None) => Hand::Still,
     }
+}
+
+/// Whether it should sleep anyway since it was last seen running.
+fn was_closed(seen: &Seen, draft: &Draft) -> bool {
+    seen.gate.suspend
+        || draft.entry.until.is_some_and(|until| until <= seen.now)
+        || override_in_force(seen, draft) == Override::Off
 }
 
 /// Until the next window; a tenant without windows is held for a day.

@@ -44,20 +44,21 @@ fn keep_one_replica(seen: &Seen, draft: &mut Draft) {
 /// place of another is reserved for, and admits itself.
 fn follow_pod(seen: &Seen, draft: &mut Draft) {
     let entry = &mut draft.entry;
-    let Some(pod) = seen.pod() else {
-        if entry.state != State::Reserved {
-            start_over(seen, draft);
+    let pod = seen.pod();
+    if entry.pod.as_ref().is_some_and(|known| pod.is_none_or(|pod| pod.uid != known.uid)) {
+        if entry.state != State::Awake {
+            // It was evicted or deleted before it was ready: as good as a crash.
+            entry.crashes = entry.crashes.saturating_add(1);
         }
-        return;
-    };
-    let same = entry.pod.as_ref().is_some_and(|known| known.uid == pod.uid);
-    if !same {
-        let known = entry.pod.replace(PodRef { name: pod.name.clone(), uid: pod.uid.clone() });
+        entry.pod = None;
         entry.restarts_seen = 0;
-        if known.is_some() && !pod.admitted {
+        if pod.is_none_or(|pod| !pod.admitted) {
             start_over(seen, draft);
         }
     }
+    let Some(pod) = pod else { return };
+    let entry = &mut draft.entry;
+    entry.pod.get_or_insert_with(|| PodRef { name: pod.name.clone(), uid: pod.uid.clone() });
     let entry = &mut draft.entry;
     let crashed = pod.restarts.saturating_sub(entry.restarts_seen);
     entry.restarts_seen = pod.restarts;
@@ -69,6 +70,7 @@ fn follow_pod(seen: &Seen, draft: &mut Draft) {
         entry.awake_since = None;
     } else if entry.awake_since.is_some_and(|since| seen.since(since) >= settled) {
         entry.crashes = 0;
+        entry.failures = 0;
     }
     if pod.admitted && entry.state == State::Reserved {
         entry.enter(State::Loading, seen.now);
@@ -120,7 +122,7 @@ fn wrong_card(seen: &Seen) -> Option<Verdict> {
 fn crash_loop(draft: &Draft) -> Option<Verdict> {
     let crashes = draft.entry.crashes;
     (crashes >= CRASH_LIMIT).then(|| {
-        let reason = format!("The model server crashed {crashes} times in a row. It yields and backs off.");
+        let reason = format!("The model server crashed {crashes} times in a row, or its pod was gone before it was ready. It yields and backs off.");
         Verdict::new(Rule::CrashLoop, reason)
     })
 }

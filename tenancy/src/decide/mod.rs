@@ -156,6 +156,8 @@ pub fn decide(input: &Situation) -> Decision {
     let seen = Seen::of(input, input.ledger.as_ref().unwrap_or(&nothing));
     let mut draft = Draft::of(&seen);
     if seen.gate.schedule == Schedule::Always {
+        // It had windows once, and may have paused somebody for one of them.
+        pauses::give_back(&seen, &mut draft, |_| true);
         let reason = "It is always awake; no gate decides for it.";
         return draft.finish(&seen, false, Verdict::new(Rule::AlwaysAwake, reason));
     }
@@ -189,6 +191,7 @@ fn judge(seen: &Seen, draft: &mut Draft) -> Verdict {
     if let Wish::Wake(wake) = &wish {
         draft.entry.until = wake.until;
         pauses::keep(seen, draft);
+        pauses::give_back(seen, draft, |one| !seen.gate.pauses.contains(&one.target));
     }
     match (draining, wish) {
         (Some(draining), Wish::Sleep(..)) if draining.rule == Rule::MemoryMissing => {
@@ -222,7 +225,7 @@ fn unreadable(seen: &Seen, mut draft: Draft, what: &str) -> Decision {
         unload: false,
         scale,
         pauses: Vec::new(),
-        events: draft.events,
+        events: draft.events.into_iter().map(|news| news.event).collect(),
         status: None,
         again_in: None,
     }

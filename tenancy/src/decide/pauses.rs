@@ -26,10 +26,11 @@ pub(super) fn pause(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
                 since: seen.now,
                 seen_at_zero: false,
                 left_alone: false,
+                told_unreadable: false,
             }),
             PauseSeen::Unreadable(why) => {
                 let note = format!("{} is not paused: {why}.", name(target));
-                draft.event(EventKind::Warning, "PauseUnreadable", note);
+                draft.event_about(&name(target), EventKind::Warning, "PauseUnreadable", note);
             }
             PauseSeen::Replicas(0) => draft.entry.paused.extend(shared(seen, target).cloned()),
             PauseSeen::Absent => {}
@@ -38,10 +39,10 @@ pub(super) fn pause(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     if draft.entry.paused.len() > known {
         draft.again_in = Some(std::time::Duration::ZERO);
         let reason =
-            format!("Wrote down what {} have before they are scaled to 0 for the window.", names(draft));
+            format!("Wrote down the replicas of {} before room is made for the window.", names(draft));
         return Some(Verdict::new(Rule::Pausing, reason));
     }
-    if draft.pauses.is_empty() {
+    if draft.pauses.iter().all(|(_, replicas)| *replicas > 0) {
         return None;
     }
     draft.look_again();
@@ -52,7 +53,8 @@ pub(super) fn pause(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
 /// whom somebody else changed.
 pub(super) fn keep(seen: &Seen, draft: &mut Draft) {
     let mut paused = std::mem::take(&mut draft.entry.paused);
-    for one in paused.iter_mut().filter(|one| !one.left_alone) {
+    let is_meant = |one: &&mut Paused| !one.left_alone && seen.gate.pauses.contains(&one.target);
+    for one in paused.iter_mut().filter(is_meant) {
         match look(seen, &one.target) {
             PauseSeen::Replicas(0) => one.seen_at_zero = true,
             PauseSeen::Replicas(found) if !one.seen_at_zero && found == one.replicas => {
@@ -71,41 +73,62 @@ pub(super) fn keep(seen: &Seen, draft: &mut Draft) {
 /// Rule 11, when the tenant sleeps: gives everybody back what he had. `None`
 /// when everybody has it.
 pub(super) fn restore(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
+    give_back(seen, draft, |_| true);
+    if draft.entry.paused.is_empty() {
+        return None;
+    }
+    let reason = format!("Gives back the replicas of {} after the window.", names(draft));
+    Some(Verdict::new(Rule::Restoring, reason))
+}
+
+/// Gives some of those who are paused back what they had. Whom the gate may not
+/// look at any more, because the pause was taken out of the configuration and
+/// the right with it, stays in the ledger, and people are told once.
+pub(super) fn give_back(seen: &Seen, draft: &mut Draft, which: impl Fn(&Paused) -> bool) {
     let mut kept = Vec::new();
-    for one in std::mem::take(&mut draft.entry.paused) {
+    let mut under_way = false;
+    for mut one in std::mem::take(&mut draft.entry.paused) {
+        if !which(&one) {
+            kept.push(one);
+            continue;
+        }
         if one.left_alone || shared(seen, &one.target).is_some() {
             continue;
         }
         match look(seen, &one.target) {
             PauseSeen::Replicas(0) => {
                 draft.pauses.push((one.target.clone(), one.replicas));
+                (under_way, one.told_unreadable) = (true, false);
                 kept.push(one);
             }
             PauseSeen::Replicas(found) if found == one.replicas => {
                 let note = format!("{} has its {found} replicas again.", name(&one.target));
-                draft.event(EventKind::Normal, "Restored", note);
+                draft.event_about(&name(&one.target), EventKind::Normal, "Restored", note);
             }
             PauseSeen::Replicas(found) => left_alone(draft, &one, found),
             PauseSeen::Absent => {
                 let note = format!("{} is gone and cannot be restored.", name(&one.target));
-                draft.event(EventKind::Warning, "RestoreAbsent", note);
+                draft.event_about(&name(&one.target), EventKind::Warning, "RestoreAbsent", note);
             }
             PauseSeen::Unreadable(why) => {
-                let note = format!("{} is not restored yet: {why}.", name(&one.target));
-                draft.event(EventKind::Warning, "RestoreUnreadable", note);
+                if !std::mem::replace(&mut one.told_unreadable, true) {
+                    let ScaleTarget { namespace, deployment } = &one.target;
+                    let note = format!(
+                        "{namespace}/{deployment} cannot be given back its {0} replicas: {why}. If the tenant no \
+                         longer pauses it, scale it by hand: kubectl -n {namespace} scale \
+                         deployment/{deployment} --replicas={0}",
+                        one.replicas
+                    );
+                    draft.event_about(&name(&one.target), EventKind::Warning, "RestoreUnreadable", note);
+                }
                 kept.push(one);
             }
         }
     }
     draft.entry.paused = kept;
-    if draft.entry.paused.is_empty() {
-        return None;
+    if under_way {
+        draft.look_again();
     }
-    draft.look_again();
-    Some(Verdict::new(
-        Rule::Restoring,
-        format!("Gives {} back what they had before the window.", names(draft)),
-    ))
 }
 
 /// The record of another tenant for which the target is paused too. Whoever
@@ -126,7 +149,7 @@ fn left_alone(draft: &mut Draft, one: &Paused, found: u32) {
         name(&one.target),
         one.replicas
     );
-    draft.event(EventKind::Warning, "PauseLeftAlone", note);
+    draft.event_about(&name(&one.target), EventKind::Warning, "PauseLeftAlone", note);
 }
 
 fn name(target: &ScaleTarget) -> String {

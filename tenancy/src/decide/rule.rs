@@ -72,6 +72,21 @@ impl Rule {
         )
     }
 
+    /// Whether a start came to nothing by the tenant's own fault or its place's.
+    pub(super) fn is_failed_start(self) -> bool {
+        use Rule::*;
+        matches!(self, WrongCard | CrashLoop | PodPending | LoadingLimit)
+    }
+
+    /// Whether the tenant may be scaled to 0 although that could not be written
+    /// down: the next tick finds by the time, the configuration or the annotation
+    /// that it should sleep, and does not take the gate's own call for a hand.
+    /// A yield is nowhere else to be read, so it has to wait until it is written.
+    pub fn may_close_unwritten(self) -> bool {
+        use Rule::*;
+        matches!(self, LedgerUnreadable | Draining | MemoryMissing | Suspended | SwitchedOff | OutsideWindow)
+    }
+
     /// How often people hear of it by an Event.
     pub(super) fn voice(self) -> Voice {
         use Rule::*;

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::Situation;
 use crate::arithmetic::{Claim, Holder};
-use crate::card::{Card, Device, DeviceSource, Resident};
+use crate::card::{Card, Device, Resident};
 use crate::declared::Declared;
 use crate::defaults::{
-    ATTRIBUTION_TOLERANCE_MIB, DCGM_LAG_S, GUARD_INTERVAL_S, SAMPLE_FRESH_S, SILENT_INTERVALS,
+    ATTRIBUTION_TOLERANCE_MIB, GUARD_INTERVAL_S, SAMPLE_FRESH_S, SAMPLE_LAG_S, SILENT_INTERVALS,
 };
 use crate::floor::Floor;
 use crate::gate::{GateConfig, ScaleTarget};
@@ -267,11 +267,9 @@ impl<'a> Books<'a> {
     /// Whether it has been awake for so long that every figure of the sample knows
     /// of its load. Before that, one may have seen it and another not.
     fn is_settled(&self, entry: &Entry) -> bool {
-        let source = self.declared.map(|declared| &declared.card.source.device);
-        let lag = if matches!(source, Some(DeviceSource::Dcgm(_))) { DCGM_LAG_S } else { 0 };
         let at = self.sample.map_or(self.now, |sample| sample.at);
         let awake = entry.awake_since.filter(|_| entry.state == State::Awake);
-        awake.is_some_and(|since| at.as_second().saturating_sub(since.as_second()) >= lag)
+        awake.is_some_and(|since| at.as_second().saturating_sub(since.as_second()) >= SAMPLE_LAG_S)
     }
 }
 

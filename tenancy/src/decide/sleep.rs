@@ -7,6 +7,8 @@ use super::{Rule, pauses};
 /// Sends away what runs; when nothing does, restores residents and stays asleep.
 pub(super) fn judge(seen: &Seen, draft: &mut Draft, rule: Rule, reason: String) -> Verdict {
     let state = draft.entry.state;
+    // Another window is another chance.
+    draft.entry.failures = 0;
     if state.is_admitted() {
         draft.put_down(seen, rule);
         return Verdict::new(rule, format!("{reason} It was {state} and is sent to sleep."));

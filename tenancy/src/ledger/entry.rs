@@ -1,5 +1,7 @@
 //! What the ledger says of one tenant, and of the card as a whole.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +51,9 @@ pub struct Entry {
     /// The restart count of `pod` that those crashes were counted from.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restarts_seen: u32,
+    /// Starts in a row that came to nothing; each doubles the pause before the next.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
     /// A person put it to sleep; it stays so until this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by_hand_until: Option<Timestamp>,
@@ -69,6 +74,9 @@ pub struct Entry {
     /// What must be seen to return, while it drains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<Drain>,
+    /// When people were told lately, by the Event's reason and what it is about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<String, Timestamp>,
     /// What the last tick decided and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
@@ -148,6 +156,9 @@ pub struct Paused {
     /// Somebody changed it meanwhile, so it is theirs until the window is over.
     #[serde(default)]
     pub left_alone: bool,
+    /// People were told that it cannot be restored, and what they must do.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub told_unreadable: bool,
 }
 
 /// The override annotation as it was when it was first seen.
@@ -170,6 +181,9 @@ pub struct Drain {
     /// from what was free when it was admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_mib: Option<Mib>,
+    /// Whether that is only an estimate.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub estimated: bool,
     /// What was used then by nobody that the series named, where it attributes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unattributed_mib: Option<Mib>,
@@ -235,6 +249,10 @@ pub struct Status {
     pub told_at: Option<Timestamp>,
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -256,12 +274,14 @@ impl Entry {
             backoff_until: None,
             crashes: 0,
             restarts_seen: 0,
+            failures: 0,
             held_by_hand_until: None,
             override_seen: None,
             unknown_since: None,
             deployment_uid: None,
             empty_since: None,
             drain: None,
+            told: BTreeMap::new(),
             status: None,
         }
     }

@@ -143,6 +143,7 @@ mod tests {
             since: at("2026-11-22T02:00:00Z"),
             seen_at_zero: true,
             left_alone: false,
+            told_unreadable: false,
         });
         let mut ledger = Ledger::default();
         ledger.entries.insert(chatterbox(), entry);

@@ -358,7 +358,7 @@ impl World {
 
     /// Waits until the figures of everybody who is awake go together.
     pub(super) fn settle(&mut self) {
-        self.wait(crate::defaults::DCGM_LAG_S);
+        self.wait(crate::defaults::SAMPLE_LAG_S);
     }
 
     /// From told-to-go to asleep.
