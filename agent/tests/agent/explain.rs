@@ -53,3 +53,23 @@ async fn a_tenant_that_is_not_there_is_named() {
     let error = explain(&api(&fake), &"tts/speech".parse().unwrap(), None).await.unwrap_err();
     assert!(matches!(error, ExplainError::Api(_)), "{error}");
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_said_and_the_rest_explained() {
+    for (scenario, row) in [
+        (
+            Scenario::NoDeclared,
+            "floor      unknown: reading ConfigMap gpu-tenancy/card.t4.declared is not allowed",
+        ),
+        (
+            Scenario::NoLedger,
+            "ledger     cannot be read: reading ConfigMap gpu-tenancy/card.t4.ledger is not allowed",
+        ),
+        (Scenario::NoPods, "pods       unknown: reading the pods of tts/speech is not allowed"),
+    ] {
+        let fake = FakeApi::start(scenario).await;
+        let told = told(&fake, None).await;
+        assert!(told.contains(row), "{scenario:?}: {told}");
+        assert!(told.contains("window     night 02:00-06:00"), "{told}");
+    }
+}

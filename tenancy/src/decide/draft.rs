@@ -152,7 +152,7 @@ impl Draft {
         self.entry.admission = None;
         self.entry.pod = None;
         self.entry.restarts_seen = 0;
-        self.entry.crashes = 0;
+        (self.entry.crashes, self.entry.lost_pods) = (0, 0);
         self.entry.drain = None;
         self.entry.until = None;
     }

@@ -49,6 +49,7 @@ fn follow_pod(seen: &Seen, draft: &mut Draft) {
         if entry.state != State::Awake {
             // It was evicted or deleted before it was ready: as good as a crash.
             entry.crashes = entry.crashes.saturating_add(1);
+            entry.lost_pods = entry.lost_pods.saturating_add(1);
         }
         entry.pod = None;
         entry.restarts_seen = 0;
@@ -56,10 +57,15 @@ fn follow_pod(seen: &Seen, draft: &mut Draft) {
             start_over(seen, draft);
         }
     }
-    let Some(pod) = pod else { return };
+    let Some(pod) = pod else {
+        if draft.entry.state != State::Reserved {
+            // An entry that names no pod, as one that people wrote may be.
+            start_over(seen, draft);
+        }
+        return;
+    };
     let entry = &mut draft.entry;
     entry.pod.get_or_insert_with(|| PodRef { name: pod.name.clone(), uid: pod.uid.clone() });
-    let entry = &mut draft.entry;
     let crashed = pod.restarts.saturating_sub(entry.restarts_seen);
     entry.restarts_seen = pod.restarts;
     entry.crashes = entry.crashes.saturating_add(crashed);
@@ -69,7 +75,7 @@ fn follow_pod(seen: &Seen, draft: &mut Draft) {
         entry.starting_since = Some(seen.now);
         entry.awake_since = None;
     } else if entry.awake_since.is_some_and(|since| seen.since(since) >= settled) {
-        entry.crashes = 0;
+        (entry.crashes, entry.lost_pods) = (0, 0);
         entry.failures = 0;
     }
     if pod.admitted && entry.state == State::Reserved {
@@ -122,8 +128,14 @@ fn wrong_card(seen: &Seen) -> Option<Verdict> {
 fn crash_loop(draft: &Draft) -> Option<Verdict> {
     let crashes = draft.entry.crashes;
     (crashes >= CRASH_LIMIT).then(|| {
-        let reason = format!("The model server crashed {crashes} times in a row, or its pod was gone before it was ready. It yields and backs off.");
-        Verdict::new(Rule::CrashLoop, reason)
+        let what = match draft.entry.lost_pods {
+            0 => format!("The model server crashed {crashes} times in a row"),
+            lost => format!(
+                "{crashes} times in a row the model server crashed or its pod was gone before it was ready \
+                 ({lost} of them gone; the namespace's Events may say who evicted them)"
+            ),
+        };
+        Verdict::new(Rule::CrashLoop, format!("{what}. It yields and backs off."))
     })
 }
 

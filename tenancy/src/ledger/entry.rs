@@ -45,9 +45,12 @@ pub struct Entry {
     /// Not before this moment is the tenant admitted again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff_until: Option<Timestamp>,
-    /// Crashes in a row of the model server.
+    /// Crashes in a row of the model server, and pods that were gone before they were ready.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub crashes: u32,
+    /// How many of those were pods that were gone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_pods: u32,
     /// The restart count of `pod` that those crashes were counted from.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restarts_seen: u32,
@@ -273,6 +276,7 @@ impl Entry {
             paused: Vec::new(),
             backoff_until: None,
             crashes: 0,
+            lost_pods: 0,
             restarts_seen: 0,
             failures: 0,
             held_by_hand_until: None,

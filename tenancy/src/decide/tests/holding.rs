@@ -91,7 +91,7 @@ fn row_15_crash_loop() {
     }
     world.pod(CHATTERBOX).0.restarts = 3;
     let decision = world.expect(CHATTERBOX, Rule::CrashLoop);
-    insta::assert_snapshot!(decision.reason, @"The model server crashed 3 times in a row, or its pod was gone before it was ready. It yields and backs off.");
+    insta::assert_snapshot!(decision.reason, @"The model server crashed 3 times in a row. It yields and backs off.");
     world.drain(CHATTERBOX);
     world.expect(CHATTERBOX, Rule::BackingOff);
 }

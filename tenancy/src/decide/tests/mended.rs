@@ -106,7 +106,17 @@ fn pods_that_go_before_they_are_ready_count_as_crashes() {
     world.of(CHATTERBOX).pods.clear();
     world.run_deployments();
     let decision = world.expect(CHATTERBOX, Rule::CrashLoop);
-    insta::assert_snapshot!(decision.reason, @"The model server crashed 3 times in a row, or its pod was gone before it was ready. It yields and backs off.");
+    insta::assert_snapshot!(decision.reason, @"3 times in a row the model server crashed or its pod was gone before it was ready (3 of them gone; the namespace's Events may say who evicted them). It yields and backs off.");
+}
+
+/// People correct a ledger by hand, and need not know every field.
+#[test]
+fn an_entry_without_a_pod_is_awake_no_longer_when_there_is_none() {
+    let mut world = awake();
+    world.amend(CHATTERBOX, |entry| entry.pod = None);
+    world.of(CHATTERBOX).pods.clear();
+    world.expect(CHATTERBOX, Rule::Starting);
+    assert_eq!(world.state(CHATTERBOX), State::Reserved);
 }
 
 /// A rollout in mid-window is no crash.
