@@ -8,7 +8,7 @@ use tenancy::objects::{Key, Objects};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Map, Path};
 
 use crate::api::Failure;
-use crate::engine::{Engine, Found, Kept, Order, Report};
+use crate::engine::{Engine, Found, Kept, Order, Report, Shown};
 use crate::picture;
 
 /// One resource in the cluster.
@@ -24,14 +24,33 @@ pub(crate) struct Lifecycle<'a> {
 /// Objects that were made or changed.
 pub(crate) struct Settled {
     pub(crate) kept: Kept,
+    /// What an update made of `objects` of the prior state.
+    pub(crate) objects: Attr<Map<String>>,
     pub(crate) remarks: Diagnostics,
 }
 
-/// A create or update that did not come to its end.
+/// A create, update or delete that did not come to its end.
 pub(crate) struct Unsettled {
     /// What is there all the same; nothing where the cluster is as it was.
     pub(crate) kept: Option<Kept>,
+    /// What `objects` of the prior state is by now.
+    pub(crate) objects: Attr<Map<String>>,
     pub(crate) diagnostics: Diagnostics,
+}
+
+/// A model with the computed attribute `objects`.
+pub(crate) trait Shows {
+    fn objects(&mut self) -> &mut Attr<Map<String>>;
+}
+
+/// What an update is to do.
+pub(crate) struct Change<'a> {
+    pub(crate) desired: &'a Objects,
+    /// `objects` of the prior state.
+    pub(crate) before: &'a Attr<Map<String>>,
+    pub(crate) adopt: &'a BTreeSet<Key>,
+    /// How long what is wanted no more may take to go.
+    pub(crate) patience: Duration,
 }
 
 /// A look at objects.
@@ -64,7 +83,7 @@ impl Lifecycle<'_> {
         let somewhat = !report.made.is_empty();
         let left = if interrupted { Vec::new() } else { self.engine.roll_back(&mut report).await };
         if !(interrupted && somewhat) && left.is_empty() {
-            return Err(Unsettled { kept: None, diagnostics: errors });
+            return Err(Unsettled { kept: None, objects: Attr::Null, diagnostics: errors });
         }
         let reasons: Vec<String> =
             errors.into_iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
@@ -76,29 +95,62 @@ impl Lifecycle<'_> {
                 reasons.join("\n")
             ),
         );
-        Err(Unsettled { kept: Some(report.kept), diagnostics: warning.into() })
+        let objects = picture::known(desired, self.digests);
+        Err(Unsettled { kept: Some(report.kept), objects, diagnostics: warning.into() })
     }
 
-    /// Applies what differs and removes what is wanted no more. After an error
-    /// `kept` says what is there, and the prior state still says what to do.
-    pub(crate) async fn update(
-        &self,
-        desired: &Objects,
-        before: &Attr<Map<String>>,
-        kept: Kept,
-        adopt: &BTreeSet<Key>,
-        patience: Duration,
-    ) -> Result<Settled, Unsettled> {
+    /// Applies what differs and removes what is wanted no more.
+    pub(crate) async fn update(&self, change: &Change<'_>, kept: Kept) -> Result<Settled, Unsettled> {
+        let settled = self.put(change, kept).await?;
+        self.prune(change, settled).await
+    }
+
+    /// Applies what differs. After an error the prior state still says what to
+    /// do, and its `objects` and `kept` say what is there.
+    pub(crate) async fn put(&self, change: &Change<'_>, kept: Kept) -> Result<Settled, Unsettled> {
+        let Change { desired, before, .. } = change;
         let (mut apply, shown) = picture::changes(before, desired, self.digests);
         let unmade = desired.iter().filter(|(key, _)| kept.uid(key).is_none()).map(|(key, _)| key.clone());
         apply.extend(unmade);
+        self.put_these(change, apply, shown, kept).await
+    }
+
+    /// Applies some of the objects, whatever the state says of them.
+    pub(crate) async fn put_only(
+        &self,
+        change: &Change<'_>,
+        apply: BTreeSet<Key>,
+        kept: Kept,
+    ) -> Result<Settled, Unsettled> {
+        let shown = apply.iter().map(|key| (key.clone(), Shown::All)).collect();
+        self.put_these(change, apply, shown, kept).await
+    }
+
+    async fn put_these(
+        &self,
+        change: &Change<'_>,
+        apply: BTreeSet<Key>,
+        shown: BTreeMap<Key, Shown>,
+        kept: Kept,
+    ) -> Result<Settled, Unsettled> {
+        let Change { desired, before, adopt, .. } = change;
         let report = self.engine.settle(&Order { desired, apply, shown, adopt }, kept).await;
+        let objects = picture::half_way(before, desired, &report, self.digests);
         if !report.failures.is_empty() {
             let diagnostics = self.errors(&report.failures);
-            return Err(Unsettled { kept: Some(report.kept), diagnostics });
+            return Err(Unsettled { kept: Some(report.kept), objects, diagnostics });
         }
-        let unwanted = Engine::unwanted(&report.kept, |key| desired.get(key).is_some());
-        let mut settled = self.settled(report);
+        Ok(Settled { objects, ..self.settled(report) })
+    }
+
+    /// Removes what an applied change wants no more.
+    pub(crate) async fn prune(
+        &self,
+        change: &Change<'_>,
+        mut settled: Settled,
+    ) -> Result<Settled, Unsettled> {
+        let desired = change.desired;
+        let unwanted = Engine::unwanted(&settled.kept, |key| desired.get(key).is_some());
         // What becomes of a claim on destroy is nowhere in the claim itself, so
         // a change of it applies nothing and must be remembered here.
         for (key, object) in desired.iter() {
@@ -106,7 +158,7 @@ impl Lifecycle<'_> {
                 kept.retained = object.tenure == tenancy::objects::Tenure::Retained;
             }
         }
-        let removed = self.engine.remove(&unwanted, Instant::now() + patience).await;
+        let removed = self.engine.remove(&unwanted, Instant::now() + change.patience).await;
         settled
             .kept
             .objects
@@ -116,7 +168,8 @@ impl Lifecycle<'_> {
             return Ok(settled);
         }
         settled.remarks.extend(self.errors(&removed.failures));
-        Err(Unsettled { kept: Some(settled.kept), diagnostics: settled.remarks })
+        let objects = picture::without_gone(&settled.objects, &settled.kept);
+        Err(Unsettled { kept: Some(settled.kept), objects, diagnostics: settled.remarks })
     }
 
     /// Looks at all objects. `None` when none of them is left.
@@ -154,15 +207,22 @@ impl Lifecycle<'_> {
         Ok(kept)
     }
 
-    /// Removes everything but what is retained. After a failure `kept` says what is left.
-    pub(crate) async fn delete(&self, kept: Kept, patience: Duration) -> Result<Diagnostics, Unsettled> {
+    /// Removes everything but what is retained. After a failure `kept` and
+    /// `objects` say what is left.
+    pub(crate) async fn delete(
+        &self,
+        kept: Kept,
+        before: &Attr<Map<String>>,
+        patience: Duration,
+    ) -> Result<Diagnostics, Unsettled> {
         let removed = self.engine.remove(&kept, Instant::now() + patience).await;
         let mut diagnostics: Diagnostics = self.warnings("leaves something behind", removed.remarks);
         if removed.failures.is_empty() {
             return Ok(diagnostics);
         }
         diagnostics.extend(self.errors(&removed.failures));
-        Err(Unsettled { kept: Some(removed.left), diagnostics })
+        let objects = picture::without_gone(before, &removed.left);
+        Err(Unsettled { kept: Some(removed.left), objects, diagnostics })
     }
 
     /// The errors of these failures, each at the attribute of its object.
@@ -195,7 +255,7 @@ impl Lifecycle<'_> {
                 ),
             ));
         }
-        Settled { kept: report.kept, remarks }
+        Settled { kept: report.kept, objects: Attr::Null, remarks }
     }
 
     fn warnings(&self, what: &str, remarks: Vec<String>) -> Diagnostics {
@@ -220,30 +280,5 @@ impl Lifecycle<'_> {
         let path = path?;
         let detail = format!("{}\nThe plan shows how an apply puts it back.", lines.join("\n"));
         Some(Diagnostic::warning(format!("{} was changed by hand", self.title), detail).at(path))
-    }
-}
-
-/// The outcome of a read that failed. Where the provider's own configuration
-/// is not known yet the state is kept as it is, with a warning: the plan goes
-/// on, and its apply will look.
-pub(crate) fn unread<M>(model: M, failure: &Failure, title: &str) -> tfplugin::Outcome<M> {
-    if let Failure::Unknown { arguments } = failure {
-        let detail = format!(
-            "The provider's {} is not known before apply, so the plan rests on the last known state.",
-            arguments.join(", ")
-        );
-        return tfplugin::Outcome::state(model)
-            .with(Diagnostic::warning(format!("{title} was not refreshed"), detail));
-    }
-    tfplugin::Outcome::failed(failure.diagnostic(Path::root()))
-}
-
-/// The outcome of an update or delete that did not come to its end: the prior
-/// state, which still says what is to be done, and what is there by now.
-pub(crate) fn half_updated<M>(unsettled: Unsettled) -> tfplugin::Outcome<M> {
-    let outcome = tfplugin::Outcome::failed(unsettled.diagnostics);
-    match unsettled.kept {
-        Some(kept) => outcome.with_private(kept.bytes()),
-        None => outcome,
     }
 }

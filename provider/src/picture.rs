@@ -8,7 +8,7 @@ use tenancy::leaves::{Leaves, leaves};
 use tenancy::objects::{Key, Objects};
 use tfplugin::{Attr, Map};
 
-use crate::engine::{Found, Shown};
+use crate::engine::{Found, Kept, Report, Shown};
 
 /// `objects` of a plan: known where both samples of what is unknown lead to
 /// the same object, and wholly unknown where they lead to different sets.
@@ -71,6 +71,34 @@ pub(crate) fn after_look(
     Attr::Known(after)
 }
 
+/// The state's `objects` after an update, whole or half-way: what was put stands
+/// there as it was put. What a call without an answer may have put or not is
+/// left out, so that the next plan puts it again.
+pub(crate) fn half_way(
+    before: &Attr<Map<String>>,
+    desired: &Objects,
+    report: &Report,
+    digests: bool,
+) -> Attr<Map<String>> {
+    let mut after = before.known().cloned().unwrap_or_default();
+    for (key, text) in drawn(desired, digests) {
+        if report.put.contains(&key) {
+            after.insert(key.to_string(), Attr::Known(text));
+        }
+    }
+    for (key, _) in report.failures.iter().filter(|(_, failure)| failure.is_open()) {
+        after.remove(&key.to_string());
+    }
+    Attr::Known(after)
+}
+
+/// `objects` without what is there no more.
+pub(crate) fn without_gone(objects: &Attr<Map<String>>, kept: &Kept) -> Attr<Map<String>> {
+    let mut left = objects.known().cloned().unwrap_or_default();
+    left.retain(|key, _| kept.objects.contains_key(key));
+    Attr::Known(left)
+}
+
 /// Puts live values in the place of ours; absent ones are taken out.
 fn lay(leaves: &mut Leaves, live: &BTreeMap<String, Option<Value>>) {
     for (path, value) in live {
@@ -116,17 +144,18 @@ fn leaves_of(text: &str) -> Option<Leaves> {
 }
 
 /// Which leaves of which objects differ between two states of `objects`, for
-/// remarks on a plan. Objects shown as digests, or unknown, are left out.
+/// remarks on a plan; of objects that are shown as digests only that they do.
+/// Unknown ones are left out.
 pub(crate) fn differing(
     before: &Attr<Map<String>>,
     after: &Attr<Map<String>>,
-) -> BTreeMap<String, BTreeSet<String>> {
+) -> BTreeMap<String, Option<BTreeSet<String>>> {
     let (Some(before), Some(after)) = (before.known(), after.known()) else { return BTreeMap::new() };
     let pairs = after.iter().filter_map(|(key, after)| {
-        let before = before.get(key)?.as_str()?;
-        let (before, after) = (leaves_of(before)?, leaves_of(after.as_str()?)?);
-        let paths: BTreeSet<String> = tenancy::leaves::diff(&before, &after).into_keys().collect();
-        (!paths.is_empty()).then(|| (key.clone(), paths))
+        let (before, after) = (before.get(key)?.as_str()?, after.as_str()?);
+        let leaves = leaves_of(before).zip(leaves_of(after));
+        let paths = leaves.map(|(a, b)| tenancy::leaves::diff(&a, &b).into_keys().collect());
+        (before != after).then(|| (key.clone(), paths))
     });
     pairs.collect()
 }

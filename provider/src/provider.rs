@@ -1,7 +1,11 @@
 //! The provider block: which cluster, and how plans show objects.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
+use tenancy::card::Card;
 use tfplugin::{
     Attr, Configured, Diagnostic, Diagnostics, Host, List, Map, Path, Provider, Resources, model,
 };
@@ -76,6 +80,10 @@ pub(crate) struct Data {
     pub(crate) digests: bool,
     /// The provider's `agent_image`.
     pub(crate) agent_image: Attr<String>,
+    /// The cards that this run has planned; nothing for one that is not wholly known.
+    pub(crate) cards: Mutex<BTreeMap<String, Option<Card>>>,
+    /// A look that no plan needs got no answer, so no other is tried.
+    pub(crate) silent: AtomicBool,
 }
 
 /// The provider.
@@ -122,6 +130,8 @@ impl Provider for Gpu {
             api: Api::new(Cluster::new(target)),
             digests: config.plan_objects.as_str() == Some("digests"),
             agent_image: config.agent_image,
+            cards: Mutex::default(),
+            silent: AtomicBool::new(false),
         }))
     }
 

@@ -164,6 +164,15 @@ impl Failure {
         }
     }
 
+    /// Whether the call may have done its work all the same.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Failure::Unreachable { .. } => true,
+            Failure::Refused(it) => it.status >= 500,
+            _ => false,
+        }
+    }
+
     /// The status of the answer, where there was one.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {

@@ -15,7 +15,8 @@ use tfplugin::{
 use crate::api::{Failure, Ref};
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
-use crate::lifecycle::{Lifecycle, Unsettled};
+use crate::lifecycle::{Change, Lifecycle};
+use crate::outcome;
 use crate::picture;
 use crate::provider::Data;
 pub(crate) use model::{CardIdentity, CardModel, same_memory};
@@ -41,9 +42,15 @@ impl Resource for CardResource {
 
     async fn plan(&self, request: PlanRequest<Self>) -> Result<Planned<CardModel>, Diagnostics> {
         let mut planned = request.proposed;
-        let digests = request.provider.is_some_and(|data| data.digests);
+        let digests = request.provider.as_ref().is_some_and(|data| data.digests);
         planned.id = planned.name.clone();
-        planned.objects = match spec::both(&planned)? {
+        let cards = spec::both(&planned)?;
+        if let (Some(data), Some(name)) = (&request.provider, planned.name.as_str())
+            && let Ok(mut known) = data.cards.lock()
+        {
+            known.insert(name.to_owned(), cards.clone().filter(|(a, b)| a == b).map(|(a, _)| a));
+        }
+        planned.objects = match cards {
             Some((a, b)) => picture::planned(&tenancy::expand::card(&a), &tenancy::expand::card(&b), digests),
             None => Attr::Unknown,
         };
@@ -60,31 +67,20 @@ impl Resource for CardResource {
         model.objects = picture::known(&desired, request.provider.digests);
         model.id = model.name.clone();
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        match lifecycle.create(&desired, &adopted(&model.adopt)).await {
-            Ok(settled) => Outcome::state(model).with_private(settled.kept.bytes()).with(settled.remarks),
-            Err(Unsettled { kept: Some(kept), diagnostics }) => {
-                Outcome::state(model).with_private(kept.bytes()).with(diagnostics)
-            }
-            Err(Unsettled { kept: None, diagnostics }) => Outcome::failed(diagnostics),
-        }
+        let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
+        outcome::created(model, made)
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<CardModel> {
-        let mut model = request.state;
+        let model = request.state;
         let card = match spec::card(&model) {
             Ok(card) => card,
             Err(problems) => return Outcome::failed(problems),
         };
         let desired = tenancy::expand::card(&card);
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        match lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await {
-            Ok(None) => Outcome::gone(),
-            Ok(Some(looked)) => {
-                model.objects = looked.objects;
-                Outcome::state(model).with_private(looked.kept.bytes()).with(looked.remarks)
-            }
-            Err(failure) => crate::lifecycle::unread(model, &failure, &lifecycle.title),
-        }
+        let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
+        outcome::read(model, looked, &lifecycle.title)
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<CardModel> {
@@ -98,10 +94,10 @@ impl Resource for CardResource {
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
         let adopt = adopted(&model.adopt);
         let kept = Kept::read(&request.private);
-        match lifecycle.update(&desired, &request.prior.objects, kept, &adopt, PATIENCE).await {
-            Ok(settled) => Outcome::state(model).with_private(settled.kept.bytes()).with(settled.remarks),
-            Err(unsettled) => crate::lifecycle::half_updated(unsettled),
-        }
+        let before = &request.prior.objects;
+        let change = Change { desired: &desired, before, adopt: &adopt, patience: PATIENCE };
+        let changed = lifecycle.update(&change, kept).await;
+        outcome::updated(request.prior, model, changed)
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<CardModel> {
@@ -110,10 +106,9 @@ impl Resource for CardResource {
         if let Err(diagnostics) = refuse_while_entered(&lifecycle, &model).await {
             return Outcome::failed(diagnostics);
         }
-        match lifecycle.delete(Kept::read(&request.private), PATIENCE).await {
-            Ok(remarks) => Outcome::gone().with(remarks),
-            Err(unsettled) => crate::lifecycle::half_updated(unsettled),
-        }
+        let kept = Kept::read(&request.private);
+        let deleted = lifecycle.delete(kept, &model.objects, PATIENCE).await;
+        outcome::deleted(model, deleted)
     }
 
     async fn import(&self, request: ImportRequest<Self>) -> Outcome<CardModel> {

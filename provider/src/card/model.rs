@@ -3,6 +3,8 @@
 use tenancy::quantity::Mib;
 use tfplugin::{Attr, Map, Set, model};
 
+use crate::lifecycle::Shows;
+
 model! {
     /// Where a card's figures are read. Admission rests on the device's own series, so exactly one
     /// of `dcgm` and `nvidia_gpu_exporter` is set.
@@ -62,6 +64,12 @@ model! {
         pub(crate) id: Attr<String> = computed(),
         /// The objects in the cluster, each as JSON of its fields by path.
         pub(crate) objects: Attr<Map<String>> = computed(),
+    }
+}
+
+impl Shows for CardModel {
+    fn objects(&mut self) -> &mut Attr<Map<String>> {
+        &mut self.objects
     }
 }
 

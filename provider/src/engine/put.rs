@@ -19,8 +19,10 @@ const CLAIM_PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Shown {
     /// These.
     Leaves(BTreeSet<String>),
-    /// Every one: the user adopts the object, or plans show digests only.
+    /// Every one, because plans show digests only.
     All,
+    /// Every one, also of an object that is not ours: the user adopts it.
+    Adopted,
 }
 
 /// What putting an object came to.
@@ -95,7 +97,7 @@ impl Engine<'_> {
             }),
             Some(live) if matches!(object.tenure, Tenure::Own | Tenure::Retained) => {
                 let ours = live.applied_by(&self.manager).is_some() || uid == Some(live.uid());
-                if ours || *shown == Shown::All {
+                if ours || *shown == Shown::Adopted {
                     Ok(())
                 } else {
                     Err(Failure::Foreign { object: name.to_string(), managers: live.managers() })
@@ -142,13 +144,18 @@ impl Engine<'_> {
         let name = reference(object);
         self.hand_birth_over(object, live).await?;
         self.make_strategy_changeable(object, live).await?;
+        let given_back = self.given_back(object, live);
         let body = with_uid(accepting(object, live), live.uid());
-        let adopted = *shown == Shown::All && live.applied_by(&self.manager).is_none();
+        let adopted = *shown == Shown::Adopted && live.applied_by(&self.manager).is_none();
         let put = self.apply_over(object, live, body, shown).await?;
+        if given_back {
+            self.let_births_go(object, live.uid()).await?;
+        }
         if !adopted {
             return Ok(put);
         }
-        let after = self.api.get(&name).await?;
+        // The put is done, and a look that fails must not say otherwise.
+        let after = self.api.get(&name).await.ok().flatten();
         let remark = after.map(|after| what_stays(&name, &after, &self.owned(object, &after)));
         Ok(Put { remarks: put.remarks.into_iter().chain(remark).collect(), ..put })
     }
@@ -202,12 +209,42 @@ impl Engine<'_> {
         // either, when it is the replicas: a tenant that was `always`.
         let mut wanted = birth_paths(object);
         wanted.retain(|path| ours.contains(path) || births.contains(path));
+        // What it gives back it keeps until we own it: a field without an owner is dropped.
+        wanted.extend(births.iter().cloned());
         if wanted.is_empty() || wanted == births {
             return Ok(());
         }
+        self.apply_births(object, live, &wanted).await
+    }
+
+    /// Whether the birth manager holds fields that are ours to set by now.
+    fn given_back(&self, object: &Object, live: &Live) -> bool {
+        let births = live.applied_by(&self.birth_manager).map(from_fields_v1).unwrap_or_default();
+        let wanted = birth_paths(object);
+        births.iter().any(|path| !wanted.contains(path))
+    }
+
+    /// The birth manager keeps what belongs to birth and no more.
+    async fn let_births_go(&self, object: &Object, uid: &str) -> Result<(), Failure> {
+        let Some(live) = self.api.get(&reference(object)).await?.filter(|live| live.uid() == uid) else {
+            return Ok(());
+        };
+        let mut wanted = live.applied_by(&self.birth_manager).map(from_fields_v1).unwrap_or_default();
+        let births = birth_paths(object);
+        wanted.retain(|path| births.contains(path));
+        self.apply_births(object, &live, &wanted).await
+    }
+
+    /// Lets the birth manager own these paths, at their live values.
+    async fn apply_births(
+        &self,
+        object: &Object,
+        live: &Live,
+        wanted: &BTreeSet<String>,
+    ) -> Result<(), Failure> {
         let mut source = live.0.clone();
         let mut body = tenancy::objects::identity(object.kind, object.namespace.as_ref(), &object.name);
-        for path in &wanted {
+        for path in wanted {
             if let Some(fragment) = remove_leaf(&mut source, path) {
                 merge(&mut body, &fragment);
             }

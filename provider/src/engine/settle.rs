@@ -34,7 +34,7 @@ impl<'a> Order<'a> {
 
     fn shown(&self, key: &Key) -> Shown {
         if self.adopt.contains(key) {
-            return Shown::All;
+            return Shown::Adopted;
         }
         self.shown.get(key).cloned().unwrap_or(Shown::Leaves(BTreeSet::new()))
     }
@@ -45,6 +45,8 @@ impl<'a> Order<'a> {
 pub(crate) struct Report {
     /// The objects that are there now.
     pub(crate) kept: Kept,
+    /// Those that were put as they should be.
+    pub(crate) put: BTreeSet<Key>,
     /// Those of them that this call made.
     pub(crate) made: Vec<(Key, Ref, String)>,
     /// Those that carried our entry already although the state did not know them.
@@ -215,6 +217,7 @@ impl Report {
         let key = object.key();
         match outcome {
             Ok(put) => {
+                self.put.insert(key.clone());
                 if put.created {
                     self.made.push((key.clone(), reference(object), put.kept.uid.clone()));
                 } else if matches!(object.tenure, Tenure::Own)

@@ -1,5 +1,7 @@
 //! `gpu_vram_floor`: one tenant's claim on a card.
 
+mod early;
+mod ledger;
 mod model;
 mod spec;
 
@@ -7,13 +9,15 @@ use std::time::Duration;
 
 use tenancy::objects::{Key, Kind};
 use tfplugin::{
-    Attr, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome, Path, PlanRequest,
-    Planned, ReadRequest, Resource, UpdateRequest,
+    Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
+    PlanRequest, Planned, ReadRequest, Resource, Severity, UpdateRequest,
 };
 
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
-use crate::lifecycle::{Lifecycle, Unsettled, half_updated, unread};
+use crate::ledger::Place;
+use crate::lifecycle::{Change, Lifecycle};
+use crate::outcome;
 use crate::picture;
 use crate::provider::Data;
 pub(crate) use model::{FloorIdentity, FloorModel};
@@ -37,9 +41,13 @@ impl Resource for FloorResource {
 
     async fn plan(&self, request: PlanRequest<Self>) -> Result<Planned<FloorModel>, Diagnostics> {
         let mut planned = request.proposed;
-        let digests = request.provider.is_some_and(|data| data.digests);
+        let digests = request.provider.as_ref().is_some_and(|data| data.digests);
         planned.id = planned.tenant.clone();
-        planned.objects = match spec::both(&planned)? {
+        let claims = spec::both(&planned)?;
+        if let (Some(data), Some((claim, _))) = (&request.provider, claims.as_ref().filter(|(a, b)| a == b)) {
+            early::check(data, claim).await?;
+        }
+        planned.objects = match claims {
             Some((a, b)) => picture::planned(&a.objects(), &b.objects(), digests),
             None => Attr::Unknown,
         };
@@ -59,30 +67,19 @@ impl Resource for FloorResource {
         model.objects = picture::known(&desired, request.provider.digests);
         model.id = model.tenant.clone();
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        match lifecycle.create(&desired, &adopted(&model.adopt)).await {
-            Ok(settled) => Outcome::state(model).with_private(settled.kept.bytes()).with(settled.remarks),
-            Err(Unsettled { kept: Some(kept), diagnostics }) => {
-                Outcome::state(model).with_private(kept.bytes()).with(diagnostics)
-            }
-            Err(Unsettled { kept: None, diagnostics }) => Outcome::failed(diagnostics),
-        }
+        let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
+        outcome::created(model, made)
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<FloorModel> {
-        let mut model = request.state;
+        let model = request.state;
         let claim = match spec::claim(&model) {
             Ok(claim) => claim,
             Err(problems) => return Outcome::failed(problems),
         };
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        match lifecycle.look(&claim.objects(), &model.objects, Kept::read(&request.private)).await {
-            Ok(None) => Outcome::gone(),
-            Ok(Some(looked)) => {
-                model.objects = looked.objects;
-                Outcome::state(model).with_private(looked.kept.bytes()).with(looked.remarks)
-            }
-            Err(failure) => unread(model, &failure, &lifecycle.title),
-        }
+        let looked = lifecycle.look(&claim.objects(), &model.objects, Kept::read(&request.private)).await;
+        outcome::read(model, looked, &lifecycle.title)
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<FloorModel> {
@@ -97,20 +94,44 @@ impl Resource for FloorResource {
         let desired = claim.objects();
         model.objects = picture::known(&desired, request.provider.digests);
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
+        let left = place(&lifecycle, &request.prior).filter(|place| place.card != claim.card);
+        if let Some(place) = &left
+            && let Err(problems) = ledger::may_leave(place).await
+        {
+            return Outcome::failed(problems);
+        }
         let adopt = adopted(&model.adopt);
         let kept = Kept::read(&request.private);
-        match lifecycle.update(&desired, &request.prior.objects, kept, &adopt, PATIENCE).await {
-            Ok(settled) => Outcome::state(model).with_private(settled.kept.bytes()).with(settled.remarks),
-            Err(unsettled) => half_updated(unsettled),
+        let before = &request.prior.objects;
+        let change = Change { desired: &desired, before, adopt: &adopt, patience: PATIENCE };
+        let mut changed = lifecycle.update(&change, kept).await;
+        if let (Ok(settled), Some(place)) = (&mut changed, &left)
+            && let Err(problems) = ledger::leave(place).await
+        {
+            settled
+                .remarks
+                .extend(problems.into_iter().map(|it| Diagnostic { severity: Severity::Warning, ..it }));
         }
+        outcome::updated(request.prior, model, changed)
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<FloorModel> {
         let lifecycle = lifecycle(&request.provider, &request.prior, request.cancel);
-        match lifecycle.delete(Kept::read(&request.private), PATIENCE).await {
-            Ok(remarks) => Outcome::gone().with(remarks),
-            Err(unsettled) => half_updated(unsettled),
+        let kept = Kept::read(&request.private);
+        let place = place(&lifecycle, &request.prior);
+        if let Some(place) = &place
+            && let Err(problems) = ledger::may_leave(place).await
+        {
+            return Outcome::failed(problems);
         }
+        let deleted = lifecycle.delete(kept, &request.prior.objects, PATIENCE).await;
+        if deleted.is_ok()
+            && let Some(place) = &place
+            && let Err(problems) = ledger::leave(place).await
+        {
+            return Outcome::failed(problems);
+        }
+        outcome::deleted(request.prior, deleted)
     }
 
     async fn import(&self, request: ImportRequest<Self>) -> Outcome<FloorModel> {
@@ -130,6 +151,12 @@ impl Resource for FloorResource {
     fn identity(&self, model: &FloorModel) -> Option<FloorIdentity> {
         Some(FloorIdentity { tenant: Attr::Known(model.tenant.as_str()?.to_owned()) })
     }
+}
+
+/// The tenant on the card of this model.
+fn place<'a>(lifecycle: &'a Lifecycle<'_>, model: &FloorModel) -> Option<Place<'a>> {
+    let (tenant, card) = (model.tenant.as_str()?.parse().ok()?, model.card.as_str()?.parse().ok()?);
+    Some(Place { api: lifecycle.engine.api, manager: &lifecycle.engine.manager, tenant, card })
 }
 
 fn lifecycle<'a>(data: &'a Data, model: &FloorModel, cancel: tfplugin::CancellationToken) -> Lifecycle<'a> {

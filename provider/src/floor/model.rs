@@ -3,6 +3,7 @@
 use tfplugin::{Attr, Map, Set, model};
 
 use crate::card::same_memory;
+use crate::lifecycle::Shows;
 
 model! {
     /// Where a measured peak was read.
@@ -44,6 +45,12 @@ model! {
         pub(crate) id: Attr<String> = computed(),
         /// The objects in the cluster, each as JSON of its fields by path.
         pub(crate) objects: Attr<Map<String>> = computed(),
+    }
+}
+
+impl Shows for FloorModel {
+    fn objects(&mut self) -> &mut Attr<Map<String>> {
+        &mut self.objects
     }
 }
 

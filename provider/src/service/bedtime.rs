@@ -1,84 +1,209 @@
-//! A tenant put to sleep for good: before it is destroyed, and when it is suspended.
+//! A tenant put to sleep: before it is destroyed, and when it is suspended.
+//!
+//! Its own gate does it, because only the gate unloads the server, drains, and
+//! looks at the card's memory. Where no gate can run, the provider does what is
+//! left without one, and says what nobody has seen.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenancy::declared::{POINTER_KEY, SYSTEM_NAMESPACE, ledger_name, pointer_name};
+use tenancy::decide::Rule;
 use tenancy::expand::TENANT_LABEL;
-use tenancy::ledger::{Ledger, Paused};
-use tenancy::names::{CardName, TenantId};
+use tenancy::gate::ScaleTarget;
+use tenancy::ledger::{Entry, Paused, State};
+use tenancy::names::TenantId;
 use tenancy::objects::{Key, Kind};
-use tfplugin::{Diagnostic, Diagnostics};
+use tenancy::tenant::Tenant;
+use tenancy::window::Schedule;
+use tfplugin::{Attr, Diagnostic, Diagnostics, Map};
 
+use super::gate_job::GateJob;
 use crate::api::{Failure, Ref};
 use crate::engine::{Engine, Kept};
+use crate::ledger::Place;
+use crate::lifecycle::{Change, Lifecycle, Settled, Unsettled};
 
-/// Between two looks at pods that should end.
-const LOOK: Duration = Duration::from_millis(300);
-/// How often the ledger's compare-and-swap is tried against gates that write it too.
-const SWAPS: u32 = 10;
+/// Between two looks at what should come to rest.
+pub(super) const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 500 });
 
-/// Before a destroy: the gate's CronJobs go first, so that no tick wakes what
-/// is put to sleep; then the tenant sleeps, residents get their replicas back,
-/// and its place on the card is released. Says what could not be put back.
-pub(super) async fn to_bed(
-    engine: &Engine<'_>,
-    tenant: &TenantId,
-    kept: &Kept,
-    deadline: Instant,
-) -> Result<Vec<String>, Failure> {
-    let ticks = kept.objects.iter().filter_map(|(key, object)| {
-        let key: Key = key.parse().ok()?;
-        (key.kind == Kind::CronJob).then(|| (object.reference(&key), object.uid.clone()))
-    });
-    let ticks: Vec<(Ref, String)> = ticks.collect();
-    for outcome in join_all(ticks.iter().map(|(name, uid)| engine.api.delete(name, Some(uid)))).await {
-        outcome?;
-    }
-    let deployment = Key { kind: Kind::Deployment, name: tenant.name.to_string() };
-    let ours = kept.objects.get(&deployment.to_string());
-    sleep_as(engine, tenant, ours.map(|it| it.uid.as_str()), deadline).await
+/// A tenant that is to sleep.
+pub(super) struct Bedtime<'a> {
+    pub(super) lifecycle: &'a Lifecycle<'a>,
+    /// As it is applied now.
+    pub(super) tenant: Tenant,
+    /// `objects` of the prior state.
+    pub(super) before: &'a Attr<Map<String>>,
+    pub(super) deadline: Instant,
+    /// It is suspended, and not destroyed.
+    pub(super) stays: bool,
 }
 
-/// Scales the tenant to 0, waits for its pods to end, restores residents and
-/// releases its entry in the ledger.
-pub(super) async fn sleep(
-    engine: &Engine<'_>,
-    tenant: &TenantId,
-    deadline: Instant,
-) -> Result<Vec<String>, Failure> {
-    let name = Ref::deployment(tenant.namespace.as_str(), tenant.name.as_str());
-    let live = engine.api.get(&name).await?;
-    sleep_as(engine, tenant, live.as_ref().map(|live| live.uid()), deadline).await
-}
-
-/// The remarks as one warning.
-pub(super) fn remarks(title: &str, remarks: Vec<String>) -> Diagnostics {
-    if remarks.is_empty() {
-        return Diagnostics::new();
-    }
-    Diagnostic::warning(format!("{title} went to sleep with remarks"), remarks.join("\n")).into()
-}
-
-async fn sleep_as(
-    engine: &Engine<'_>,
-    tenant: &TenantId,
-    uid: Option<&str>,
-    deadline: Instant,
-) -> Result<Vec<String>, Failure> {
-    let name = Ref::deployment(tenant.namespace.as_str(), tenant.name.as_str());
-    if let Some(uid) = uid
-        && let Some(live) = engine.api.get(&name).await?.filter(|live| live.uid() == uid)
-    {
-        if live.replicas() != Some(0) {
-            let patch = json!({"metadata": {"uid": uid}, "spec": {"replicas": 0}});
-            engine.api.merge(&name, Some("scale"), &engine.manager, patch).await?;
+impl Bedtime<'_> {
+    /// Puts the tenant to sleep and releases its place on the card. Answers with
+    /// what is kept by now, and remarks. One that is asleep costs two looks.
+    ///
+    /// # Errors
+    /// It could not be put to sleep. What was changed of its objects is in the answer.
+    pub(super) async fn sleep(&self, kept: Kept) -> Result<Settled, Unsettled> {
+        let mut settled = Settled { kept, objects: self.before.clone(), remarks: Diagnostics::new() };
+        let remarks = match self.rest(&mut settled).await {
+            Ok(remarks) => remarks,
+            Err(Stopped::Put(unsettled)) => return Err(unsettled),
+            Err(Stopped::Call(failure)) => {
+                let key = Key { kind: Kind::Deployment, name: self.tenant.id.name.to_string() };
+                let mut diagnostics = settled.remarks;
+                diagnostics.extend(self.lifecycle.errors(&[(key, failure)]));
+                return Err(Unsettled { kept: Some(settled.kept), objects: settled.objects, diagnostics });
+            }
+        };
+        if !remarks.is_empty() {
+            let title = format!("{} went to sleep with remarks", self.lifecycle.title);
+            settled.remarks.push(Diagnostic::warning(title, remarks.join("\n")));
         }
-        pods_end(engine, tenant, deadline).await?;
+        Ok(settled)
     }
-    release(engine, tenant).await
+
+    async fn rest(&self, settled: &mut Settled) -> Result<Vec<String>, Stopped> {
+        let engine = &self.lifecycle.engine;
+        let id = &self.tenant.id;
+        let place = Place::find(engine.api, &engine.manager, id).await?;
+        let mut remarks = Vec::new();
+        let asleep = self.is_asleep(place.as_ref(), &settled.kept).await?;
+        let job = if asleep { None } else { GateJob::of(engine, id, &settled.kept).await? };
+        let gated = self.tenant.schedule != Schedule::Always;
+        if gated && (self.stays || !asleep) {
+            self.tell_the_gate(settled).await?;
+        }
+        match (&place, job) {
+            (Some(place), Some(job)) => remarks.extend(job.run(self.deadline, place).await?),
+            (Some(_), None) if gated && !asleep => remarks.push(unseen("it has no guard that could look.")),
+            _ => {}
+        }
+        if !self.stays {
+            self.end_cron_jobs(&settled.kept).await?;
+        }
+        self.scale_down(&settled.kept).await?;
+        pods_end(engine, id, self.deadline).await?;
+        if let Some(place) = &place {
+            remarks.extend(release(place, |_| true, false).await?);
+        }
+        Ok(remarks)
+    }
+
+    /// Whether nothing is left to do: no replicas, no memory, nobody paused.
+    async fn is_asleep(&self, place: Option<&Place<'_>>, kept: &Kept) -> Result<bool, Failure> {
+        if self.replicas(kept).await? > 0 {
+            return Ok(false);
+        }
+        let entry = match place {
+            Some(place) => place.entry().await?,
+            None => None,
+        };
+        Ok(entry.is_none_or(|entry| is_at_rest(&entry)))
+    }
+
+    /// Where our Deployment stands; 0 where it is gone or another's.
+    async fn replicas(&self, kept: &Kept) -> Result<u64, Failure> {
+        let live = self.lifecycle.engine.api.get(&self.deployment()).await?;
+        let ours = live.filter(|live| kept.uid(&self.key()) == Some(live.uid()));
+        Ok(ours.map_or(0, |live| live.replicas().unwrap_or(1)))
+    }
+
+    async fn scale_down(&self, kept: &Kept) -> Result<(), Failure> {
+        if self.replicas(kept).await? == 0 {
+            return Ok(());
+        }
+        let engine = &self.lifecycle.engine;
+        let patch = json!({"metadata": {"uid": kept.uid(&self.key())}, "spec": {"replicas": 0}});
+        engine.api.merge(&self.deployment(), Some("scale"), &engine.manager, patch).await.map(drop)
+    }
+
+    fn key(&self) -> Key {
+        Key { kind: Kind::Deployment, name: self.tenant.id.name.to_string() }
+    }
+
+    fn deployment(&self) -> Ref {
+        Ref::deployment(self.tenant.namespace().as_str(), self.tenant.id.name.as_str())
+    }
+
+    /// Tells the gate to sleep and lets no CronJob ask it again. Ticks that are
+    /// under way know the old word and could wake it once more, so they end.
+    async fn tell_the_gate(&self, settled: &mut Settled) -> Result<(), Stopped> {
+        let suspended = Tenant { suspend: true, ..self.tenant.clone() };
+        let desired = tenancy::expand::tenant(&suspended);
+        let gate = tenancy::declared::gate_account(&self.tenant.id);
+        let told =
+            |key: &&Key| key.kind == Kind::CronJob || (key.kind == Kind::ConfigMap && key.name == gate);
+        let apply: BTreeSet<Key> = desired.iter().map(|(key, _)| key).filter(told).cloned().collect();
+        let change =
+            Change { desired: &desired, before: self.before, adopt: &BTreeSet::new(), patience: LOOK };
+        let put = self.lifecycle.put_only(&change, apply.clone(), std::mem::take(&mut settled.kept)).await;
+        let put = put.map_err(Stopped::Put)?;
+        (settled.kept, settled.objects) = (put.kept, put.objects);
+        let ticks = apply.iter().filter(|key| key.kind == Kind::CronJob);
+        for outcome in join_all(ticks.map(|key| self.end_ticks(key))).await {
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// Of a tenant that goes the CronJobs go first, and their ticks with them, so
+    /// that nothing wakes what has been put to sleep.
+    async fn end_cron_jobs(&self, kept: &Kept) -> Result<(), Failure> {
+        let ticks = kept.objects.iter().filter_map(|(key, object)| {
+            let key: Key = key.parse().ok()?;
+            (key.kind == Kind::CronJob).then(|| (object.reference(&key), object.uid.as_str()))
+        });
+        let ticks: Vec<(Ref, &str)> = ticks.collect();
+        let api = self.lifecycle.engine.api;
+        for outcome in join_all(ticks.iter().map(|(name, uid)| api.delete(name, Some(uid)))).await {
+            outcome?;
+        }
+        Ok(())
+    }
+
+    async fn end_ticks(&self, key: &Key) -> Result<(), Failure> {
+        let api = self.lifecycle.engine.api;
+        let namespace = Some(self.tenant.namespace().as_str());
+        let live = api.get(&Ref::new("batch/v1", "CronJob", namespace, &key.name)).await?;
+        let active = live.map(|live| live.0["status"]["active"].clone()).unwrap_or_default();
+        for job in active.as_array().into_iter().flatten() {
+            let name = job["name"].as_str().unwrap_or_default();
+            api.delete(&Ref::new("batch/v1", "Job", namespace, name), job["uid"].as_str()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a bedtime did not come to its end.
+enum Stopped {
+    Put(Unsettled),
+    Call(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Stopped::Call(failure)
+    }
+}
+
+/// What is said where the gate could not do its part.
+pub(super) fn unseen(why: &str) -> String {
+    format!("The card's memory was not seen to return: {why} The other gates look before they admit.")
+}
+
+/// Whether a tenant holds nothing and nobody is down for it.
+pub(super) fn is_at_rest(entry: &Entry) -> bool {
+    entry.state == State::Asleep && entry.paused.is_empty()
+}
+
+/// Whether a gate has done all it can for a tenant whose memory stays away.
+pub(super) fn memory_is_missing(entry: &Entry) -> Option<&str> {
+    let status = entry.status.as_ref().filter(|status| status.rule == Rule::MemoryMissing)?;
+    entry.paused.is_empty().then_some(status.reason.as_str())
 }
 
 /// Waits until no pod of the tenant is left, a tick's included: an unfinished
@@ -96,81 +221,63 @@ async fn pods_end(engine: &Engine<'_>, tenant: &TenantId, deadline: Instant) -> 
         if left.is_empty() {
             return Ok(());
         }
-        if engine.cancel.is_cancelled() {
-            return Err(Failure::Cancelled);
-        }
+        pause(engine).await?;
         if Instant::now() >= deadline {
             return Err(Failure::Waited {
                 summary: format!("{tenant} does not go to sleep"),
                 detail: format!(
                     "It was scaled to 0, and these pods have not ended: {}. Nothing was deleted. Look at them \
-                     with kubectl, then apply again; `timeouts.delete` gives them longer.",
+                     with kubectl, then apply again; `timeouts` gives them longer.",
                     left.join(", ")
                 ),
             });
         }
-        tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Takes the tenant out of its card's ledger, once residents that it paused
-/// have their replicas back.
-async fn release(engine: &Engine<'_>, tenant: &TenantId) -> Result<Vec<String>, Failure> {
-    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(tenant));
-    let Some(live) = engine.api.get(&pointer).await? else { return Ok(Vec::new()) };
-    let card = live.0["data"][POINTER_KEY].as_str().and_then(|card| card.parse::<CardName>().ok());
-    let Some(card) = card else { return Ok(Vec::new()) };
-    let name = Ref::config_map(SYSTEM_NAMESPACE, &ledger_name(&card));
-    let mut remarks = None;
-    for _ in 0..SWAPS {
-        let Some(live) = engine.api.get(&name).await? else { return Ok(Vec::new()) };
-        let data: BTreeMap<String, String> =
-            serde_json::from_value(live.0["data"].clone()).unwrap_or_default();
-        let mut ledger = Ledger::parse(&data);
-        if ledger.is_unreadable(tenant) {
-            return Ok(vec![format!(
-                "The entry of {tenant} in {name} cannot be read and stays. Look at it with kubectl."
-            )]);
-        }
-        let Some(entry) = ledger.entries.remove(tenant) else { return Ok(remarks.unwrap_or_default()) };
-        if remarks.is_none() {
-            remarks = Some(restore(engine, &entry.paused).await);
-        }
-        let mut body = live.0.clone();
-        body["data"] = json!(ledger.to_data());
-        match engine.api.replace(&name, &engine.manager, body).await {
-            Ok(_) => return Ok(remarks.unwrap_or_default()),
-            Err(failure) if failure.status() == Some(409) => {}
-            Err(failure) => return Err(failure),
-        }
+/// A moment, unless the user interrupts.
+pub(super) async fn pause(engine: &Engine<'_>) -> Result<(), Failure> {
+    if engine.cancel.is_cancelled() {
+        return Err(Failure::Cancelled);
     }
-    Err(Failure::Waited {
-        summary: format!("The ledger of card {card} is busy"),
-        detail: format!("Gates wrote it at every one of {SWAPS} tries to release {tenant}. Apply again."),
-    })
+    tokio::time::sleep(LOOK).await;
+    Ok(())
 }
 
-/// Option B: gives residents the replicas that they had. Who was changed
-/// meanwhile is left alone.
-async fn restore(engine: &Engine<'_>, paused: &[Paused]) -> Vec<String> {
-    let mut remarks = Vec::new();
-    for one in paused.iter().filter(|one| !one.left_alone) {
-        let name = Ref::deployment(one.target.namespace.as_str(), one.target.deployment.as_str());
-        let outcome = match engine.api.get(&name).await {
-            Ok(Some(live)) if live.replicas() == Some(0) => {
-                let patch: Value = json!({"spec": {"replicas": one.replicas}});
-                engine.api.merge(&name, Some("scale"), &engine.manager, patch).await.map(drop)
+/// Gives those residents that `which` names their replicas back and takes them
+/// out of the tenant's entry; with nobody left, and unless it `stays`, the entry
+/// goes too. Who could not be given his own stays in it. Answers with the reasons.
+///
+/// # Errors
+/// The ledger could not be read or written.
+pub(super) async fn release(
+    place: &Place<'_>,
+    which: impl Fn(&ScaleTarget) -> bool,
+    stays: bool,
+) -> Result<Vec<String>, Failure> {
+    let Some(entry) = place.entry().await? else { return Ok(Vec::new()) };
+    let named: Vec<Paused> = entry.paused.into_iter().filter(|one| which(&one.target)).collect();
+    if stays && named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (left, reasons): (Vec<Paused>, Vec<String>) = place.restore(&named).await?.into_iter().unzip();
+    let now = Timestamp::now();
+    place
+        .change(|mut entry| {
+            entry.paused.retain(|one| !which(&one.target) || left.iter().any(|it| it.target == one.target));
+            if stays {
+                return Some(entry);
             }
-            Ok(_) => continue,
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = outcome {
-            let why = failure.diagnostic(tfplugin::Path::root());
-            remarks.push(format!(
-                "{name} was paused for this tenant and could not be given its {} replicas back: {} Scale it by hand.",
-                one.replicas, why.detail
-            ));
-        }
-    }
-    remarks
+            if entry.paused.is_empty() {
+                return None;
+            }
+            Some(Entry { paused: entry.paused, ..Entry::asleep(now) })
+        })
+        .await?;
+    Ok(reasons)
+}
+
+/// What a pod or Job says of itself, as one clause.
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }

@@ -3,11 +3,13 @@
 mod bedtime;
 mod claims;
 mod fixed;
+mod gate_job;
 mod ground;
 mod import;
 mod model;
 mod notices;
 pub(crate) mod parts;
+mod residents;
 mod rivals;
 mod rollout;
 mod spec;
@@ -26,9 +28,11 @@ use crate::api::Api;
 use crate::duration::Seconds;
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
-use crate::lifecycle::{Lifecycle, Unsettled, half_updated, unread};
+use crate::lifecycle::{Change, Lifecycle, Settled, Unsettled};
+use crate::outcome;
 use crate::picture;
 use crate::provider::Data;
+use bedtime::Bedtime;
 pub(crate) use model::{ServiceIdentity, ServiceModel};
 
 /// How long an operation may take unless `timeouts` says otherwise.
@@ -65,7 +69,7 @@ impl Resource for ServiceResource {
             fixed::check(prior, &planned).into_result()?;
         }
         let notices = match (&request.prior, request.provider.as_deref()) {
-            (Some(prior), Some(data)) => notices::of_update(&data.api, prior, &planned).await,
+            (Some(prior), Some(data)) => notices::of_update(data, prior, &planned).await,
             _ => Diagnostics::new(),
         };
         Ok(Planned::new(planned).with(notices))
@@ -86,39 +90,27 @@ impl Resource for ServiceResource {
             Ok(remarks) => remarks,
             Err(problems) => return Outcome::failed(problems),
         };
-        match lifecycle.create(&desired, &adopted(&model.adopt)).await {
-            Ok(settled) => {
-                remarks.extend(settled.remarks);
-                let patience = timeout(&model, |it| &it.create);
-                // The tenant is there. An error now would make Terraform destroy it.
-                let waited = wait(&lifecycle, &model, &tenant, patience).await;
-                remarks.extend(waited.into_iter().map(rollout::as_warning));
-                Outcome::state(model).with_private(settled.kept.bytes()).with(remarks)
-            }
-            Err(Unsettled { kept: Some(kept), diagnostics }) => {
-                Outcome::state(model).with_private(kept.bytes()).with(diagnostics)
-            }
-            Err(Unsettled { kept: None, diagnostics }) => Outcome::failed(diagnostics),
+        let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
+        if made.is_ok() {
+            let patience = timeout(&model, |it| &it.create);
+            // The tenant is there. An error now would make Terraform destroy it.
+            let waited = wait(&lifecycle, &model, &tenant, patience).await;
+            remarks.extend(waited.into_iter().map(rollout::as_warning));
         }
+        outcome::created(model, made).with(remarks)
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<ServiceModel> {
         let data = request.provider;
-        let mut model = request.state;
+        let model = request.state;
         let tenant = match spec::tenant(&model, &data.agent_image) {
             Ok(tenant) => tenant,
             Err(problems) => return Outcome::failed(problems),
         };
         let desired = tenancy::expand::tenant(&tenant);
         let lifecycle = lifecycle(&data, &model, request.cancel);
-        match lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await {
-            Ok(None) => Outcome::gone(),
-            Ok(Some(looked)) => {
-                model.objects = looked.objects;
-                Outcome::state(model).with_private(looked.kept.bytes()).with(looked.remarks)
-            }
-            Err(failure) => unread(model, &failure, &lifecycle.title),
-        }
+        let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
+        outcome::read(model, looked, &lifecycle.title)
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<ServiceModel> {
@@ -138,41 +130,64 @@ impl Resource for ServiceResource {
         let patience = timeout(&model, |it| &it.update);
         let mut kept = Kept::read(&request.private);
         claims::let_go(&mut kept, &tenant);
+        let deadline = Instant::now() + patience;
+        let prior = spec::tenant(&request.prior, &data.agent_image).ok();
+        let falls_asleep = tenant.suspend && request.prior.suspend != Attr::Known(true);
+        let mut before = request.prior.objects.clone();
+        if let Some(awake) = prior.clone().filter(|_| falls_asleep) {
+            let bedtime =
+                Bedtime { lifecycle: &lifecycle, tenant: awake, before: &before, deadline, stays: true };
+            let slept = bedtime.sleep(kept).await;
+            let slept = match slept {
+                Ok(slept) => slept,
+                Err(unsettled) => return outcome::half_done(request.prior, unsettled).with(remarks),
+            };
+            remarks.extend(slept.remarks);
+            (kept, before) = (slept.kept, slept.objects);
+        }
         let adopt = adopted(&model.adopt);
-        let settled = match lifecycle.update(&desired, &request.prior.objects, kept, &adopt, patience).await {
+        let change = Change { desired: &desired, before: &before, adopt: &adopt, patience };
+        let settled = match lifecycle.put(&change, kept).await {
             Ok(settled) => settled,
-            Err(unsettled) => return half_updated(unsettled),
+            Err(unsettled) => return outcome::half_done(request.prior, unsettled).with(remarks),
         };
-        remarks.extend(settled.remarks);
-        if tenant.suspend && request.prior.suspend != Attr::Known(true) {
-            let slept = bedtime::sleep(&lifecycle.engine, &tenant.id, Instant::now() + patience).await;
-            match slept {
-                Ok(more) => remarks.extend(bedtime::remarks(&lifecycle.title, more)),
-                Err(failure) => remarks.push(failure.diagnostic(Path::attribute("suspend"))),
+        // The gate loses its rights on them with the prune that follows.
+        match residents::let_go(&lifecycle.engine, prior.as_ref(), &tenant).await {
+            Ok(more) => remarks.extend(more),
+            Err(failure) => {
+                let diagnostics = failure.diagnostic(Path::attribute("pauses")).into();
+                let unsettled = Unsettled { kept: Some(settled.kept), objects: settled.objects, diagnostics };
+                return outcome::half_done(request.prior, unsettled).with(remarks);
             }
         }
-        remarks.extend(wait(&lifecycle, &model, &tenant, patience).await);
-        Outcome::state(model).with_private(settled.kept.bytes()).with(remarks)
+        let pruned = lifecycle.prune(&change, settled).await;
+        if pruned.is_ok() {
+            remarks.extend(wait(&lifecycle, &model, &tenant, patience).await);
+        }
+        outcome::updated(request.prior, model, pruned).with(remarks)
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<ServiceModel> {
         let lifecycle = lifecycle(&request.provider, &request.prior, request.cancel);
         let deadline = Instant::now() + timeout(&request.prior, |it| &it.delete);
         let kept = Kept::read(&request.private);
-        let Some(tenant) = request.prior.id.as_str().and_then(|id| id.parse().ok()) else {
-            return Outcome::gone();
+        let tenant = match spec::tenant(&request.prior, &request.provider.agent_image) {
+            Ok(tenant) => tenant,
+            Err(problems) => return Outcome::failed(problems),
         };
-        let mut remarks = match bedtime::to_bed(&lifecycle.engine, &tenant, &kept, deadline).await {
-            Ok(remarks) => bedtime::remarks(&lifecycle.title, remarks),
-            Err(failure) => return Outcome::failed(failure.diagnostic(Path::root())),
+        let before = &request.prior.objects;
+        let bedtime = Bedtime { lifecycle: &lifecycle, tenant, before, deadline, stays: false };
+        let Settled { kept, objects, mut remarks } = match bedtime.sleep(kept).await {
+            Ok(slept) => slept,
+            Err(unsettled) => return outcome::half_done(request.prior, unsettled),
         };
-        match lifecycle.delete(kept, deadline.saturating_duration_since(Instant::now())).await {
-            Ok(more) => {
-                remarks.extend(more);
-                Outcome::gone().with(remarks)
-            }
-            Err(unsettled) => half_updated(unsettled),
-        }
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let deleted = lifecycle.delete(kept, &objects, patience).await;
+        remarks.extend(match deleted {
+            Ok(more) => more,
+            Err(unsettled) => return outcome::half_done(request.prior, unsettled).with(remarks),
+        });
+        Outcome::gone().with(remarks)
     }
 
     async fn import(&self, request: ImportRequest<Self>) -> Outcome<ServiceModel> {

@@ -7,6 +7,7 @@ use super::parts::{
     TolerationModel, UnloadModel, WindowModel,
 };
 use super::spec::{same_amounts, same_length};
+use crate::lifecycle::Shows;
 
 model! {
     /// A tenant: a model server that wakes in its windows when its card has room, and sleeps
@@ -122,6 +123,12 @@ model! {
         pub(crate) id: Attr<String> = computed(),
         /// The objects in the cluster, each as JSON of its fields by path.
         pub(crate) objects: Attr<Map<String>> = computed(),
+    }
+}
+
+impl Shows for ServiceModel {
+    fn objects(&mut self) -> &mut Attr<Map<String>> {
+        &mut self.objects
     }
 }
 

@@ -90,7 +90,7 @@ async fn pods(engine: &Engine<'_>, tenant: &TenantId) -> Vec<Value> {
 }
 
 /// Why a pod will not start, where that is certain.
-fn hopeless(pod: &Value) -> Option<String> {
+pub(super) fn hopeless(pod: &Value) -> Option<String> {
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let statuses = ["initContainerStatuses", "containerStatuses"];
     let waiting = statuses.iter().flat_map(|field| pod["status"][field].as_array().into_iter().flatten());

@@ -35,13 +35,18 @@ pub(crate) struct FakeCluster(pub(crate) Arc<Mutex<Inside>>);
 impl FakeCluster {
     /// Starts one and a provider that is configured for it.
     pub(crate) async fn start() -> (FakeCluster, Driver<Gpu>) {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// The same with these settings beside host and token.
+    pub(crate) async fn start_with(settings: Settings) -> (FakeCluster, Driver<Gpu>) {
         let cluster = FakeCluster::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(cluster.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let driver = Driver::new(Gpu);
-        let settings = Settings { host: host.as_str().into(), token: "t".into(), ..Settings::default() };
+        let settings = Settings { host: host.as_str().into(), token: "t".into(), ..settings };
         assert!(driver.configure(&settings).await.is_empty());
         (cluster, driver)
     }

@@ -1,8 +1,11 @@
 //! The provider as Terraform sees it, without Terraform.
 
 mod bad_input;
+mod bedtime;
 mod cluster;
+mod floors;
 mod flow;
+mod half_way;
 mod offline;
 mod unknown;
 

@@ -1,0 +1,207 @@
+//! One tick of a tenant's own gate, asked for by Terraform.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tenancy::ledger::{Entry, State};
+use tenancy::names::{LABEL_LIMIT, TenantId, fit};
+use tenancy::objects::{Key, Kind};
+
+use super::bedtime::{is_at_rest, memory_is_missing, pause, text, unseen};
+use super::rollout::hopeless;
+use crate::api::{Failure, Ref};
+use crate::engine::{Engine, Kept};
+use crate::ledger::Place;
+
+/// How long its pod may take to run. An agent's image is on the node already
+/// where the tenant was awake, and elsewhere it is small.
+const START_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
+
+/// How long a gate that drains may miss the card's source before nobody waits
+/// for it: an exporter that restarts is back by then.
+const BLIND_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+
+/// A Job made from what the tenant's guard makes every few minutes.
+pub(super) struct GateJob<'a> {
+    engine: &'a Engine<'a>,
+    name: Ref,
+    body: Value,
+}
+
+/// How a tick stands.
+enum Tick {
+    UnderWay,
+    /// It ended, and more is to be done, which is the next one's.
+    Over,
+    /// It does not run; why.
+    Stuck(String),
+}
+
+impl<'a> GateJob<'a> {
+    /// The Job of a tenant; nothing where it has no guard.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn of(
+        engine: &'a Engine<'a>,
+        tenant: &TenantId,
+        kept: &Kept,
+    ) -> Result<Option<GateJob<'a>>, Failure> {
+        for (key, object) in &kept.objects {
+            let Ok(key) = key.parse::<Key>() else { continue };
+            if key.kind != Kind::CronJob {
+                continue;
+            }
+            let Some(live) = engine.api.get(&object.reference(&key)).await? else { continue };
+            let template = &live.0["spec"]["jobTemplate"];
+            if !is_guard(template) {
+                continue;
+            }
+            let name = fit(tenant.name.as_str(), "-bedtime", LABEL_LIMIT);
+            let labels = &template["spec"]["template"]["metadata"]["labels"];
+            // It belongs to nobody: what is owned by a CronJob goes with its history.
+            let body = json!({
+                "apiVersion": "batch/v1", "kind": "Job",
+                "metadata": {"name": name, "namespace": tenant.namespace.as_str(), "labels": labels},
+                "spec": template["spec"],
+            });
+            let name = Ref::new("batch/v1", "Job", Some(tenant.namespace.as_str()), &name);
+            return Ok(Some(GateJob { engine, name, body }));
+        }
+        Ok(None)
+    }
+
+    /// Lets the gate put its tenant to sleep. Answers with nothing when it has
+    /// seen the memory return, and else with why nobody has.
+    ///
+    /// # Errors
+    /// A call failed, or the user interrupted.
+    pub(super) async fn run(&self, deadline: Instant, place: &Place<'_>) -> Result<Option<String>, Failure> {
+        // What is left of the time is for the way without a gate.
+        let bound = Instant::now() + deadline.saturating_duration_since(Instant::now()) * 3 / 4;
+        let outcome = self.ticks(place, bound).await;
+        self.remove(deadline).await?;
+        outcome
+    }
+
+    async fn ticks(&self, place: &Place<'_>, deadline: Instant) -> Result<Option<String>, Failure> {
+        if let Err(refused) = self.make().await {
+            return refusal(refused).map(|why| Some(unseen(&why)));
+        }
+        let mut made = Instant::now();
+        loop {
+            let entry = place.entry().await?;
+            let Some(entry) = entry.filter(|entry| !is_at_rest(entry)) else { return Ok(None) };
+            if let Some(reason) = memory_is_missing(&entry) {
+                return Ok(Some(unseen(reason)));
+            }
+            if is_blind(&entry) && made.elapsed() >= BLIND_PATIENCE {
+                return Ok(Some(unseen("the card's source does not answer its gate.")));
+            }
+            match self.tick(made).await? {
+                Tick::UnderWay => {}
+                Tick::Stuck(why) => return Ok(Some(unseen(&why))),
+                Tick::Over => {
+                    self.remove(deadline).await?;
+                    self.make().await?;
+                    made = Instant::now();
+                }
+            }
+            if Instant::now() >= deadline {
+                return Ok(Some(unseen(
+                    "its gate did not come to an end in time; `timeouts` gives it longer.",
+                )));
+            }
+            pause(self.engine).await?;
+        }
+    }
+
+    /// Makes the Job; one that an interrupted run left gives way.
+    async fn make(&self) -> Result<(), Failure> {
+        self.remove(Instant::now() + START_PATIENCE).await?;
+        self.engine.api.create(&self.name, &self.engine.manager, self.body.clone()).await.map(drop)
+    }
+
+    async fn remove(&self, deadline: Instant) -> Result<(), Failure> {
+        let Some(live) = self.engine.api.get(&self.name).await? else { return Ok(()) };
+        self.engine.api.delete(&self.name, Some(live.uid())).await?;
+        self.engine.wait_gone(&self.name, live.uid(), deadline).await
+    }
+
+    async fn tick(&self, made: Instant) -> Result<Tick, Failure> {
+        let Some(live) = self.engine.api.get(&self.name).await? else { return Ok(Tick::Over) };
+        let is = |condition: &str| {
+            let conditions = live.0["status"]["conditions"].as_array().into_iter().flatten();
+            conditions.into_iter().find(|it| it["type"] == condition && it["status"] == "True").cloned()
+        };
+        if is("Complete").is_some() {
+            return Ok(Tick::Over);
+        }
+        let namespace = self.name.namespace.as_deref().unwrap_or_default();
+        let labels = format!("job-name={}", self.name.name);
+        let pods = self.engine.api.list("v1", "Pod", namespace, &labels).await?;
+        if let Some(failed) = is("Failed") {
+            let said = pods.iter().map(ending).collect::<String>();
+            return Ok(Tick::Stuck(format!("its gate failed: {}{said}.", text(&failed["message"]))));
+        }
+        if let Some(why) = pods.iter().find_map(hopeless) {
+            return Ok(Tick::Stuck(format!("its gate cannot start. {why}.")));
+        }
+        let started = pods.iter().any(|pod| text(&pod["status"]["phase"]) != "Pending");
+        if started || made.elapsed() < START_PATIENCE {
+            return Ok(Tick::UnderWay);
+        }
+        let why = match pods.first() {
+            Some(pod) => pending(pod),
+            None => self.no_pod(namespace).await,
+        };
+        let patience_s = START_PATIENCE.as_secs();
+        Ok(Tick::Stuck(format!("its gate did not start within {patience_s} s: {why}.")))
+    }
+
+    /// Why a Job has no pod: a quota or an admission says so in an Event.
+    async fn no_pod(&self, namespace: &str) -> String {
+        let events = self.engine.api.list("v1", "Event", namespace, "").await.unwrap_or_default();
+        let of_job = events.iter().filter(|it| text(&it["involvedObject"]["name"]) == self.name.name);
+        let message = of_job.filter(|it| it["type"] == "Warning").map(|it| text(&it["message"])).next_back();
+        message.unwrap_or("its Job has no pod").to_owned()
+    }
+}
+
+/// Whether a tenant that was told to go waits for figures that do not come.
+fn is_blind(entry: &Entry) -> bool {
+    entry.state == State::Draining && entry.unknown_since.is_some()
+}
+
+fn is_guard(template: &Value) -> bool {
+    let args = &template["spec"]["template"]["spec"]["containers"][0]["args"];
+    args.as_array().is_some_and(|args| args.iter().any(|arg| arg == "guard"))
+}
+
+/// What a pod that ended said last.
+fn ending(pod: &Value) -> String {
+    let ended = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    if ended.is_null() { String::new() } else { format!(" (exit code {})", ended["exitCode"]) }
+}
+
+fn pending(pod: &Value) -> String {
+    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    let said: Vec<&str> = conditions
+        .filter(|it| it["status"] == "False")
+        .map(|it| text(&it["message"]))
+        .filter(|message| !message.is_empty())
+        .collect();
+    format!("pod {} is Pending: {}", text(&pod["metadata"]["name"]), said.join("; "))
+}
+
+/// What a refusal of the Job means: without the right to make one, or over a
+/// quota, there is no gate to ask. Everything else is a failure.
+fn refusal(failure: Failure) -> Result<String, Failure> {
+    match failure.status() {
+        Some(403 | 422) => {
+            let why = failure.diagnostic(tfplugin::Path::root());
+            Ok(format!("its gate could not be asked. {}", why.detail))
+        }
+        _ => Err(failure),
+    }
+}

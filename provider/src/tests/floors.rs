@@ -1,0 +1,105 @@
+//! A claim and its card: what a plan can say, and how a claim leaves.
+
+use axum::http::Method;
+use serde_json::json;
+use tfplugin::Attr;
+
+use super::cluster::FakeCluster;
+use super::flow::{LEDGER, with_floor};
+use super::{CARD, FLOOR, claim, t4, told, without_cluster};
+use crate::card::CardModel;
+use crate::floor::FloorModel;
+
+fn small() -> CardModel {
+    CardModel { memory: "15GiB".into(), ..t4() }
+}
+
+fn large() -> FloorModel {
+    FloorModel { peak: "14GiB".into(), ..claim() }
+}
+
+#[tokio::test]
+async fn a_claim_over_its_card_is_refused_at_plan() {
+    let (_cluster, driver) = FakeCluster::start().await;
+    driver.create(CARD, &small()).await;
+    let plan = driver.plan(FLOOR, None, Some(&large())).await;
+    assert!(told(&plan.diagnostics).starts_with("peak | "), "{}", told(&plan.diagnostics));
+    let made = driver.create(FLOOR, &claim()).await.instance.unwrap();
+    let plan = driver.plan(FLOOR, Some(&made), Some(&large())).await;
+    assert!(told(&plan.diagnostics).starts_with("peak | "), "{}", told(&plan.diagnostics));
+}
+
+#[tokio::test]
+async fn a_card_of_the_same_plan_counts_and_not_what_it_was() {
+    let driver = without_cluster().await;
+    driver.plan(CARD, None, Some(&small())).await;
+    let plan = driver.plan(FLOOR, None, Some(&large())).await;
+    assert!(told(&plan.diagnostics).starts_with("peak | "), "{}", told(&plan.diagnostics));
+    driver.plan(CARD, None, Some(&CardModel { memory: Attr::Unknown, ..t4() })).await;
+    assert!(driver.plan(FLOOR, None, Some(&large())).await.diagnostics.is_empty());
+
+    let (_cluster, driver) = FakeCluster::start().await;
+    let card = driver.create(CARD, &small()).await.instance.unwrap();
+    driver.plan(CARD, Some(&card), Some(&CardModel { memory: "24GiB".into(), ..t4() })).await;
+    let plan = driver.plan(FLOOR, None, Some(&large())).await;
+    assert!(plan.diagnostics.is_empty(), "the card grows in the same plan: {}", told(&plan.diagnostics));
+}
+
+#[tokio::test]
+async fn a_cluster_that_fails_is_asked_once_and_never_blocks_a_plan() {
+    let (cluster, driver) = FakeCluster::start().await;
+    cluster.fail(Method::GET, "/configmaps/", 403);
+    for _ in 0..3 {
+        let plan = driver.plan(FLOOR, None, Some(&large())).await;
+        assert!(plan.diagnostics.is_empty(), "{}", told(&plan.diagnostics));
+    }
+    assert_eq!(cluster.take_calls().len(), 1);
+}
+
+fn enter(cluster: &FakeCluster, entry: serde_json::Value) {
+    let mut inside = cluster.0.lock().unwrap();
+    inside.objects.get_mut(LEDGER).unwrap()["data"] = json!({"tts.chatterbox-tts": entry.to_string()});
+}
+
+#[tokio::test]
+async fn a_claim_stays_while_its_tenant_is_admitted_and_takes_its_entry_along() {
+    let (cluster, driver, _, floor) = with_floor().await;
+    let second = CardModel { name: "gpu-2-0".into(), ..t4() };
+    driver.create(CARD, &second).await;
+    let moved = FloorModel { card: "gpu-2-0".into(), ..claim() };
+    enter(&cluster, json!({"state": "awake", "since": "2026-11-21T02:00:00Z", "replicas_confirmed": true}));
+    cluster.take_calls();
+    for after in [driver.destroy(FLOOR, &floor).await, driver.update(FLOOR, &floor, &moved).await] {
+        let said = told(&after.diagnostics);
+        assert!(after.instance.is_some() && said.starts_with("card | "), "{said}");
+        assert!(said.contains("awake") && said.contains("suspend"), "{said}");
+    }
+    assert!(cluster.take_calls().iter().all(|call| call.starts_with("GET")));
+    let asleep = json!({"state": "asleep", "since": "2026-11-21T06:00:00Z", "replicas_confirmed": true});
+    enter(&cluster, asleep.clone());
+    let after = driver.update(FLOOR, &floor, &moved).await;
+    assert!(after.diagnostics.is_empty(), "{}", told(&after.diagnostics));
+    assert_eq!(cluster.get(LEDGER).unwrap()["data"], json!({}));
+    let back = driver.update(FLOOR, &after.instance.unwrap(), &claim()).await.instance.unwrap();
+    enter(&cluster, asleep);
+    let gone = driver.destroy(FLOOR, &back).await;
+    assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+    assert_eq!(cluster.get(LEDGER).unwrap()["data"], json!({}));
+}
+
+#[tokio::test]
+async fn residents_that_are_still_down_get_their_replicas_before_a_claim_goes() {
+    let (cluster, driver, _, floor) = with_floor().await;
+    let resident = "/apis/apps/v1/namespaces/immich/deployments/ml";
+    cluster.put(resident, json!({"metadata": {"name": "ml"}, "spec": {"replicas": 0}}));
+    let paused =
+        json!([{"namespace": "immich", "deployment": "ml", "replicas": 2, "since": "2026-11-21T02:00:00Z"}]);
+    enter(&cluster, json!({"state": "asleep", "since": "2026-11-21T06:00:00Z", "paused": paused}));
+    cluster.fail(Method::PATCH, "/deployments/ml", 403);
+    let refused = driver.destroy(FLOOR, &floor).await;
+    assert!(refused.instance.is_some() && told(&refused.diagnostics).contains("immich/ml"));
+    cluster.heal();
+    let gone = driver.destroy(FLOOR, &floor).await;
+    assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+    assert_eq!(cluster.get(resident).unwrap()["spec"]["replicas"], 2);
+}
