@@ -21,6 +21,8 @@ enum Step {
     Race(usize, usize),
     /// A gate writes the ledger and dies before it acts.
     LoseCall(usize),
+    /// The ledger takes no write: a gate closes all the same, and does nothing else.
+    LedgerDown(usize),
     /// The init container of a pod asks once.
     Ask(usize),
     /// A model server takes or gives memory, up to so many percent of its peak.
@@ -46,6 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => who.clone().prop_map(Step::Look),
         2 => (who.clone(), who.clone()).prop_map(|(a, b)| Step::Race(a, b)),
         1 => who.clone().prop_map(Step::LoseCall),
+        1 => who.clone().prop_map(Step::LedgerDown),
         5 => who.clone().prop_map(Step::Ask),
         5 => (who.clone(), 0u64..=100, prop_oneof![Just(Which::Oldest), Just(Which::Newest)])
             .prop_map(|(a, percent, which)| Step::Use(a, percent, which)),
@@ -78,6 +81,8 @@ struct Night {
     saw: [jiff::Timestamp; TENANTS.len()],
     /// Whether the undeclared resident ever moved.
     stranger: bool,
+    /// Whether a hand ever scaled a tenant to 0.
+    hands: [bool; TENANTS.len()],
 }
 
 impl Night {
@@ -94,7 +99,7 @@ impl Night {
         world.of(TENANTS[2].0).gate.pauses = vec![target("batch", "batch")];
         world.now = at("2026-11-21T01:59:00Z");
         let saw = [world.now; TENANTS.len()];
-        Self { world, saw, stranger: false }
+        Self { world, saw, stranger: false, hands: [false; TENANTS.len()] }
     }
 
     fn play(&mut self, step: &Step) {
@@ -131,6 +136,13 @@ impl Night {
                 let decision = decide(&self.world.situation(TENANTS[who].0));
                 self.world.data = decision.ledger.to_data();
                 self.world.version += 1;
+            }
+            Step::LedgerDown(who) => {
+                let decision = decide(&self.world.situation(TENANTS[who].0));
+                if decision.scale == Some(0) && decision.rule.may_close_unwritten() {
+                    self.world.of(TENANTS[who].0).replicas = 0;
+                    self.world.run_deployments();
+                }
             }
             Step::Ask(who) => {
                 if self.live(who).is_some_and(|(pod, _)| !pod.admitted) {
@@ -170,6 +182,7 @@ impl Night {
                 self.world.blind = blind.then(|| "the scrape timed out".to_owned());
             }
             Step::Hand(who, replicas) => {
+                self.hands[who] |= replicas == 0;
                 self.world.of(TENANTS[who].0).replicas = replicas;
                 self.world.run_deployments();
             }
@@ -250,6 +263,10 @@ impl Night {
                 let who = TENANTS.iter().position(|(tenant, ..)| *tenant == name).unwrap();
                 let blind = world.now.duration_since(self.saw[who]).as_secs();
                 assert!(blind > 600, "yielded after {blind} s without figures");
+            }
+            Rule::HeldByHand => {
+                let who = TENANTS.iter().position(|(tenant, ..)| *tenant == name).unwrap();
+                assert!(self.hands[who], "held by a hand that was none: {}", decision.reason);
             }
             Rule::CrashLoop => {
                 assert!(before.entry(&me).crashes > 0 || world.tenants[&me].pods[0].0.restarts > 2)
