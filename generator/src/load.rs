@@ -45,7 +45,7 @@ pub fn load(root: &Path) -> Result<Fleet, Vec<Problem>> {
 fn record<T: FromNode>(source: &Source, problems: &mut Problems) -> Option<(Node, T)> {
     match Node::parse(source) {
         Ok(node) => {
-            let raw = T::from_node(&node, &mut Reader { source, problems })?;
+            let raw = T::from_node(&node, &mut Reader { problems })?;
             Some((node, raw))
         }
         Err(problem) => {
@@ -99,7 +99,7 @@ fn tenant_file(root: &Path, name: &str, problems: &mut Problems) -> Option<Tenan
                 texts.insert(path.value.clone(), text);
             }
             Err(reason) => {
-                problems.push(Problem::at(&source, path.span.clone(), reason).accepted(
+                problems.push(Problem::at(path.place.clone(), reason).accepted(
                     "Write the path of a text file beside this one, such as `chatterbox/config.yaml`.",
                 ));
             }

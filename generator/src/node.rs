@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Spanned, options};
 
-use crate::problem::{Problem, Source};
+use crate::problem::{Place, Problem, Source};
 
 /// Larger files are refused: no tenant needs them, and a reader must not be
 /// made to hold what somebody pasted by mistake.
@@ -19,8 +19,8 @@ pub const SIZE_LIMIT: usize = 10 << 20;
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// Its bytes in the file.
-    pub span: Range<usize>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// A YAML value by the rules of YAML 1.2.
@@ -47,8 +47,8 @@ pub enum Value {
 pub struct Key {
     /// The key.
     pub text: String,
-    /// Its bytes in the file.
-    pub span: Range<usize>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 impl Value {
@@ -73,7 +73,7 @@ impl Node {
     /// deep aliases, several documents, more than [`SIZE_LIMIT`].
     pub fn parse(source: &Source) -> Result<Node, Problem> {
         if source.text.len() > SIZE_LIMIT {
-            return Err(Problem::at(source, 0..0, "the file is larger than 10 MiB")
+            return Err(Problem::at(source.at(0..0), "the file is larger than 10 MiB")
                 .accepted("Keep large data out of tenant files; a ConfigMap holds 1 MiB at most."));
         }
         let options = options! {
@@ -84,20 +84,18 @@ impl Node {
             non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::PassThrough,
             duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         };
-        match serde_saphyr::from_str_with_options::<Spanned<Value>>(&source.text, options) {
-            Ok(spanned) => Ok(node(spanned)),
+        match serde_saphyr::from_str_with_options::<Spanned<Tree>>(&source.text, options) {
+            Ok(tree) => Ok(placed(tree, source)),
             Err(error) => Err(refused(source, &error)),
         }
     }
 
     /// The text of a scalar exactly as it was typed, so that `1.10` given as an
     /// environment variable stays `1.10`.
-    pub fn typed<'s>(&'s self, source: &'s Source) -> Option<&'s str> {
+    pub fn typed(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
-            Value::Bool(_) | Value::Number(_) | Value::Unbounded => {
-                source.text.get(self.span.clone()).map(str::trim)
-            }
+            Value::Bool(_) | Value::Number(_) | Value::Unbounded => self.place.text().map(str::trim),
             Value::Null | Value::List(_) | Value::Map(_) => None,
         }
     }
@@ -118,9 +116,27 @@ impl Node {
     }
 }
 
-fn node(spanned: Spanned<Value>) -> Node {
-    let span = range(spanned.defined.span());
-    Node { value: spanned.value, span }
+/// A document as its reader gives it, whose values do not know their file yet.
+enum Tree {
+    Scalar(Value),
+    List(Vec<Spanned<Tree>>),
+    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
+}
+
+fn placed(tree: Spanned<Tree>, source: &Source) -> Node {
+    let place = source.at(range(tree.defined.span()));
+    let value = match tree.value {
+        Tree::Scalar(value) => value,
+        Tree::List(items) => Value::List(items.into_iter().map(|item| placed(item, source)).collect()),
+        Tree::Map(entries) => {
+            let entry = |(key, value): (Spanned<String>, Spanned<Tree>)| {
+                let place = source.at(range(key.defined.span()));
+                (Key { text: key.value, place }, placed(value, source))
+            };
+            Value::Map(entries.into_iter().map(entry).collect())
+        }
+    };
+    Node { value, place }
 }
 
 fn range(span: serde_saphyr::Span) -> Range<usize> {
@@ -136,22 +152,22 @@ fn refused(source: &Source, error: &serde_saphyr::Error) -> Problem {
     let message = message.split(" at line ").next().unwrap_or(&message);
     if let Some(key) = message.strip_prefix("duplicate mapping key: ") {
         let key = key.split(',').next().unwrap_or(key);
-        return Problem::at(source, span, format!("the key `{key}` is given twice"))
+        return Problem::at(source.at(span), format!("the key `{key}` is given twice"))
             .accepted("Keep one of them; YAML does not say which would win.");
     }
     if let Some(tab) = message.contains("tab").then(|| indenting_tab(&source.text)).flatten() {
-        return Problem::at(source, tab..tab + 1, "a tab stands in the indentation")
+        return Problem::at(source.at(tab..tab + 1), "a tab stands in the indentation")
             .accepted("YAML indents with spaces only.");
     }
     if matches!(error.without_snippet(), serde_saphyr::Error::MultipleDocuments { .. }) {
-        return Problem::at(source, span, "the file holds more than one document")
+        return Problem::at(source.at(span), "the file holds more than one document")
             .accepted("Write one file for each tenant.");
     }
     if message.starts_with("budget breached") || message.contains("alias") {
-        return Problem::at(source, span, "the file unfolds to far more than is written in it")
+        return Problem::at(source.at(span), "the file unfolds to far more than is written in it")
             .accepted("Use fewer aliases (`*name`), and none of aliases.");
     }
-    Problem::at(source, span, message)
+    Problem::at(source.at(span), message)
 }
 
 /// The bytes of a location, which has bytes only where a value was read.
@@ -179,79 +195,78 @@ fn indenting_tab(text: &str) -> Option<usize> {
     })
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_any(TreeVisitor)
     }
 }
 
-struct ValueVisitor;
+struct TreeVisitor;
 
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a YAML value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Null))
     }
 
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_none<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Null))
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Bool(value)))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Number(value.into())))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Number(value.into())))
     }
 
-    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
-        Ok(Value::Unbounded)
+    fn visit_i128<E>(self, _: i128) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Unbounded))
     }
 
-    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
-        Ok(Value::Unbounded)
+    fn visit_u128<E>(self, _: u128) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Unbounded))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(serde_json::Number::from_f64(value).map_or(Value::Unbounded, Value::Number))
+    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(serde_json::Number::from_f64(value).map_or(Value::Unbounded, Value::Number)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Text(text.to_owned())))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Text(text))
+    fn visit_string<E>(self, text: String) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Text(text)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element::<Spanned<Value>>()? {
-            items.push(node(item));
+        while let Some(item) = access.next_element()? {
+            items.push(item);
         }
-        Ok(Value::List(items))
+        Ok(Tree::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
         let mut entries = Vec::new();
-        while let Some((key, value)) = access.next_entry::<Spanned<String>, Spanned<Value>>()? {
-            let span = range(key.defined.span());
-            entries.push((Key { text: key.value, span }, node(value)));
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
         }
-        Ok(Value::Map(entries))
+        Ok(Tree::Map(entries))
     }
 }

@@ -9,15 +9,20 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The path as the user would type it, relative to the live repository.
-    pub path: String,
+    pub path: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
 }
 
 impl Source {
     /// A file that was read.
-    pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+    pub fn new(path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         Self { path: path.into(), text: text.into() }
+    }
+
+    /// A place in it.
+    pub fn at(&self, span: Range<usize>) -> Place {
+        Place { source: self.clone(), span }
     }
 
     /// Line and column, counted from 1 in characters, of a byte.
@@ -28,11 +33,37 @@ impl Source {
     }
 }
 
+/// Some bytes of a file. Every value knows its own, so that values of several
+/// files can meet in one tenant and each error still names the right line.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file.
+    pub source: Source,
+    /// The bytes.
+    pub span: Range<usize>,
+}
+
+impl Place {
+    /// The point at which it begins.
+    pub fn start(&self) -> Self {
+        Self { source: self.source.clone(), span: self.span.start..self.span.start }
+    }
+
+    /// What stands there.
+    pub fn text(&self) -> Option<&str> {
+        self.source.text.get(self.span.clone())
+    }
+
+    /// The line it begins on, counted from 1.
+    pub fn line(&self) -> usize {
+        self.source.position(self.span.start).0
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    source: Source,
-    span: Range<usize>,
+    place: Place,
     /// Why it is refused, without a full stop.
     pub reason: String,
     /// What would be accepted, as whole sentences; it may be empty.
@@ -41,13 +72,13 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a place of a file.
-    pub fn at(source: &Source, span: Range<usize>, reason: impl Into<String>) -> Self {
-        Self { source: source.clone(), span, reason: reason.into(), accepted: String::new() }
+    pub fn at(place: Place, reason: impl Into<String>) -> Self {
+        Self { place, reason: reason.into(), accepted: String::new() }
     }
 
     /// A problem with a file or folder as a whole.
-    pub fn with_path(path: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::at(&Source::new(path, ""), 0..0, reason)
+    pub fn with_path(path: impl Into<Arc<str>>, reason: impl Into<String>) -> Self {
+        Self::at(Source::new(path, "").at(0..0), reason)
     }
 
     /// Adds what would be accepted.
@@ -57,28 +88,29 @@ impl Problem {
     }
 
     /// The file, then line and column, by which problems are ordered.
-    pub fn place(&self) -> (&str, usize, usize) {
-        let (line, column) = self.source.position(self.span.start);
-        (&self.source.path, line, column)
+    pub fn position(&self) -> (&str, usize, usize) {
+        let (line, column) = self.place.source.position(self.place.span.start);
+        (&self.place.source.path, line, column)
     }
 
     /// The problem in one line without colours: `file:line:column: reason`.
     pub fn line(&self) -> String {
-        if self.source.text.is_empty() {
-            return format!("{}: {}", self.source.path, self.reason);
+        if self.place.source.text.is_empty() {
+            return format!("{}: {}", self.place.source.path, self.reason);
         }
-        let (path, line, column) = self.place();
+        let (path, line, column) = self.position();
         format!("{path}:{line}:{column}: {}", self.reason)
     }
 
     /// The problem with the line it stands on.
     pub fn render(&self, renderer: &Renderer) -> String {
-        if self.source.text.is_empty() {
+        if self.place.source.text.is_empty() {
             return self.render_whole_file(renderer);
         }
         // The place stands above the line itself.
         let mark = AnnotationKind::Primary.span(self.marked());
-        let snippet = Snippet::source(&*self.source.text).path(&self.source.path).annotation(mark);
+        let snippet =
+            Snippet::source(&*self.place.source.text).path(&*self.place.source.path).annotation(mark);
         let mut group = Level::ERROR.primary_title(&self.reason).element(snippet);
         if !self.accepted.is_empty() {
             group = group.element(Level::HELP.message(&self.accepted));
@@ -102,9 +134,9 @@ impl Problem {
     /// The part of the span on its first line, so that a map that is at fault
     /// as a whole does not print the whole map.
     fn marked(&self) -> Range<usize> {
-        let text = &self.source.text;
-        let start = self.span.start.min(text.len());
-        let end = self.span.end.clamp(start, text.len());
+        let text = &self.place.source.text;
+        let start = self.place.span.start.min(text.len());
+        let end = self.place.span.end.clamp(start, text.len());
         let first_line = text.get(start..end).and_then(|marked| marked.find('\n')).map(|at| start + at);
         start..first_line.unwrap_or(end)
     }
@@ -127,7 +159,7 @@ impl Problems {
 
     /// All of them by file, line and column.
     pub fn sorted(mut self) -> Vec<Problem> {
-        self.0.sort_by(|a, b| a.place().cmp(&b.place()));
+        self.0.sort_by(|a, b| a.position().cmp(&b.position()));
         self.0
     }
 

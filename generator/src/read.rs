@@ -4,33 +4,31 @@
 //! types and their descriptions give both the reader and the JSON Schema.
 
 use std::borrow::Cow;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tenancy::Invalid;
 use tenancy::window::nearest;
 
 use crate::node::{Key, Node, Value};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Place, Problem, Problems};
 
-/// Where errors of one file are collected while it is read.
+/// Where errors are collected while files are read.
 #[derive(Debug)]
 pub struct Reader<'r> {
-    /// The file.
-    pub source: &'r Source,
     /// The errors of all files.
     pub problems: &'r mut Problems,
 }
 
 impl Reader<'_> {
     /// Records an error at a place of the file.
-    pub fn refuse(&mut self, span: Range<usize>, reason: impl Into<String>, accepted: impl Into<String>) {
-        self.problems.push(Problem::at(self.source, span, reason).accepted(accepted));
+    pub fn refuse(&mut self, place: Place, reason: impl Into<String>, accepted: impl Into<String>) {
+        self.problems.push(Problem::at(place, reason).accepted(accepted));
     }
 
     /// Records the refusal of a value by its type.
-    pub fn invalid(&mut self, span: Range<usize>, why: &Invalid) {
-        self.refuse(span, why.finding(), &why.accepted);
+    pub fn invalid(&mut self, place: Place, why: &Invalid) {
+        self.refuse(place, why.finding(), &why.accepted);
     }
 }
 
@@ -65,8 +63,8 @@ pub trait Leaf: Sized {
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Its bytes in its file.
-    pub span: Range<usize>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 impl<T> Deref for At<T> {
@@ -79,16 +77,16 @@ impl<T> Deref for At<T> {
 
 impl<T: Leaf> FromNode for At<T> {
     fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let Some(text) = node.typed(reader.source) else {
+        let Some(text) = node.typed() else {
             let wanted = if T::TYPE == "string" { "text" } else { T::TYPE };
             let reason = format!("{wanted} belongs here, not {}", node.value.kind());
-            reader.refuse(node.span.clone(), reason, "");
+            reader.refuse(node.place.clone(), reason, "");
             return None;
         };
         match T::leaf(text) {
-            Ok(value) => Some(At { value, span: node.span.clone() }),
+            Ok(value) => Some(At { value, place: node.place.clone() }),
             Err(why) => {
-                reader.invalid(node.span.clone(), &why);
+                reader.invalid(node.place.clone(), &why);
                 None
             }
         }
@@ -129,7 +127,7 @@ impl<T: FromNode> FromNode for Vec<T> {
     fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Value::List(items) = &node.value else {
             let reason = format!("a list belongs here, not {}", node.value.kind());
-            reader.refuse(node.span.clone(), reason, "Write `[a, b]`, or one item a line after `- `.");
+            reader.refuse(node.place.clone(), reason, "Write `[a, b]`, or one item a line after `- `.");
             return None;
         };
         // Every item is read before the first failure counts.
@@ -146,16 +144,16 @@ impl<K: Leaf, V: FromNode> FromNode for Entries<K, V> {
     fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             let reason = format!("a map belongs here, not {}", node.value.kind());
-            reader.refuse(node.span.clone(), reason, "Write `name: value`, one a line.");
+            reader.refuse(node.place.clone(), reason, "Write `name: value`, one a line.");
             return None;
         };
         let read: Vec<Option<(At<K>, V)>> = entries
             .iter()
             .map(|(key, value)| {
                 let read_key = match K::leaf(&key.text) {
-                    Ok(value) => Some(At { value, span: key.span.clone() }),
+                    Ok(value) => Some(At { value, place: key.place.clone() }),
                     Err(why) => {
-                        reader.invalid(key.span.clone(), &why);
+                        reader.invalid(key.place.clone(), &why);
                         None
                     }
                 };
@@ -198,7 +196,7 @@ impl FromNode for Verbatim {
             serde_json::Value::Object(fields) => Some(Self(fields)),
             _ => {
                 let reason = format!("a map belongs here, not {}", node.value.kind());
-                reader.refuse(node.span.clone(), reason, "Write the fields as Kubernetes spells them.");
+                reader.refuse(node.place.clone(), reason, "Write the fields as Kubernetes spells them.");
                 None
             }
         }
@@ -224,7 +222,7 @@ impl JsonSchema for Verbatim {
 pub struct Fields<'n> {
     entries: &'n [(Key, Node)],
     known: &'static [&'static str],
-    span: Range<usize>,
+    place: &'n Place,
 }
 
 impl<'n> Fields<'n> {
@@ -232,7 +230,7 @@ impl<'n> Fields<'n> {
     pub fn of(node: &'n Node, known: &'static [&'static str], reader: &mut Reader<'_>) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             let reason = format!("a map belongs here, not {}", node.value.kind());
-            reader.refuse(node.span.clone(), reason, accepted_keys(known));
+            reader.refuse(node.place.clone(), reason, accepted_keys(known));
             return None;
         };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
@@ -241,9 +239,9 @@ impl<'n> Fields<'n> {
                 Some(name) => format!("Perhaps `{name}` was meant."),
                 None => accepted_keys(known),
             };
-            reader.refuse(key.span.clone(), format!("there is no key `{}` here", key.text), accepted);
+            reader.refuse(key.place.clone(), format!("there is no key `{}` here", key.text), accepted);
         }
-        Some(Self { entries, known, span: node.span.clone() })
+        Some(Self { entries, known, place: &node.place })
     }
 
     /// Reads one field. `about` is its description, which tells what is missing.
@@ -251,9 +249,8 @@ impl<'n> Fields<'n> {
         match self.entries.iter().find(|(key, _)| key.text == name) {
             Some((_, node)) => T::from_node(node, reader),
             None => T::absent().or_else(|| {
-                let start = self.span.start;
                 let accepted = format!("Give `{name}:`. {}", about.trim());
-                reader.refuse(start..start, format!("the key `{name}` is missing"), accepted);
+                reader.refuse(self.place.start(), format!("the key `{name}` is missing"), accepted);
                 None
             }),
         }

@@ -7,7 +7,7 @@ use tenancy::names::{CardName, ResidentName};
 
 use super::{FleetFile, located, of_domain};
 use crate::fleet::{Backend, Exec, Provider};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Place, Problem, Problems};
 use crate::raw::{RawCard, RawFleet, RawSource};
 use crate::read::{At, Entries};
 
@@ -20,49 +20,48 @@ pub(super) fn cards(
     let source = file.source;
     if raw.0.is_empty() {
         problems.push(
-            Problem::with_path(&source.path, "the fleet has no card")
+            Problem::with_path(&*source.path, "the fleet has no card")
                 .accepted("Give at least one under `cards:`."),
         );
     }
     let mut cards: BTreeMap<CardName, Card> = BTreeMap::new();
     for (name, raw) in &raw.0 {
-        let Some(card) = card(name, raw, source, problems) else { continue };
+        let Some(card) = card(name, raw, problems) else { continue };
         for problem in card.check() {
-            problems.push(of_domain(&problem, source, file.node, &["cards", name.as_str()]));
+            problems.push(of_domain(&problem, file.node, &["cards", name.as_str()]));
         }
         let twin = cards.values().find(|other| other.node == card.node && other.device == card.device);
         if let Some(twin) = twin {
             let reason = format!("it is the same device of node {} as card {}", card.node, twin.name);
-            problems.push(
-                Problem::at(source, name.span.clone(), reason).accepted("Declare each physical GPU once."),
-            );
+            problems
+                .push(Problem::at(name.place.clone(), reason).accepted("Declare each physical GPU once."));
         }
         cards.insert(name.value.clone(), card);
     }
     cards
 }
 
-fn card(name: &At<CardName>, raw: &RawCard, source: &Source, problems: &mut Problems) -> Option<Card> {
-    let mut refuse = |span: &std::ops::Range<usize>, reason: &str, accepted: &str| {
-        problems.push(Problem::at(source, span.clone(), reason).accepted(accepted));
+fn card(name: &At<CardName>, raw: &RawCard, problems: &mut Problems) -> Option<Card> {
+    let mut refuse = |place: &Place, reason: &str, accepted: &str| {
+        problems.push(Problem::at(place.clone(), reason).accepted(accepted));
     };
     let device = match (&raw.index, &raw.uuid) {
         (Some(index), None) => Some(Device::Index(index.value)),
         (None, Some(uuid)) => Some(Device::Uuid(uuid.value.clone())),
         (Some(_), Some(uuid)) => {
-            refuse(&uuid.span, "the card has both `index` and `uuid`", "Give one of them.");
+            refuse(&uuid.place, "the card has both `index` and `uuid`", "Give one of them.");
             None
         }
         (None, None) => {
             refuse(
-                &name.span,
+                &name.place,
                 "the card has neither `index` nor `uuid`",
                 "Give its position on the node, `index: 0`, or its UUID.",
             );
             None
         }
     };
-    let figures = figures(&name.span, &raw.source, &mut refuse);
+    let figures = figures(&name.place, &raw.source, &mut refuse);
     let mut residents: BTreeMap<ResidentName, Resident> = BTreeMap::new();
     for (resident_name, resident) in raw.residents.iter().flat_map(|residents| &residents.0) {
         let resident = Resident {
@@ -84,20 +83,16 @@ fn card(name: &At<CardName>, raw: &RawCard, source: &Source, problems: &mut Prob
     })
 }
 
-fn figures(
-    card: &std::ops::Range<usize>,
-    raw: &RawSource,
-    refuse: &mut impl FnMut(&std::ops::Range<usize>, &str, &str),
-) -> Option<CardSource> {
+fn figures(card: &Place, raw: &RawSource, refuse: &mut impl FnMut(&Place, &str, &str)) -> Option<CardSource> {
     let device = match (&raw.dcgm, &raw.nvidia_gpu_exporter) {
         (Some(url), None) => DeviceSource::Dcgm(url.0.clone()),
         (None, Some(url)) => DeviceSource::NvidiaGpuExporter(url.0.clone()),
         (Some(_), Some(url)) => {
-            refuse(&url.span, "the card has two device sources", "Give one of them.");
+            refuse(&url.place, "the card has two device sources", "Give one of them.");
             return None;
         }
         (None, None) => {
-            let span = raw.pods.as_ref().map_or(card, |pods| &pods.span);
+            let span = raw.pods.as_ref().map_or(card, |pods| &pods.place);
             refuse(
                 span,
                 "the card has no device source",
@@ -133,12 +128,8 @@ pub(super) fn backend(file: &FleetFile<'_>, problems: &mut Problems) -> Option<B
         }
         _ => {
             problems.push(
-                Problem::at(
-                    file.source,
-                    located(file.node, &["backend"]),
-                    "the backend does not say which one",
-                )
-                .accepted("Give exactly one of `local: {}`, `s3` and `kubernetes`."),
+                Problem::at(located(file.node, &["backend"]), "the backend does not say which one")
+                    .accepted("Give exactly one of `local: {}`, `s3` and `kubernetes`."),
             );
             None
         }

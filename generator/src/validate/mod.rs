@@ -15,7 +15,7 @@ use tenancy::tenant::{Backing, Metadata, ObjectKind};
 
 use crate::fleet::{Fleet, Stack};
 use crate::node::{Node, Value};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Place, Problem, Problems, Source};
 use crate::raw::{RawDefaults, RawFleet, RawTenant};
 use crate::read::{At, Entries};
 
@@ -59,13 +59,13 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
     for file in tenants {
         if !names_a_stack(&file.stem) {
             problems.push(
-                Problem::with_path(&file.source.path, "the file's name cannot be its stack's")
+                Problem::with_path(&*file.source.path, "the file's name cannot be its stack's")
                     .accepted("Name it with lower-case letters, digits and hyphens, and end it in `.yaml`."),
             );
         }
         if TAKEN.contains(&file.stem.as_str()) {
             problems.push(
-                Problem::with_path(&file.source.path, "its stack would lie in a folder that is taken")
+                Problem::with_path(&*file.source.path, "its stack would lie in a folder that is taken")
                     .accepted("Name the file otherwise; `name:` in it keeps the tenant's name."),
             );
         }
@@ -102,7 +102,7 @@ fn unknown_card(file: &TenantFile, known: &[String]) -> Problem {
         Some(nearest) => format!("the fleet has no card {name:?}; {nearest:?} is the nearest"),
         None => format!("the fleet has no card {name:?}"),
     };
-    Problem::at(&file.source, file.raw.card.span.clone(), reason)
+    Problem::at(file.raw.card.place.clone(), reason)
         .accepted(format!("Cards in fleet.yaml are {}.", known.join(", ")))
 }
 
@@ -115,10 +115,10 @@ fn shared_ground(files: &[TenantFile], stacks: &BTreeMap<String, Stack>, problem
         let Some(stack) = stacks.get(&file.stem) else { continue };
         let id = &stack.tenant.id;
         if let Some(first) = ids.insert(id, file) {
-            let span =
-                file.raw.name.as_ref().map_or(file.raw.namespace.span.clone(), |name| name.span.clone());
+            let place =
+                file.raw.name.as_ref().map_or(file.raw.namespace.place.clone(), |name| name.place.clone());
             problems.push(
-                Problem::at(&file.source, span, format!("{id} is the tenant of {} too", first.source.path))
+                Problem::at(place, format!("{id} is the tenant of {} too", first.source.path))
                     .accepted("Give one of them another `name`."),
             );
         }
@@ -128,9 +128,9 @@ fn shared_ground(files: &[TenantFile], stacks: &BTreeMap<String, Stack>, problem
         };
         if let Some(first) = exports.insert((server, path.as_str()), file) {
             let reason = format!("{server}:{path} is the storage of {} too", first.source.path);
-            let span = located(&file.node, &["storage", "nfs", "path"]);
+            let place = located(&file.node, &["storage", "nfs", "path"]);
             problems.push(
-                Problem::at(&file.source, span, reason)
+                Problem::at(place, reason)
                     .accepted("Give each tenant a folder of its own; a volume is reserved for one claim."),
             );
         }
@@ -139,18 +139,18 @@ fn shared_ground(files: &[TenantFile], stacks: &BTreeMap<String, Stack>, problem
 
 /// What the domain found wrong, at the place of the file where it stands: a
 /// path of the domain is one of the file, below `above`.
-fn of_domain(problem: &check::Problem, source: &Source, node: &Node, above: &[&str]) -> Problem {
+fn of_domain(problem: &check::Problem, node: &Node, above: &[&str]) -> Problem {
     let steps = problem.path.iter().map(|step| match step {
         check::Step::Attribute(name) => name,
         check::Step::Key(key) => key.as_str(),
     });
     let path: Vec<&str> = above.iter().copied().chain(steps).collect();
-    Problem::at(source, located(node, &path), problem.message.clone())
+    Problem::at(located(node, &path), problem.message.clone())
 }
 
 /// The bytes of the deepest part of a path of keys that the file has.
-pub(crate) fn located(root: &Node, path: &[&str]) -> std::ops::Range<usize> {
-    let mut found = root.span.start..root.span.start;
+pub(crate) fn located(root: &Node, path: &[&str]) -> Place {
+    let mut found = root.place.start();
     let mut node = root;
     for part in path {
         let next = match &node.value {
@@ -159,7 +159,7 @@ pub(crate) fn located(root: &Node, path: &[&str]) -> std::ops::Range<usize> {
         };
         let Some((key, value)) = next else { break };
         let scalar = !matches!(value.value, Value::Null | Value::Map(_) | Value::List(_));
-        found = if scalar { value.span.clone() } else { key.span.clone() };
+        found = if scalar { value.place.clone() } else { key.place.clone() };
         node = value;
     }
     found

@@ -99,7 +99,7 @@ pub(super) fn port_named(
     }
     let known: Vec<&str> = server.ports.keys().map(PortName::as_str).collect();
     let reason = format!("the server has no port {:?}", name.as_str());
-    check.refuse(name.span.clone(), reason, &format!("Its ports are {}.", known.join(", ")));
+    check.refuse(name.place.clone(), reason, &format!("Its ports are {}.", known.join(", ")));
     None
 }
 
@@ -117,7 +117,7 @@ fn ports(raw: &RawTenant, check: &mut Check<'_>) -> Option<(BTreeMap<PortName, u
             let main = match &raw.main_port {
                 Some(main) if !ports.contains_key(&main.value) => {
                     let reason = format!("there is no port {:?} under `ports`", main.as_str());
-                    check.refuse(main.span.clone(), reason, "Name one of them.");
+                    check.refuse(main.place.clone(), reason, "Name one of them.");
                     return None;
                 }
                 Some(main) => main.value.clone(),
@@ -126,12 +126,11 @@ fn ports(raw: &RawTenant, check: &mut Check<'_>) -> Option<(BTreeMap<PortName, u
             Some((ports, main))
         }
         (Some(port), Some(_)) => {
-            check.refuse(port.span.clone(), "the tenant has both `port` and `ports`", ACCEPTED);
+            check.refuse(port.place.clone(), "the tenant has both `port` and `ports`", ACCEPTED);
             None
         }
         _ => {
-            let start = check.file.node.span.start;
-            check.refuse(start..start, "the server listens on no port", ACCEPTED);
+            check.refuse(check.file.node.place.start(), "the server listens on no port", ACCEPTED);
             None
         }
     }
@@ -164,7 +163,7 @@ fn probe(
             path: http.path.value.clone(),
         },
         (None, Some(http), None) => {
-            check.refuse(http.path.span.clone(), "the path does not begin with `/`", "Write `/health`.");
+            check.refuse(http.path.place.clone(), "the path does not begin with `/`", "Write `/health`.");
             return None;
         }
         (None, None, Some(command)) if !command.is_empty() => {

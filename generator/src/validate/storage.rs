@@ -22,22 +22,22 @@ pub(super) fn storage(raw: &RawTenant, check: &mut Check<'_>) -> Option<Option<S
     let backing = match (&storage.existing_claim, &storage.nfs) {
         (Some(claim), None) => {
             let more = [
-                storage.size.as_ref().map(|size| size.span.clone()),
-                storage.class.as_ref().map(|class| class.span.clone()),
-                storage.access_mode.as_ref().map(|mode| mode.span.clone()),
+                storage.size.as_ref().map(|size| size.place.clone()),
+                storage.class.as_ref().map(|class| class.place.clone()),
+                storage.access_mode.as_ref().map(|mode| mode.place.clone()),
             ];
-            for span in more.into_iter().flatten() {
-                check.refuse(span, "an existing claim is never changed", "Leave this out.");
+            for place in more.into_iter().flatten() {
+                check.refuse(place, "an existing claim is never changed", "Leave this out.");
             }
             Backing::ExistingClaim(claim.value.clone())
         }
         (None, Some(nfs)) => {
             if let Some(class) = &storage.class {
-                check.refuse(class.span.clone(), "an NFS export has no storage class", ONE);
+                check.refuse(class.place.clone(), "an NFS export has no storage class", ONE);
             }
             if let Some(mode) = &storage.access_mode {
                 let reason = "an NFS claim is always ReadWriteMany";
-                check.refuse(mode.span.clone(), reason, "Leave this out.");
+                check.refuse(mode.place.clone(), reason, "Leave this out.");
             }
             Backing::Nfs {
                 size: sized(check)?,
@@ -57,7 +57,7 @@ pub(super) fn storage(raw: &RawTenant, check: &mut Check<'_>) -> Option<Option<S
             access_mode: storage.access_mode.as_ref().map_or(AccessMode::ReadWriteOnce, |mode| mode.value),
         },
         (Some(claim), Some(_)) => {
-            check.refuse(claim.span.clone(), "the storage is a claim and an NFS export", ONE);
+            check.refuse(claim.place.clone(), "the storage is a claim and an NFS export", ONE);
             return None;
         }
     };

@@ -13,7 +13,7 @@ use tenancy::{defaults as d, tenant};
 use super::{TenantFile, located, metadata, of_domain, server, storage};
 use crate::fleet::{Lifecycle, Stack};
 use crate::leaf::Duration;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Place, Problem, Problems};
 use crate::raw::{RawDefaults, RawTenant, RawToleration, RawWindow};
 use crate::read::{At, Entries};
 
@@ -24,14 +24,14 @@ pub(super) struct Check<'c> {
 }
 
 impl Check<'_> {
-    pub(super) fn refuse(&mut self, span: std::ops::Range<usize>, reason: impl Into<String>, accepted: &str) {
-        self.problems.push(Problem::at(&self.file.source, span, reason).accepted(accepted));
+    pub(super) fn refuse(&mut self, place: Place, reason: impl Into<String>, accepted: &str) {
+        self.problems.push(Problem::at(place, reason).accepted(accepted));
     }
 
     /// Records what the domain found wrong with this tenant.
     fn domain(&mut self, found: Vec<tenancy::check::Problem>) {
         for problem in found {
-            self.problems.push(of_domain(&problem, &self.file.source, &self.file.node, &[]));
+            self.problems.push(of_domain(&problem, &self.file.node, &[]));
         }
     }
 
@@ -107,7 +107,7 @@ fn name(check: &mut Check<'_>) -> Option<TenantName> {
         Ok(name) => Some(name),
         Err(why) => {
             let reason = format!("the file's name cannot be the tenant's: {}", why.reason);
-            let problem = Problem::with_path(&check.file.source.path, reason);
+            let problem = Problem::with_path(&*check.file.source.path, reason);
             check.problems.push(problem.accepted("Rename the file, or give `name:` in it."));
             None
         }
@@ -122,11 +122,7 @@ fn schedule(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> O
         (None, true, false) => Some(Schedule::Always),
         (None, false, true) => Some(Schedule::OnDemand),
         (None, false, false) => {
-            check.refuse(
-                check.file.node.span.start..check.file.node.span.start,
-                "the tenant is never awake",
-                ACCEPTED,
-            );
+            check.refuse(check.file.node.place.start(), "the tenant is never awake", ACCEPTED);
             None
         }
         (_, always, _) => {
@@ -152,7 +148,7 @@ fn windows(
         .map(|(name, raw)| {
             let Some(zone) = raw.time_zone.as_ref().or(defaults.time_zone.as_ref()) else {
                 check.refuse(
-                    name.span.clone(),
+                    name.place.clone(),
                     "the window has no time zone",
                     "Give `time_zone: Europe/London`, here or for all under `defaults:` in fleet.yaml.",
                 );
@@ -163,7 +159,7 @@ fn windows(
                 Ok(window) => Some((name.value.clone(), window)),
                 Err(why) => {
                     check.refuse(
-                        raw.end.span.clone(),
+                        raw.end.place.clone(),
                         format!("{:?} is not a window: {}", why.value, why.reason),
                         &why.accepted,
                     );
@@ -184,7 +180,7 @@ fn headroom(
         Some(headroom) => Some(headroom.value),
         None => {
             check.refuse(
-                raw.peak.span.clone(),
+                raw.peak.place.clone(),
                 "the tenant has a peak and no headroom",
                 "Give `headroom: 2GiB`, here or for all under `defaults:` in fleet.yaml.",
             );
@@ -278,7 +274,7 @@ fn node_selector(
         Err(_) => {
             let reason = format!("the node's name {node} is too long for the label kubernetes.io/hostname");
             check.refuse(
-                raw.card.span.clone(),
+                raw.card.place.clone(),
                 reason,
                 "Give `node_selector` with a label that the node has.",
             );
