@@ -81,6 +81,8 @@ enum SchemaOf {
     Fleet,
     /// tenants/<name>.yaml
     Tenant,
+    /// catalogue/<name>.yaml
+    Catalogue,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -109,6 +111,7 @@ pub fn run() -> ExitCode {
             let text = match file {
                 SchemaOf::Fleet => schema::fleet(),
                 SchemaOf::Tenant => schema::tenant(),
+                SchemaOf::Catalogue => schema::catalogue(),
             };
             print(&text);
             Ok(ExitCode::SUCCESS)

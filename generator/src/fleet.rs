@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tenancy::card::Card;
+use tenancy::card::model::CardModel;
 use tenancy::floor::Floor;
 use tenancy::names::{CardName, Namespace};
 use tenancy::quantity::Mib;
@@ -17,6 +18,10 @@ pub struct Fleet {
     pub cards: BTreeMap<CardName, Card>,
     /// What the driver keeps of them, where that was said.
     pub reserved: BTreeMap<CardName, Mib>,
+    /// Which models they are, where that was said.
+    pub models: BTreeMap<CardName, &'static CardModel>,
+    /// How many slices the device plugin offers of each.
+    pub slices: BTreeMap<CardName, u32>,
     /// The tenants by the name of their stack's folder, which is their file's name.
     pub stacks: BTreeMap<String, Stack>,
     /// How the provider reaches the cluster.
@@ -30,16 +35,23 @@ pub struct Fleet {
 /// One tenant and what only its stack knows.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    /// The card it claims memory of.
-    pub card: CardName,
-    /// Its claim.
-    pub floor: Floor,
+    /// What it claims of a card; nothing while it runs on the CPU.
+    pub claim: Option<Claim>,
     /// The tenant itself.
     pub tenant: Tenant,
     /// The names under which its config files lie in the stack's `config` folder.
     pub config_files: BTreeMap<AbsolutePath, String>,
     /// Terraform's own part of it.
     pub lifecycle: Lifecycle,
+}
+
+/// What a tenant claims of a card.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The card.
+    pub card: CardName,
+    /// How much of it.
+    pub floor: Floor,
 }
 
 /// What a tenant says to Terraform and not to the cluster.

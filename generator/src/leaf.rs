@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use schemars::Schema;
 use tenancy::Invalid;
+use tenancy::card::model::{CardModel, Precision};
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
@@ -79,9 +80,11 @@ word_leaves! {
         "ReadWriteOnce" => AccessMode::ReadWriteOnce, "ReadWriteMany" => AccessMode::ReadWriteMany,
         "ReadOnlyMany" => AccessMode::ReadOnlyMany, "ReadWriteOncePod" => AccessMode::ReadWriteOncePod;
     Binary: "Terraform binary" = "terraform" => Binary::Terraform, "tofu" => Binary::Tofu;
+    Class: "class of server" = "tts" => Class::Tts, "stt" => Class::Stt, "llm" => Class::Llm;
     ConfigMode: "config mode" = "mount" => ConfigMode::Mount, "copy" => ConfigMode::Copy;
     Day: "day" = "mon" => Day::Mon, "tue" => Day::Tue, "wed" => Day::Wed, "thu" => Day::Thu,
         "fri" => Day::Fri, "sat" => Day::Sat, "sun" => Day::Sun;
+    Device: "device" = "gpu" => Device::Gpu, "cpu" => Device::Cpu;
     DeletionPolicy: "deletion policy" = "retain" => DeletionPolicy::Retain, "delete" => DeletionPolicy::Delete;
     HttpMethod: "method" = "POST" => HttpMethod("POST"), "DELETE" => HttpMethod("DELETE");
     ObjectKind: "kind of object" =
@@ -94,9 +97,12 @@ word_leaves! {
         "PreferNoSchedule" => TaintEffect("PreferNoSchedule"), "NoExecute" => TaintEffect("NoExecute");
     TolerationOperator: "operator" = "Equal" => TolerationOperator("Equal"),
         "Exists" => TolerationOperator("Exists");
+    Precision: "precision" = "fp32" => Precision::Fp32, "fp16" => Precision::Fp16, "bf16" => Precision::Bf16,
+        "fp8" => Precision::Fp8, "int8" => Precision::Int8, "int4" => Precision::Int4;
     PlanObjects: "way to show objects" = "leaves" => PlanObjects("leaves"), "digests" => PlanObjects("digests");
     PullPolicy: "pull policy" = "Always" => PullPolicy::Always,
         "IfNotPresent" => PullPolicy::IfNotPresent, "Never" => PullPolicy::Never;
+    Verified: "way to verify" = "source" => Verified::Source, "run" => Verified::Run;
 }
 
 /// A word that is not one of those there are. The nearest is the one that the
@@ -138,6 +144,58 @@ impl Leaf for bool {
     }
 
     fn refine(_: &mut Schema) {}
+}
+
+impl Leaf for &'static CardModel {
+    fn leaf(text: &str) -> Result<Self, Invalid> {
+        text.parse()
+    }
+
+    fn refine(schema: &mut Schema) {
+        let names: Vec<&str> = tenancy::card::model::MODELS.iter().map(|model| model.name).collect();
+        schema.insert("examples".into(), serde_json::json!(names));
+    }
+}
+
+/// What a model server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// It speaks.
+    Tts,
+    /// It listens.
+    Stt,
+    /// It writes.
+    Llm,
+}
+
+impl Class {
+    /// As it is written, such as `tts`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Tts => "tts",
+            Class::Stt => "stt",
+            Class::Llm => "llm",
+        }
+    }
+}
+
+/// What a model server computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Device {
+    /// A slice of a card.
+    #[default]
+    Gpu,
+    /// The node's own processors, without a card.
+    Cpu,
+}
+
+/// How a fact of the catalogue was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verified {
+    /// Read where its source says.
+    Source,
+    /// Seen in use.
+    Run,
 }
 
 /// Which program terragrunt runs.

@@ -15,12 +15,15 @@
 //! # Ok::<(), String>(())
 //! ```
 
+pub mod catalogue;
 pub mod cli;
 pub mod disk;
 mod farewell;
 pub mod fit;
 pub mod fleet;
 pub mod hcl;
+pub mod implied;
+pub mod layer;
 pub mod leaf;
 mod load;
 pub mod manifest;
@@ -36,6 +39,6 @@ mod write;
 
 pub use disk::LocalDisk;
 pub use farewell::{Claim, Farewell, Fate, farewells};
-pub use load::load;
+pub use load::{Files, files, load};
 pub use render::{RenderError, render};
 pub use write::{Change, Mode, Origin, WriteError, diff, write};

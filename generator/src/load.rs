@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path};
 
+use crate::catalogue::{Catalogue, Entry};
 use crate::fleet::Fleet;
+use crate::implied::Implied;
 use crate::node::{Node, SIZE_LIMIT};
 use crate::problem::{Problem, Problems, Source};
 use crate::raw::{RawConfigFile, RawFleet, RawTenant};
@@ -15,29 +17,72 @@ use crate::validate::{self, FleetFile, TenantFile};
 pub(crate) const FLEET: &str = "fleet.yaml";
 /// The folder of the tenants' files in it.
 pub(crate) const TENANTS: &str = "tenants";
+/// The folder of its own entries of the catalogue.
+pub(crate) const CATALOGUE: &str = "catalogue";
 
 /// Reads and judges a live repository: `fleet.yaml` and `tenants/*.yaml`.
 ///
 /// # Errors
 /// Every problem of every file, ordered by file, line and column.
 pub fn load(root: &Path) -> Result<Fleet, Vec<Problem>> {
-    let mut problems = Problems::default();
-    let source = match text(root, FLEET) {
-        Ok(source) => source,
-        Err(problem) => return Err(vec![problem]),
-    };
-    let raw = record::<RawFleet>(&source, &mut problems);
-    let files: Vec<TenantFile> = tenant_names(root, &mut problems)
-        .into_iter()
-        .filter_map(|name| tenant_file(root, &name, &mut problems))
-        .collect();
-    let fleet = raw.and_then(|(node, raw)| {
-        let file = FleetFile { source: &source, node: &node, raw: &raw };
-        validate::fleet(file, &files, &mut problems)
-    });
+    let mut files = files(root).map_err(|problem| vec![problem])?;
+    let fleet = files.judged();
     match fleet {
-        Some(fleet) => problems.into_result(fleet),
-        None => Err(problems.sorted()),
+        Some(fleet) => files.problems.into_result(fleet),
+        None => Err(files.problems.sorted()),
+    }
+}
+
+/// The files of a live repository as they were read.
+#[derive(Debug)]
+pub struct Files {
+    /// The fleet's file.
+    pub fleet: Source,
+    /// Its tree and record, unless they have problems.
+    pub fleet_read: Option<(Node, RawFleet)>,
+    /// The tenants' files, sorted, without those that have problems.
+    pub tenants: Vec<TenantFile>,
+    /// The catalogue with the live repository's own entries.
+    pub catalogue: Catalogue,
+    /// What is wrong so far.
+    pub problems: Problems,
+}
+
+impl Files {
+    /// The fleet that these files describe; what is wrong joins `problems`.
+    pub fn judged(&mut self) -> Option<Fleet> {
+        let (node, raw) = self.fleet_read.as_ref()?;
+        let file = FleetFile { source: &self.fleet, node, raw };
+        validate::fleet(file, &self.tenants, &mut self.problems)
+    }
+}
+
+/// Reads the files of a live repository.
+///
+/// # Errors
+/// There is no fleet file, or it cannot be read. Everything else that is wrong
+/// is among the problems of the files.
+pub fn files(root: &Path) -> Result<Files, Problem> {
+    let mut problems = Problems::default();
+    let fleet = text(root, FLEET)?;
+    let fleet_read = record::<RawFleet>(&fleet, &mut problems);
+    let names = yaml_names(root, CATALOGUE, &mut problems);
+    let entries: Vec<Entry> = names.iter().filter_map(|name| own_entry(root, name, &mut problems)).collect();
+    let catalogue = Catalogue::built_in().with(entries.into_iter());
+    let tenants = yaml_names(root, TENANTS, &mut problems)
+        .iter()
+        .filter_map(|name| tenant_file(root, name, &catalogue, &mut problems))
+        .collect();
+    Ok(Files { fleet, fleet_read, tenants, catalogue, problems })
+}
+
+fn own_entry(root: &Path, name: &str, problems: &mut Problems) -> Option<Entry> {
+    match text(root, &format!("{CATALOGUE}/{name}")) {
+        Ok(source) => Entry::read(name.trim_end_matches(".yaml"), &source, problems),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
     }
 }
 
@@ -55,15 +100,15 @@ fn record<T: FromNode>(source: &Source, problems: &mut Problems) -> Option<(Node
     }
 }
 
-/// The tenants' file names, sorted.
-fn tenant_names(root: &Path, problems: &mut Problems) -> Vec<String> {
-    let folder = root.join(TENANTS);
+/// The names of a folder's YAML files, sorted.
+fn yaml_names(root: &Path, inside: &str, problems: &mut Problems) -> Vec<String> {
+    let folder = root.join(inside);
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         // A fleet may have cards before it has tenants.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
-            problems.push(unreadable(TENANTS, &error));
+            problems.push(unreadable(inside, &error));
             return Vec::new();
         }
     };
@@ -74,7 +119,7 @@ fn tenant_names(root: &Path, problems: &mut Problems) -> Vec<String> {
     names.sort_unstable();
     for name in names.iter().filter(|name| name.ends_with(".yml")) {
         problems.push(
-            Problem::with_path(format!("{TENANTS}/{name}"), "a tenant file ends in `.yaml`")
+            Problem::with_path(format!("{inside}/{name}"), "a file here ends in `.yaml`")
                 .accepted("Rename it; a file that is silently left out is a tenant that is missing."),
         );
     }
@@ -82,7 +127,12 @@ fn tenant_names(root: &Path, problems: &mut Problems) -> Vec<String> {
     names
 }
 
-fn tenant_file(root: &Path, name: &str, problems: &mut Problems) -> Option<TenantFile> {
+fn tenant_file(
+    root: &Path,
+    name: &str,
+    catalogue: &Catalogue,
+    problems: &mut Problems,
+) -> Option<TenantFile> {
     let source = match text(root, &format!("{TENANTS}/{name}")) {
         Ok(source) => source,
         Err(problem) => {
@@ -90,7 +140,10 @@ fn tenant_file(root: &Path, name: &str, problems: &mut Problems) -> Option<Tenan
             return None;
         }
     };
-    let (node, raw) = record::<RawTenant>(&source, problems)?;
+    let own = Node::parse(&source).map_err(|problem| problems.push(problem)).ok()?;
+    let implied = Implied::of(&own, catalogue, problems);
+    let node = implied.under(&own);
+    let raw = RawTenant::from_node(&node, &mut Reader { problems })?;
     let mut texts = BTreeMap::new();
     for (_, file) in raw.config.iter().flat_map(|config| &config.0) {
         let RawConfigFile::File(path) = file else { continue };
@@ -106,7 +159,7 @@ fn tenant_file(root: &Path, name: &str, problems: &mut Problems) -> Option<Tenan
         }
     }
     let stem = name.trim_end_matches(".yaml").to_owned();
-    Some(TenantFile { stem, source, node, raw, texts })
+    Some(TenantFile { stem, source, own, implied, node, raw, texts })
 }
 
 fn config_text(root: &Path, path: &str) -> Result<String, String> {

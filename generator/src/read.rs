@@ -217,6 +217,35 @@ impl JsonSchema for Verbatim {
     }
 }
 
+/// A record that keeps its tree too, to lay it under others.
+#[derive(Debug, Clone)]
+pub struct Tree<T> {
+    /// The record, which shows that the tree is one.
+    pub record: T,
+    /// The tree.
+    pub node: Node,
+}
+
+impl<T: FromNode> FromNode for Tree<T> {
+    fn from_node(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        T::from_node(node, reader).map(|record| Self { record, node: node.clone() })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Tree<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
 /// The fields of one record while they are being read.
 #[derive(Debug)]
 pub struct Fields<'n> {

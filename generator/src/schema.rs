@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 
-use crate::raw::{RawFleet, RawTenant};
+use crate::raw::{RawEntry, RawFleet, RawTenant};
 
 /// The schema of `fleet.yaml`.
 pub fn fleet() -> String {
@@ -14,6 +14,11 @@ pub fn fleet() -> String {
 /// The schema of `tenants/<name>.yaml`.
 pub fn tenant() -> String {
     text::<RawTenant>("tenants/<name>.yaml of gpu-stacks")
+}
+
+/// The schema of `catalogue/<name>.yaml`.
+pub fn catalogue() -> String {
+    text::<RawEntry>("catalogue/<name>.yaml of gpu-stacks")
 }
 
 /// Draft 7, which is the newest that yaml-language-server understands.

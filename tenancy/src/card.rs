@@ -1,5 +1,7 @@
 //! A card of the fleet as people declare it: where it is, what measures it, who else lives on it.
 
+pub mod model;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

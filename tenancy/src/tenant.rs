@@ -56,6 +56,13 @@ pub enum HandedOver {
     Leaf(String),
 }
 
+impl Tenant {
+    /// Whether it runs on the CPU: it is given nothing of a card and claims nothing.
+    pub fn is_on_cpu(&self) -> bool {
+        self.server.slices == 0
+    }
+}
+
 impl HandedOver {
     /// The leaf path within the Deployment, as [`crate::leaves`] spells it.
     pub fn path(&self) -> &str {
@@ -118,7 +125,7 @@ pub struct Server {
     pub requests: BTreeMap<String, Quantity>,
     /// Limits by resource name.
     pub limits: BTreeMap<String, Quantity>,
-    /// How many slices of the card it is given, at least one.
+    /// How many slices of the card it is given; none for a tenant that is always awake on the CPU.
     pub slices: u32,
     /// The resource of which a slice is one, `nvidia.com/gpu` unless renamed.
     pub slice_resource: String,

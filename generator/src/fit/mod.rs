@@ -133,9 +133,14 @@ pub struct Claim<'f> {
 /// in `zone`, and the year after it as far as it differs.
 pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
     let of_card = |card: &Card| {
-        let stacks = fleet.stacks.values().filter(|stack| stack.card == card.name);
-        let claims: Vec<Claim<'_>> =
-            stacks.map(|stack| Claim { floor: &stack.floor, schedule: &stack.tenant.schedule }).collect();
+        let claims: Vec<Claim<'_>> = fleet
+            .stacks
+            .values()
+            .filter_map(|stack| {
+                let claim = stack.claim.as_ref().filter(|claim| claim.card == card.name)?;
+                Some(Claim { floor: &claim.floor, schedule: &stack.tenant.schedule })
+            })
+            .collect();
         let space = Space::of(card, fleet.reserved.get(&card.name).copied());
         card_fit(&space, &claims, day, zone)
     };

@@ -112,7 +112,7 @@ fn the_stretches_agree_with_every_minute_of_the_week() {
         let now = first + Span::new().minutes(minute);
         let open = |stack: &&crate::fleet::Stack| stack.tenant.schedule.open_at(now).is_some();
         let awake: BTreeSet<String> =
-            fleet.stacks.values().filter(open).map(|stack| stack.floor.tenant.to_string()).collect();
+            fleet.stacks.values().filter(open).map(|stack| stack.tenant.id.to_string()).collect();
         // What begins the week may be the end of what the week ends with.
         let week_later = now + Span::new().hours(7 * 24);
         let covers = |stretch: &Stretch, at: Timestamp| stretch.from <= at && at < stretch.to;

@@ -1,5 +1,6 @@
 //! `fleet.yaml` as typed.
 
+use tenancy::card::model::CardModel;
 use tenancy::names::{CardName, LabelKey, LabelValue, Namespace, NodeName, ObjectName, ResidentName};
 use tenancy::quantity::Mib;
 use tenancy::tenant::ObjectKind;
@@ -39,7 +40,13 @@ record! {
         pub uuid: Option<At<String>>,
         /// Where its figures are read, such as `{ dcgm: "http://dcgm-exporter.gpu-operator:9400/metrics" }`.
         pub source: RawSource,
-        /// Its size, which lets `fit` and a plan refuse what can never fit.
+        /// Which model it is, such as `T4`: what it can compute in, and how large it is where `memory`
+        /// does not say.
+        pub model: Option<At<&'static CardModel>>,
+        /// How many slices of it the device plugin offers (its `replicas`). One unless given.
+        pub slices: Option<At<u32>>,
+        /// Its size as the driver or the label `nvidia.com/gpu.memory` says, which lets `fit` and a plan
+        /// refuse what can never fit.
         pub memory: Option<At<Mib>>,
         /// What the driver keeps of it, as `DCGM_FI_DEV_FB_RESERVED` tells: 450MiB of a T4. Only `fit`
         /// needs it; on the card the device's own figure counts.

@@ -1,8 +1,10 @@
 //! The files as typed: what a person may write, with its places.
 
+mod catalogue;
 mod fleet;
 mod tenant;
 
+pub use catalogue::{RawEntry, RawFact, RawFigure, RawPrecision, RawSets};
 pub use fleet::{
     RawBackend, RawCard, RawDefaults, RawExec, RawFleet, RawKubernetesBackend, RawLocalBackend, RawProvider,
     RawResident, RawS3Backend, RawSource,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use tenancy::Invalid;
+use tenancy::card::model::Precision;
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName,
@@ -13,9 +14,10 @@ use tenancy::tenant::{
 };
 use tenancy::window::{Day, TimeOfDay, Zone};
 
-use crate::leaf::{Duration, HttpMethod, Port, TaintEffect, TolerationOperator};
+use super::RawSets;
+use crate::leaf::{Device, Duration, HttpMethod, Port, TaintEffect, TolerationOperator};
 use crate::node::{Node, Value};
-use crate::read::{At, Entries, FromNode, Leaf, Reader, Verbatim};
+use crate::read::{At, Entries, FromNode, Leaf, Reader, Tree, Verbatim};
 use crate::record;
 
 record! {
@@ -25,10 +27,22 @@ record! {
         pub namespace: At<Namespace>,
         /// Its name in the namespace. The file's name unless given.
         pub name: Option<At<TenantName>>,
+        /// Which model server it is, by its name in the catalogue, which then says what is left out
+        /// here: image, ports, probes, storage. `gpu-stacks explain` shows all of it.
+        pub server: Option<At<String>>,
+        /// What it computes on: `gpu` unless given. With `cpu` it is always awake and claims nothing;
+        /// card, peak and windows may stay for the way back.
+        pub device: Option<At<Device>>,
+        /// What it computes in. An error where its card cannot.
+        pub precision: Option<At<Precision>>,
+        /// Keys that hold while `device` is `gpu`.
+        pub gpu: Option<Tree<RawSets>>,
+        /// Keys that hold while `device` is `cpu`.
+        pub cpu: Option<Tree<RawSets>>,
         /// The card it lives on.
-        pub card: At<CardName>,
+        pub card: Option<At<CardName>>,
         /// The most video memory it ever holds. Marked as a guess unless `measured` is given.
-        pub peak: At<Mib>,
+        pub peak: Option<At<Mib>>,
         /// Where and when the peak was seen.
         pub measured: Option<RawMeasured>,
         /// What must stay free on the card beside everything while it is awake.
@@ -55,8 +69,8 @@ record! {
         /// Image of gpu-agent. The fleet's unless given. A tenant that is always awake has no gate and uses none.
         pub agent_image: Option<At<String>>,
 
-        /// The server's image.
-        pub image: At<String>,
+        /// The server's image. That of `server` unless given.
+        pub image: Option<At<String>>,
         /// When to pull it.
         pub image_pull_policy: Option<At<PullPolicy>>,
         /// Secrets to pull images with, by name.
@@ -276,8 +290,8 @@ record! {
 record! {
     /// Where weights live: on a storage class, an existing claim, or an NFS export.
     pub struct RawStorage {
-        /// Where it is mounted.
-        pub mount_path: At<AbsolutePath>,
+        /// Where it is mounted. Where `server` keeps its weights unless given.
+        pub mount_path: Option<At<AbsolutePath>>,
         /// How large the claim is. Not with `existing_claim`.
         pub size: Option<At<Quantity>>,
         /// The storage class. The cluster's default unless given.

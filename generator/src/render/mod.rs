@@ -60,11 +60,13 @@ pub fn render(fleet: &Fleet) -> Result<BTreeMap<String, String>, RenderError> {
     out.hcl("root.hcl", "root.hcl", &backend::root(fleet))?;
     out.hcl("fleet/terragrunt.hcl", "fleet/terragrunt.hcl", &Page { source: FLEET })?;
     out.hcl("fleet/main.tf", "fleet/main.tf", &card::cards(fleet))?;
+    out.files.insert("schema/catalogue.json".to_owned(), schema::catalogue());
     out.files.insert("schema/fleet.json".to_owned(), schema::fleet());
     out.files.insert("schema/tenant.json".to_owned(), schema::tenant());
     for (name, stack) in &fleet.stacks {
         let source = format!("{TENANTS}/{name}.yaml");
-        out.hcl(&format!("{name}/terragrunt.hcl"), "tenant/terragrunt.hcl", &Page { source: &source })?;
+        let page = UnitPage { source: &source, has_claim: stack.claim.is_some() };
+        out.hcl(&format!("{name}/terragrunt.hcl"), "tenant/terragrunt.hcl", &page)?;
         out.hcl(&format!("{name}/main.tf"), "tenant/main.tf", &tenant(&source, stack, fleet))?;
         for (path, text) in &stack.tenant.config {
             if let Some(file) = stack.config_files.get(path) {
@@ -117,6 +119,14 @@ impl Output {
 #[derive(Serialize)]
 struct Page<'p> {
     source: &'p str,
+}
+
+/// What the page of a tenant's unit needs.
+#[derive(Serialize)]
+struct UnitPage<'p> {
+    source: &'p str,
+    /// Whether it claims memory of a card, which must be there first.
+    has_claim: bool,
 }
 
 /// One line of a block: an attribute with the text of its value.
@@ -199,7 +209,8 @@ fn label(card: &CardName) -> String {
 struct TenantPage<'p> {
     source: &'p str,
     label: String,
-    floor: String,
+    /// The floor of the claim and its attributes; none on the CPU.
+    floor: Option<String>,
     claim: Vec<Attribute>,
     groups: Vec<Vec<Attribute>>,
 }
@@ -210,8 +221,8 @@ fn tenant<'p>(source: &'p str, stack: &Stack, fleet: &Fleet) -> TenantPage<'p> {
     TenantPage {
         source,
         label: hcl::quoted(label),
-        floor: stack.floor.floor_mib().spelled(),
-        claim: claim(&stack.card, &stack.floor).lines(1),
+        floor: stack.claim.as_ref().map(|claim| claim.floor.floor_mib().spelled()),
+        claim: stack.claim.as_ref().map(|it| claim(&it.card, &it.floor).lines(1)).unwrap_or_default(),
         groups: groups.into_iter().map(|group| group.lines(1)).filter(|lines| !lines.is_empty()).collect(),
     }
 }

@@ -34,7 +34,9 @@ fn identity(stack: &Stack, label: &str) -> Attributes {
     let mut group = Attributes::default();
     group.set("namespace", stack.tenant.id.namespace.to_string());
     group.set("name", stack.tenant.id.name.to_string());
-    group.set("vram_floor", Hcl::Expression(format!("gpu_vram_floor.{label}.id")));
+    if stack.claim.is_some() {
+        group.set("vram_floor", Hcl::Expression(format!("gpu_vram_floor.{label}.id")));
+    }
     group
 }
 

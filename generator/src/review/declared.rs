@@ -295,15 +295,17 @@ impl Declared {
         for (name, declared) in fleet.cards.iter().filter(|(name, _)| !card(name)) {
             self.cards.entry(name.clone()).or_insert_with(|| declared.clone());
         }
-        for stack in fleet.stacks.values().filter(|stack| !spoken_of(&stack.floor.tenant)) {
-            let id = stack.floor.tenant.clone();
-            self.floors
-                .entry(id.clone())
-                .or_insert_with(|| Claimed { card: stack.card.clone(), floor: stack.floor.clone() });
+        for stack in fleet.stacks.values().filter(|stack| !spoken_of(&stack.tenant.id)) {
+            let id = stack.tenant.id.clone();
+            if let Some(claim) = &stack.claim {
+                self.floors
+                    .entry(id.clone())
+                    .or_insert_with(|| Claimed { card: claim.card.clone(), floor: claim.floor.clone() });
+            }
             self.services.entry(id).or_insert_with(|| Service {
                 schedule: stack.tenant.schedule.clone(),
                 suspend: stack.tenant.suspend,
-                processor: if stack.tenant.server.slices == 0 { Processor::Cpu } else { Processor::Gpu },
+                processor: if stack.tenant.is_on_cpu() { Processor::Cpu } else { Processor::Gpu },
                 image: stack.tenant.server.image.clone(),
                 storage: None,
             });

@@ -10,13 +10,14 @@ mod tenant;
 use std::collections::BTreeMap;
 
 use tenancy::check;
-use tenancy::names::{LabelKey, TenantId};
+use tenancy::names::{CardName, LabelKey, TenantId};
 use tenancy::tenant::{Backing, Metadata, ObjectKind};
 
 use crate::fleet::{Fleet, Stack};
+use crate::implied::Implied;
 use crate::node::{Node, Value};
 use crate::problem::{Place, Problem, Problems, Source};
-use crate::raw::{RawDefaults, RawFleet, RawTenant};
+use crate::raw::{RawCard, RawDefaults, RawFleet, RawTenant};
 use crate::read::{At, Entries};
 
 /// A tenant file that was read.
@@ -26,7 +27,11 @@ pub struct TenantFile {
     pub stem: String,
     /// The file.
     pub source: Source,
-    /// Its tree, by which rules of the domain find their place.
+    /// Its tree as it was written.
+    pub own: Node,
+    /// What it names that implies more.
+    pub implied: Implied,
+    /// Its tree with everything implied, by which rules of the domain find their place.
     pub node: Node,
     /// Its record.
     pub raw: RawTenant,
@@ -46,7 +51,7 @@ pub struct FleetFile<'f> {
 }
 
 /// Folder names of a live repository that no stack may have.
-const TAKEN: [&str; 3] = ["fleet", "schema", "tenants"];
+const TAKEN: [&str; 4] = ["catalogue", "fleet", "schema", "tenants"];
 
 /// Builds the fleet, recording everything that is wrong.
 pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problems) -> Option<Fleet> {
@@ -55,6 +60,7 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
     let backend = cards::backend(&file, problems);
     let no_defaults = RawDefaults::default();
     let defaults = raw.defaults.as_ref().unwrap_or(&no_defaults);
+    let models = each_card(raw, |card| card.model.as_ref().map(|model| model.value));
     let mut stacks = BTreeMap::new();
     for file in tenants {
         if !names_a_stack(&file.stem) {
@@ -70,23 +76,33 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
             );
         }
         let card_names: Vec<String> = raw.cards.0.iter().map(|(name, _)| name.to_string()).collect();
-        if !card_names.contains(&file.raw.card.to_string()) {
-            problems.push(unknown_card(file, &card_names));
+        if let Some(named) = file.raw.card.as_ref().filter(|card| !card_names.contains(&card.to_string())) {
+            problems.push(unknown_card(named, &card_names));
         }
-        if let Some(stack) = tenant::stack(file, defaults, &cards, problems) {
+        let fleet = tenant::Surroundings { defaults, cards: &cards, models: &models };
+        if let Some(stack) = tenant::stack(file, &fleet, problems) {
             stacks.insert(file.stem.clone(), stack);
         }
     }
     shared_ground(tenants, &stacks, problems);
     let binary = raw.binary.as_ref().map(|binary| binary.value);
-    let reserved = raw
-        .cards
-        .0
-        .iter()
-        .filter_map(|(name, card)| Some((name.value.clone(), card.reserved.as_ref()?.value)));
-    let reserved = reserved.collect();
-    let fleet = Fleet { cards, reserved, stacks, provider: cards::provider(raw), backend: backend?, binary };
+    let fleet = Fleet {
+        reserved: each_card(raw, |card| card.reserved.as_ref().map(|reserved| reserved.value)),
+        slices: each_card(raw, |card| card.slices.as_ref().map(|slices| slices.value)),
+        models,
+        cards,
+        stacks,
+        provider: cards::provider(raw),
+        backend: backend?,
+        binary,
+    };
     problems.is_empty().then_some(fleet)
+}
+
+/// What is said of cards beside what the cluster is told, by card.
+fn each_card<T>(raw: &RawFleet, of: impl Fn(&RawCard) -> Option<T>) -> BTreeMap<CardName, T> {
+    let each = raw.cards.0.iter();
+    each.filter_map(|(name, card)| Some((name.value.clone(), of(card)?))).collect()
 }
 
 /// A stack's name is a folder and, with the kubernetes backend, part of a Secret's name.
@@ -95,14 +111,14 @@ fn names_a_stack(stem: &str) -> bool {
     !stem.is_empty() && stem.chars().all(legal) && !stem.starts_with('-') && !stem.ends_with('-')
 }
 
-fn unknown_card(file: &TenantFile, known: &[String]) -> Problem {
-    let name = file.raw.card.as_str();
+fn unknown_card(named: &At<CardName>, known: &[String]) -> Problem {
+    let name = named.as_str();
     let nearest = tenancy::window::nearest(name, known.iter().cloned());
     let reason = match nearest {
         Some(nearest) => format!("the fleet has no card {name:?}; {nearest:?} is the nearest"),
         None => format!("the fleet has no card {name:?}"),
     };
-    Problem::at(file.raw.card.place.clone(), reason)
+    Problem::at(named.place.clone(), reason)
         .accepted(format!("Cards in fleet.yaml are {}.", known.join(", ")))
 }
 

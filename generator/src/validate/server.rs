@@ -7,18 +7,19 @@ use tenancy::names::PortName;
 use tenancy::tenant::{InitContainer, Probe, ProbeAction, SecretKey, Server, Service, ServicePort};
 
 use super::tenant::Check;
-use crate::leaf::Duration;
+use crate::leaf::{Device, Duration};
 use crate::raw::{RawProbe, RawTenant};
 use crate::read::{At, Entries};
 
 /// The server's container, unless something about it is wrong.
 pub(super) fn server(raw: &RawTenant, check: &mut Check<'_>) -> Option<Server> {
+    let image = image(raw, check);
     let (ports, main_port) = ports(raw, check)?;
     let texts = |list: &Option<Vec<At<String>>>| -> Vec<String> {
         list.iter().flatten().map(|text| text.value.clone()).collect()
     };
     let mut server = Server {
-        image: raw.image.value.clone(),
+        image: image?,
         image_pull_policy: raw.image_pull_policy.as_ref().map(|policy| policy.value),
         command: texts(&raw.command),
         args: texts(&raw.args),
@@ -28,7 +29,10 @@ pub(super) fn server(raw: &RawTenant, check: &mut Check<'_>) -> Option<Server> {
         env_from_secrets: secrets(raw),
         requests: values(&raw.requests),
         limits: values(&raw.limits),
-        slices: raw.slices.as_ref().map_or(d::SLICES, |slices| slices.value),
+        slices: match check.file.implied.device {
+            Device::Gpu => raw.slices.as_ref().map_or(d::SLICES, |slices| slices.value),
+            Device::Cpu => 0,
+        },
         slice_resource: raw.slice_resource.as_ref().map_or(d::SLICE_RESOURCE, |name| &name.value).to_owned(),
         startup_probe: None,
         readiness_probe: None,
@@ -40,6 +44,14 @@ pub(super) fn server(raw: &RawTenant, check: &mut Check<'_>) -> Option<Server> {
     let liveness = probe("liveness_probe", &raw.liveness_probe, &server, check);
     (server.startup_probe, server.readiness_probe, server.liveness_probe) = (startup?, readiness?, liveness?);
     Some(server)
+}
+
+fn image(raw: &RawTenant, check: &mut Check<'_>) -> Option<String> {
+    if raw.image.is_none() && !check.file.implied.is_unknown {
+        let accepted = "Give `image`, or name a `server` of the catalogue that has one.";
+        check.refuse(check.file.node.place.start(), "the tenant has no image", accepted);
+    }
+    raw.image.as_ref().map(|image| image.value.clone())
 }
 
 /// Containers that run before the server.
@@ -129,6 +141,8 @@ fn ports(raw: &RawTenant, check: &mut Check<'_>) -> Option<(BTreeMap<PortName, u
             check.refuse(port.place.clone(), "the tenant has both `port` and `ports`", ACCEPTED);
             None
         }
+        // A server that there is none of would have said it.
+        _ if check.file.implied.is_unknown => None,
         _ => {
             check.refuse(check.file.node.place.start(), "the server listens on no port", ACCEPTED);
             None

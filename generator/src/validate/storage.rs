@@ -61,8 +61,12 @@ pub(super) fn storage(raw: &RawTenant, check: &mut Check<'_>) -> Option<Option<S
             return None;
         }
     };
+    let Some(mount_path) = &storage.mount_path else {
+        check.refuse_at("storage", "the storage is mounted nowhere", "Give `mount_path: /data`.");
+        return None;
+    };
     Some(Some(Storage {
-        mount_path: storage.mount_path.value.clone(),
+        mount_path: mount_path.value.clone(),
         backing,
         deletion_policy: storage
             .deletion_policy

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use tenancy::card::Card;
+use tenancy::card::model::CardModel;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::names::{CardName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
+use tenancy::quantity::Mib;
 use tenancy::tenant::{ConfigMode, Gate, Pod, Tenant, Toleration};
 use tenancy::window::{Schedule, Window};
 use tenancy::{defaults as d, tenant};
 
 use super::{TenantFile, located, metadata, of_domain, server, storage};
-use crate::fleet::{Lifecycle, Stack};
-use crate::leaf::Duration;
+use crate::fleet::{Claim, Lifecycle, Stack};
+use crate::layer;
+use crate::leaf::{Device, Duration};
 use crate::problem::{Place, Problem, Problems};
 use crate::raw::{RawDefaults, RawTenant, RawToleration, RawWindow};
 use crate::read::{At, Entries};
@@ -41,37 +44,41 @@ impl Check<'_> {
     }
 }
 
+/// What a tenant file is judged by beside itself.
+pub(super) struct Surroundings<'f> {
+    pub(super) defaults: &'f RawDefaults,
+    pub(super) cards: &'f BTreeMap<CardName, Card>,
+    pub(super) models: &'f BTreeMap<CardName, &'static CardModel>,
+}
+
 /// The tenant with its claim, unless something in its file is wrong.
-pub(super) fn stack(
-    file: &TenantFile,
-    defaults: &RawDefaults,
-    cards: &BTreeMap<CardName, Card>,
-    problems: &mut Problems,
-) -> Option<Stack> {
+pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut Problems) -> Option<Stack> {
     let raw = &file.raw;
+    let defaults = fleet.defaults;
+    let on_cpu = file.implied.device == Device::Cpu;
     let check = &mut Check { file, problems };
     // Every part is judged before the first that failed ends the file.
     let name = name(check);
     let schedule = schedule(raw, defaults, check);
-    let headroom = headroom(raw, defaults, check);
+    let claimed = if on_cpu { None } else { Some(claimed(raw, fleet, check)) };
     let server = server::server(raw, check);
     let storage = storage::storage(raw, check);
     let (config, config_files) = storage::config(raw, check);
-    let card = cards.get(&raw.card.value);
     let id = TenantId { namespace: raw.namespace.value.clone(), name: name? };
-    let (schedule, headroom, server) = (schedule?, headroom?, server?);
-    let floor = Floor {
-        tenant: id.clone(),
-        peak_mib: raw.peak.value,
-        basis: basis(raw),
-        headroom_mib: headroom,
-        priority: raw.priority.as_ref().map_or(0, |priority| priority.value),
-        always: schedule == Schedule::Always,
+    // Nobody waits for a CPU, so no gate watches it: its schedule is for the way back.
+    let schedule = if on_cpu { schedule.map(|_| Schedule::Always) } else { schedule };
+    let (schedule, server) = (schedule?, server?);
+    let claim = match claimed {
+        None => None,
+        Some(claimed) => Some(claim(claimed?, &id, &schedule, fleet, check)),
     };
-    check.domain(floor.check());
-    check.domain(card.map(|card| floor.check_on(card)).unwrap_or_default());
+    let card = claim.as_ref().and_then(|claim| fleet.cards.get(&claim.card));
     let service = server::service(raw, &server, check);
-    let unload = unload(raw, &server);
+    // Without a gate there is nobody to make room or to ask for memory back. A call that the file
+    // itself wants is refused below.
+    let called = schedule != Schedule::Always || (!on_cpu && layer::get(&file.own, "unload").is_some());
+    let unload = if called { unload(raw, &server) } else { None };
+    let pauses = raw.pauses.iter().flatten().filter(|_| !on_cpu).map(|target| target.value.clone());
     let pod = pod(raw, defaults, card, check);
     let tenant = Tenant {
         id,
@@ -87,7 +94,7 @@ pub(super) fn stack(
         gate: Gate {
             image: agent_image(raw, defaults),
             timing: timing(raw),
-            pauses: raw.pauses.iter().flatten().map(|target| target.value.clone()).collect(),
+            pauses: pauses.collect(),
             unload,
         },
         pod_patch: raw.pod_patch.as_ref().map(|patch| patch.0.clone()),
@@ -95,7 +102,90 @@ pub(super) fn stack(
         server,
     };
     check.domain(tenant.check());
-    Some(Stack { card: raw.card.value.clone(), floor, tenant, config_files, lifecycle: lifecycle(raw) })
+    Some(Stack { claim, tenant, config_files, lifecycle: lifecycle(raw) })
+}
+
+/// The card, peak and headroom of a tenant that is to live on a card.
+struct Claimed<'r> {
+    card: &'r At<CardName>,
+    peak: &'r At<Mib>,
+    headroom: Mib,
+}
+
+fn claimed<'r>(raw: &'r RawTenant, fleet: &Surroundings<'_>, check: &mut Check<'_>) -> Option<Claimed<'r>> {
+    let start = check.file.node.place.start();
+    if raw.card.is_none() {
+        let known: Vec<&str> = fleet.cards.keys().map(CardName::as_str).collect();
+        let accepted = format!("Give `card:`, one of {}, or say `device: cpu`.", known.join(", "));
+        check.refuse(start.clone(), "the tenant names no card", &accepted);
+    }
+    if raw.peak.is_none() {
+        let accepted = format!("Give `peak:`, the most video memory it ever holds.{}", figures(check.file));
+        check.refuse(start, "the tenant has no peak", &accepted);
+    }
+    let headroom = headroom(raw, fleet.defaults, check);
+    precision(raw, fleet, check);
+    Some(Claimed { card: raw.card.as_ref()?, peak: raw.peak.as_ref()?, headroom: headroom? })
+}
+
+/// What the catalogue knows of a server's memory, as sentences behind another.
+fn figures(file: &TenantFile) -> String {
+    let figures = file.implied.entry.iter().flat_map(|entry| entry.raw.figures.iter().flatten());
+    figures
+        .filter_map(|figure| {
+            let memory = figure.memory.as_ref()?.value;
+            Some(format!(" Seen: {}, {} ({}).", memory.spelled(), figure.what.value, figure.source.value))
+        })
+        .collect()
+}
+
+fn claim(
+    claimed: Claimed<'_>,
+    id: &TenantId,
+    schedule: &Schedule,
+    fleet: &Surroundings<'_>,
+    check: &mut Check<'_>,
+) -> Claim {
+    let raw = &check.file.raw;
+    let floor = Floor {
+        tenant: id.clone(),
+        peak_mib: claimed.peak.value,
+        basis: basis(raw),
+        headroom_mib: claimed.headroom,
+        priority: raw.priority.as_ref().map_or(0, |priority| priority.value),
+        always: *schedule == Schedule::Always,
+    };
+    check.domain(floor.check());
+    let card = fleet.cards.get(&claimed.card.value);
+    check.domain(card.map(|card| floor.check_on(card)).unwrap_or_default());
+    Claim { card: claimed.card.value.clone(), floor }
+}
+
+/// A card that cannot compute what the server computes in: it would fail when
+/// it loads, or be slower than without a card.
+fn precision(raw: &RawTenant, fleet: &Surroundings<'_>, check: &mut Check<'_>) {
+    let implied = &check.file.implied;
+    let Some(card) = &raw.card else { return };
+    let (Some(model), Some(precision)) =
+        (fleet.models.get(&card.value), implied.computes_in(&check.file.node))
+    else {
+        return;
+    };
+    let Err(why) = model.computes(precision) else { return };
+    let common = implied.common(model);
+    let accepted = match common.as_slice() {
+        [] => "Choose another card.".to_owned(),
+        some => format!("Say `precision:` {}, or choose another card.", some.join(" or ")),
+    };
+    let (place, reason) = match (&implied.precision, &implied.entry) {
+        (Some(given), _) => (given.place.clone(), why),
+        (None, Some(entry)) => {
+            let told = format!("{} computes in {precision} here, and {why}", entry.raw.title.value);
+            (card.place.clone(), told)
+        }
+        (None, None) => return,
+    };
+    check.refuse(place, reason, &accepted);
 }
 
 fn name(check: &mut Check<'_>) -> Option<TenantName> {
@@ -171,16 +261,13 @@ fn windows(
     read.into_iter().collect()
 }
 
-fn headroom(
-    raw: &RawTenant,
-    defaults: &RawDefaults,
-    check: &mut Check<'_>,
-) -> Option<tenancy::quantity::Mib> {
+fn headroom(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<Mib> {
     match raw.headroom.as_ref().or(defaults.headroom.as_ref()) {
         Some(headroom) => Some(headroom.value),
         None => {
+            let start = check.file.node.place.start();
             check.refuse(
-                raw.peak.place.clone(),
+                raw.peak.as_ref().map_or(start, |peak| peak.place.clone()),
                 "the tenant has a peak and no headroom",
                 "Give `headroom: 2GiB`, here or for all under `defaults:` in fleet.yaml.",
             );
@@ -240,8 +327,9 @@ fn timing(raw: &RawTenant) -> Timing {
 }
 
 fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>, check: &mut Check<'_>) -> Option<Pod> {
-    let tolerations: &[RawToleration] =
-        raw.tolerations.as_deref().or(defaults.tolerations.as_deref()).unwrap_or_default();
+    // The fleet's tolerations are for the nodes of its cards.
+    let of_fleet = card.and(defaults.tolerations.as_deref());
+    let tolerations: &[RawToleration] = raw.tolerations.as_deref().or(of_fleet).unwrap_or_default();
     let secrets = raw.image_pull_secrets.as_ref().or(defaults.image_pull_secrets.as_ref());
     let class = raw.priority_class.as_ref().or(defaults.priority_class.as_ref());
     Some(Pod {
@@ -268,16 +356,17 @@ fn node_selector(
         let entries = selector.0.iter();
         return Some(entries.map(|(key, value)| (key.value.clone(), value.value.clone())).collect());
     }
-    let (key, node) = ("kubernetes.io/hostname".parse().ok()?, &card?.node);
+    let Some(card) = card else {
+        // On the CPU any node will do; with a card that there is not, the file is refused anyway.
+        return Some(BTreeMap::new());
+    };
+    let (key, node) = ("kubernetes.io/hostname".parse().ok()?, &card.node);
     match node.as_str().parse() {
         Ok(value) => Some(BTreeMap::from([(key, value)])),
         Err(_) => {
             let reason = format!("the node's name {node} is too long for the label kubernetes.io/hostname");
-            check.refuse(
-                raw.card.place.clone(),
-                reason,
-                "Give `node_selector` with a label that the node has.",
-            );
+            let place = located(&check.file.node, &["card"]);
+            check.refuse(place, reason, "Give `node_selector` with a label that the node has.");
             None
         }
     }

@@ -12,16 +12,8 @@ use crate::api::{Api, Ref};
 /// # Errors
 /// The tenant's claim on a card is missing: its gate would refuse for ever.
 pub(super) async fn check(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics> {
-    let floor = Path::attribute("vram_floor");
-    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant.id));
-    let found = api.get(&pointer).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
-    if found.is_none() {
-        let detail = format!(
-            "{pointer} is not there, so no card knows of {}. Apply its gpu_vram_floor first; when that is in \
-             another configuration, make this one depend on it.",
-            tenant.id
-        );
-        return Err(Diagnostic::error("The tenant has no claim on a card", detail).at(floor).into());
+    if !tenant.is_on_cpu() {
+        claimed(api, tenant).await?;
     }
     let mut remarks = Diagnostics::new();
     let missing = missing(api, tenant).await;
@@ -35,6 +27,22 @@ pub(super) async fn check(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Dia
         );
     }
     Ok(remarks)
+}
+
+/// Whether a card knows of the tenant.
+async fn claimed(api: &Api, tenant: &Tenant) -> Result<(), Diagnostics> {
+    let floor = Path::attribute("vram_floor");
+    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant.id));
+    let found = api.get(&pointer).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
+    if found.is_some() {
+        return Ok(());
+    }
+    let detail = format!(
+        "{pointer} is not there, so no card knows of {}. Apply its gpu_vram_floor first; when that is in \
+         another configuration, make this one depend on it.",
+        tenant.id
+    );
+    Err(Diagnostic::error("The tenant has no claim on a card", detail).at(floor).into())
 }
 
 /// The named objects of others that are absent. Where we may not look, we say nothing.

@@ -24,8 +24,9 @@ model! {
         pub(crate) namespace: Attr<String> = required().requires_replace(),
         /// Its name. A change makes a new tenant.
         pub(crate) name: Attr<String> = required().requires_replace(),
-        /// Its claim on a card: the `id` of its gpu_vram_floor.
-        pub(crate) vram_floor: Attr<String> = required(),
+        /// Its claim on a card: the `id` of its gpu_vram_floor. Only a tenant without `slices`, which
+        /// runs on the CPU, has none.
+        pub(crate) vram_floor: Attr<String> = optional(),
         /// The server's image.
         pub(crate) image: Attr<String> = required(),
         /// When to pull it.
@@ -73,7 +74,7 @@ model! {
         pub(crate) requests: Attr<Map<String>> = optional().same_if(same_amounts),
         /// What the server may use at most, by resource.
         pub(crate) limits: Attr<Map<String>> = optional().same_if(same_amounts),
-        /// How many slices of the card it is given. 1 unless set.
+        /// How many slices of the card it is given. 1 unless set; 0 with `always` runs it on the CPU.
         pub(crate) slices: Attr<i64> = optional().range(0..=1024),
         /// The resource of which a slice is one. `nvidia.com/gpu` unless set.
         pub(crate) slice_resource: Attr<String> = optional(),

@@ -118,6 +118,14 @@ async fn of_a_tenant() {
             "cannot be set together",
         ),
         ("probe of no port", |it| it.liveness_probe = tcp("grpc"), "liveness_probe", "grpc"),
+        ("no claim", |it| it.vram_floor = Attr::Null, "vram_floor", "slices = 0"),
+        ("no slice in a window", |it| it.slices = Attr::Known(0), "slices", "always"),
+        (
+            "a claim on the CPU",
+            |it| (it.slices, it.windows, it.always) = (Attr::Known(0), Attr::Null, Attr::Known(true)),
+            "vram_floor",
+            "Leave `vram_floor` out",
+        ),
         ("another's claim", |it| it.vram_floor = "tts/whisper".into(), "vram_floor", "tts/chatterbox-tts"),
         (
             "a secret in env",

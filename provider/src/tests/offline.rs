@@ -30,6 +30,24 @@ async fn a_new_tenant_is_planned_without_a_cluster() {
 }
 
 #[tokio::test]
+async fn a_tenant_on_the_cpu_needs_no_claim_and_asks_for_no_slice() {
+    let config = ServiceModel {
+        vram_floor: Attr::Null,
+        slices: Attr::Known(0),
+        windows: Attr::Null,
+        always: Attr::Known(true),
+        ..chatterbox()
+    };
+    let plan = without_cluster().await.plan(SERVICE, None, Some(&config)).await;
+    assert!(plan.diagnostics.is_empty(), "{}", told(&plan.diagnostics));
+    let planned: ServiceModel = plan.model().unwrap();
+    let objects = planned.objects.known().unwrap();
+    let deployment = objects["Deployment/chatterbox-tts"].as_str().unwrap();
+    assert!(!deployment.contains("nvidia.com/gpu"), "{deployment}");
+    assert!(!objects.keys().any(|key| key.starts_with("CronJob/")));
+}
+
+#[tokio::test]
 async fn digests_take_the_place_of_fields_where_asked() {
     let driver = Driver::new(Gpu);
     let settings = Settings {

@@ -6,6 +6,7 @@ use super::Problem;
 use crate::names::{LabelKey, PortName};
 use crate::quantity::Quantity;
 use crate::tenant::{Probe, ProbeAction, Server, Service, Tenant};
+use crate::window::Schedule;
 
 pub(super) fn check(tenant: &Tenant, problems: &mut Vec<Problem>) {
     let server = &tenant.server;
@@ -25,7 +26,7 @@ pub(super) fn check(tenant: &Tenant, problems: &mut Vec<Problem>) {
         }
     }
     environment(server, problems);
-    amounts(server, problems);
+    amounts(tenant, problems);
 }
 
 fn image(attribute: &'static str, image: &str, problems: &mut Vec<Problem>) {
@@ -165,8 +166,9 @@ pub(super) fn is_secret(name: &str, value: &str) -> bool {
     says_so && words.last().is_none_or(|last| !ABOUT.contains(last))
 }
 
-fn amounts(server: &Server, problems: &mut Vec<Problem>) {
-    slices(server, problems);
+fn amounts(tenant: &Tenant, problems: &mut Vec<Problem>) {
+    let server = &tenant.server;
+    slices(tenant, problems);
     for (attribute, amounts) in [("requests", &server.requests), ("limits", &server.limits)] {
         for (name, amount) in amounts {
             if let Some(message) = amount_problem(name, *amount, server) {
@@ -199,11 +201,13 @@ fn amounts(server: &Server, problems: &mut Vec<Problem>) {
 }
 
 /// Without a slice the pod may land on the card's node all the same and take
-/// its memory outside every budget.
-fn slices(server: &Server, problems: &mut Vec<Problem>) {
-    if server.slices == 0 {
+/// its memory outside every budget. Only a tenant that no gate admits to a card
+/// may go without: it runs on the CPU.
+fn slices(tenant: &Tenant, problems: &mut Vec<Problem>) {
+    let server = &tenant.server;
+    if tenant.is_on_cpu() && tenant.schedule != Schedule::Always {
         let message = "A tenant of a card needs at least one slice, else the scheduler does not know that it is \
-             there. Write 1; a server that runs on the CPU needs no card and no tenancy.";
+             there. Write 1; a server that runs on the CPU waits for no card: say `always` instead of windows.";
         problems.push(Problem::at("slices", message));
     }
     if !is_device(&server.slice_resource) {

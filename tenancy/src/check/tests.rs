@@ -258,6 +258,16 @@ fn all_problems_are_reported_at_once() {
 }
 
 #[test]
+fn only_a_tenant_that_is_always_awake_goes_without_a_slice() {
+    let mut tenant = chatterbox();
+    tenant.server.slices = 0;
+    assert_eq!(tenant.check().len(), 1);
+    tenant.schedule = Schedule::Always;
+    tenant.gate.unload = None;
+    assert_eq!(tenant.check(), []);
+}
+
+#[test]
 fn a_config_of_exactly_1_mib_is_accepted() {
     let mut tenant = chatterbox();
     tenant.config = BTreeMap::from([("/app/big.yaml".parse().unwrap(), "x".repeat(1_048_576))]);

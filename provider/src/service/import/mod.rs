@@ -142,6 +142,9 @@ fn model(found: &Found, data: &Data) -> ServiceModel {
         ..ServiceModel::default()
     };
     container::fill(&mut model, found);
+    if model.slices == Attr::Known(0) {
+        model.vram_floor = Attr::Null;
+    }
     gate::fill(&mut model, found, data);
     model
 }

@@ -77,9 +77,19 @@ fn floor_is_its_own(model: &ServiceModel, tenant: &Tenant, fill: &mut Fill) {
     let Some(floor) = model.vram_floor.as_str() else {
         if model.vram_floor.is_unknown() {
             fill.met_unknown();
+        } else if !fill.unknown && !tenant.is_on_cpu() {
+            let detail = "A tenant of a card needs a claim on it, or its memory would be promised to nobody. Refer to \
+                 its gpu_vram_floor; a server that runs on the CPU says `slices = 0` and `always = true`.";
+            fill.wrong(&at("vram_floor"), "No claim on a card", detail);
         }
         return;
     };
+    if tenant.is_on_cpu() {
+        let detail = "It has no slice of a card, so it runs on the CPU and its claim would keep memory from others \
+             for nothing. Leave `vram_floor` out.";
+        fill.wrong(&at("vram_floor"), "A claim of a tenant without a card", detail);
+        return;
+    }
     if fill.unknown || floor == tenant.id.to_string() {
         return;
     }
