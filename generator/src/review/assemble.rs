@@ -147,10 +147,12 @@ fn read<'i>(input: &'i Input, settings: &Settings) -> Read<'i> {
             let after = over(&veil, after, after_sensitive);
             let tenant = read.declare(resource, &before, &after);
             let action = action(resource);
-            let (objects, objects_unknown) = match action {
+            let (mut objects, objects_unknown) = match action {
+                Some(Action::Replace) => fields::replaced_objects(&resource.change, &veil),
                 Some(_) => fields::objects(&resource.change, &veil),
                 None => (Vec::new(), false),
             };
+            objects.iter_mut().for_each(|object| qualify(object, &resource.kind, &before));
             let fields = match action {
                 Some(Action::Update | Action::Replace) => fields::attributes(&resource.change, &veil),
                 _ => Vec::new(),
@@ -207,6 +209,26 @@ impl Read<'_> {
         }
         whose
     }
+}
+
+/// Says of an object's going or coming what its name alone does not.
+fn qualify(object: &mut ObjectChange, kind: &str, before: &Value) {
+    let (what, name) = object.object.split_once('/').unwrap_or(("", &object.object));
+    let storage = before.get("storage").and_then(|storage| storage.get("deletion_policy"));
+    let deletes = storage.and_then(Value::as_str) == Some("delete");
+    let remark = match (what, object.action) {
+        // The card's object is shared: a claim is one key of it.
+        ("ConfigMap", Action::Create | Action::Delete)
+            if kind == "gpu_vram_floor" && name.starts_with("card.") =>
+        {
+            "its entry"
+        }
+        ("Namespace", Action::Delete) => "if nothing else is in it",
+        ("Namespace", Action::Create) => "if it is not there yet",
+        ("PersistentVolumeClaim" | "PersistentVolume", Action::Delete) if !deletes => "stays with its data",
+        _ => return,
+    };
+    object.object = format!("{} ({remark})", object.object);
 }
 
 /// The values as they may be shown; as they are where nothing is marked.

@@ -166,7 +166,7 @@ pub(super) fn review(name: &CardName, ground: &Ground<'_>) -> CardReview {
         before: before.facts(),
         after: after.facts(),
         time_zone: zone.name().to_owned(),
-        overlaps: overlaps(&fit_before, &fit_after, &days, &zone),
+        overlaps: overlaps((&before, &fit_before), (&after, &fit_after), &days, &zone),
         clock_changes: clock_changes.cloned().collect(),
         claims: touched,
         days,
@@ -231,20 +231,22 @@ pub(super) fn spelled(schedule: &Schedule) -> String {
     }
 }
 
-/// The seven days, those alike once.
+/// The seven days, those alike once, the most frequent first.
 fn days(before: &View<'_>, after: &View<'_>, from: Date, zone: &Zone) -> Vec<DayReview> {
-    let mut kinds: Vec<(DayReview, Vec<Day>)> = Vec::new();
+    let mut kinds: Vec<DayReview> = Vec::new();
     for date in from.series(Length::new().days(1)).take(7) {
         let Some(day) = day(before, after, date, zone) else { continue };
-        let alike =
-            |(kind, _): &&mut (DayReview, Vec<Day>)| kind.spans == day.spans && kind.minutes == day.minutes;
+        let alike = |kind: &&mut DayReview| kind.spans == day.spans && kind.minutes == day.minutes;
         match kinds.iter_mut().find(alike) {
-            Some((_, days)) => days.push(Day::of(date)),
-            None => kinds.push((day, vec![Day::of(date)])),
+            Some(kind) => kind.on.extend(day.on),
+            None => kinds.push(day),
         }
     }
-    let named = |(day, days)| DayReview { days: fit::spelled(days), ..day };
-    kinds.into_iter().map(named).collect()
+    for kind in &mut kinds {
+        kind.days = fit::spelled(kind.on.clone());
+    }
+    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.on.len()));
+    kinds
 }
 
 fn day(before: &View<'_>, after: &View<'_>, date: Date, zone: &Zone) -> Option<DayReview> {
@@ -270,7 +272,7 @@ fn day(before: &View<'_>, after: &View<'_>, date: Date, zone: &Zone) -> Option<D
         after: side(after, &is, pair[0]),
     };
     let spans = moments.windows(2).map(span).collect();
-    Some(DayReview { days: String::new(), date, minutes: minutes(end), spans })
+    Some(DayReview { days: String::new(), on: vec![Day::of(date)], date, minutes: minutes(end), spans })
 }
 
 fn side(view: &View<'_>, stretches: &[Stretch], at: Timestamp) -> Side {
@@ -286,9 +288,25 @@ fn side(view: &View<'_>, stretches: &[Stretch], at: Timestamp) -> Side {
     }
 }
 
-/// Pairs of tenants that meet only before or only after.
-fn overlaps(before: &CardFit, after: &CardFit, days: &[DayReview], zone: &Zone) -> Vec<Overlap> {
-    let (was, is) = (pairs(before), pairs(after));
+/// Pairs of tenants that meet only before or only after. With a tenant that is
+/// always awake everybody meets, which is no news.
+fn overlaps(
+    (before, fit_before): (&View<'_>, &CardFit),
+    (after, fit_after): (&View<'_>, &CardFit),
+    days: &[DayReview],
+    zone: &Zone,
+) -> Vec<Overlap> {
+    let always: BTreeSet<String> = before
+        .counted
+        .iter()
+        .chain(&after.counted)
+        .filter(|(_, schedule)| **schedule == Schedule::Always)
+        .map(|(floor, _)| floor.tenant.to_string())
+        .collect();
+    let (mut was, mut is) = (pairs(fit_before), pairs(fit_after));
+    for side in [&mut was, &mut is] {
+        side.retain(|pair, _| !pair.iter().any(|tenant| always.contains(tenant)));
+    }
     let gone = was.iter().filter(|(pair, _)| !is.contains_key(*pair)).map(|pair| (pair, false));
     let new = is.iter().filter(|(pair, _)| !was.contains_key(*pair)).map(|pair| (pair, true));
     let overlap = |((pair, first), new): ((&[String; 2], &Timestamp), bool)| Overlap {
@@ -317,23 +335,33 @@ fn pairs(fit: &CardFit) -> BTreeMap<[String; 2], Timestamp> {
 
 /// The times of the days at which both are awake: `daily 02:00-04:00`.
 fn when(pair: &[String; 2], new: bool, days: &[DayReview]) -> Option<String> {
-    let mut parts = Vec::new();
+    let mut met: Vec<(&[Day], &str, &str)> = Vec::new();
     for day in days {
-        let mut hours: Vec<(&str, &str)> = Vec::new();
         for span in &day.spans {
             let side = if new { &span.after } else { &span.before };
             if !pair.iter().all(|tenant| side.tenants.contains_key(tenant)) {
                 continue;
             }
-            match hours.last_mut().filter(|(_, to)| *to == span.from) {
-                Some((_, to)) => *to = &span.to,
-                None => hours.push((&span.from, &span.to)),
+            match met.last_mut().filter(|(on, _, to)| *on == day.on && *to == span.from) {
+                Some((_, _, to)) => *to = &span.to,
+                None => met.push((&day.on, &span.from, &span.to)),
             }
         }
-        let hours: Vec<String> = hours.into_iter().map(|(from, to)| format!("{from}-{to}")).collect();
-        if !hours.is_empty() {
-            parts.push(format!("{} {}", day.days, hours.join(" and ")));
+    }
+    (!met.is_empty()).then(|| times(&met))
+}
+
+/// Hours with their days in words, the same hours once.
+pub(super) fn times(hours: &[(&[Day], &str, &str)]) -> String {
+    let mut rows: Vec<(String, Vec<Day>)> = Vec::new();
+    for (on, from, to) in hours {
+        let hours = format!("{from}-{to}");
+        match rows.iter_mut().find(|(known, _)| *known == hours) {
+            Some((_, days)) => days.extend(*on),
+            None => rows.push((hours, on.to_vec())),
         }
     }
-    (!parts.is_empty()).then(|| parts.join(", "))
+    let rows: Vec<String> =
+        rows.into_iter().map(|(hours, days)| format!("{} {hours}", fit::spelled(days))).collect();
+    rows.join(", ")
 }

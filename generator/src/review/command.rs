@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tenancy::window::Zone;
 
-use super::{Review, Settings, gather, markdown, review, text};
+use super::{Review, Settings, gather, html, markdown, review, svg, text};
 use crate::load;
 use crate::problem::Problem;
 
@@ -27,7 +27,7 @@ pub struct Arguments {
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Markdown)]
     format: Format,
-    /// Write to this file instead, in the format of its name: .md or .json. May be repeated.
+    /// Write to this file instead, in the format of its name: .md, .html, .svg or .json. May be repeated.
     #[arg(long, value_name = "FILE", conflicts_with = "format")]
     out: Vec<PathBuf>,
     /// Where people find the whole page, for what a comment has no room for.
@@ -49,6 +49,10 @@ pub struct Arguments {
 enum Format {
     /// For a comment.
     Markdown,
+    /// A page in one file.
+    Html,
+    /// The cards' days as a picture.
+    Svg,
     /// Everything, for programs.
     Json,
 }
@@ -103,11 +107,13 @@ impl Arguments {
     fn outs(&self) -> Result<Vec<(&Path, Format)>, Stopped> {
         let format = |path: &PathBuf| match path.extension().and_then(|extension| extension.to_str()) {
             Some("md" | "markdown") => Some(Format::Markdown),
+            Some("html" | "htm") => Some(Format::Html),
+            Some("svg") => Some(Format::Svg),
             Some("json") => Some(Format::Json),
             _ => None,
         };
         let refused = |path: &PathBuf| {
-            format!("{}: no format is known by this name. Write .md or .json.", path.display())
+            format!("{}: no format is known by this name. Write .md, .html, .svg or .json.", path.display())
         };
         let unknown: Vec<String> =
             self.out.iter().filter(|path| format(path).is_none()).map(refused).collect();
@@ -120,6 +126,8 @@ impl Arguments {
     fn render(&self, review: &Review, format: Format) -> String {
         match format {
             Format::Markdown => markdown::render(review, self.limit, self.link.as_deref()),
+            Format::Html => html::render(review),
+            Format::Svg => svg::render(review),
             Format::Json => format!("{:#}\n", serde_json::json!(review)),
         }
     }

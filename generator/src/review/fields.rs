@@ -163,6 +163,17 @@ pub(super) fn objects(change: &Change, veil: &Veil) -> (Vec<ObjectChange>, bool)
     (changes, some_unknown)
 }
 
+/// The objects of a resource that is deleted and made anew: all of them go and come.
+pub(super) fn replaced_objects(change: &Change, veil: &Veil) -> (Vec<ObjectChange>, bool) {
+    let all = |value: &Value, action: Action| -> Vec<ObjectChange> {
+        let keys = value.get(OBJECTS).and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        keys.map(|key| ObjectChange { object: veil.text(key), action, fields: vec![] }).collect()
+    };
+    let mut changes = all(&change.before, Action::Delete);
+    changes.extend(all(&change.after, Action::Create));
+    (changes, change.after_unknown.get(OBJECTS).is_some_and(has_true))
+}
+
 /// The one line of an object of which no fields can be shown.
 fn whole(shown: Shown) -> Vec<Field> {
     vec![Field { path: "object".to_owned(), before: shown.clone(), after: shown }]

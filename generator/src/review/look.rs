@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tenancy::names::TenantId;
 use tenancy::quantity::Mib;
+use tenancy::window::Day;
 
 use super::assemble::Read;
 use super::declared::Keeps;
@@ -100,12 +101,12 @@ fn of_card(card: &CardReview) -> Vec<Remark> {
                 let tenants: Vec<&str> = span.after.tenants.keys().map(String::as_str).collect();
                 let misfit =
                     worse.entry((kind, tenants)).or_insert(Misfit { times: Vec::new(), side: &span.after });
-                misfit.times.push(format!("{} {}-{}", day.days, span.from, span.to));
+                misfit.times.push((&day.on, &span.from, &span.to));
             }
         }
     }
     for ((kind, tenants), Misfit { times, side }) in worse {
-        say(kind, misfit(name, kind, &tenants, &times.join(", "), side));
+        say(kind, misfit(name, kind, &tenants, &super::card::times(&times), side));
     }
     let in_days = card.days.iter().flat_map(|day| &day.spans).map(|span| span.after.verdict);
     let worst_day = in_days.filter(|verdict| *verdict != Verdict::Unknown).max().unwrap_or(Verdict::Fits);
@@ -156,7 +157,7 @@ pub(super) fn clock_change(change: &crate::fit::ClockChange) -> String {
 
 /// When the same tenants do not fit, and what it comes to.
 struct Misfit<'c> {
-    times: Vec<String>,
+    times: Vec<(&'c [Day], &'c str, &'c str)>,
     side: &'c Side,
 }
 
@@ -220,7 +221,7 @@ fn of_tenant(tenant: &TenantReview, read: &Read<'_>) -> Vec<Remark> {
         say(
             RemarkKind::Suspended,
             format!(
-                "{name} is put to sleep at once, in its window too, and stays asleep until `suspend` goes."
+                "{name} is put to sleep at once, in its window too, and stays asleep until suspend is taken away."
             ),
         );
     }

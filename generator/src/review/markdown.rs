@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use tenancy::quantity::Mib;
-
-use super::look::{clock_change, signed};
+use super::look::clock_change;
 use super::model::{
     Action, CardReview, ClaimFacts, DayReview, Drift, Field, Loss, ObjectChange, Remark, RemarkKind,
     ResourceReview, Review, Side, Step, TenantReview,
@@ -95,7 +93,8 @@ fn put(out: &mut String, section: &Section, room: usize, link: Option<&str>) {
     if left_out > 0 {
         let whole = match link {
             Some(link) => format!("[the whole page]({link}) has them"),
-            None => "a comment holds no more; `gpu-stacks review --format json` has everything".to_owned(),
+            None => "a comment holds no more; `gpu-stacks review --out review.html` writes the whole page"
+                .to_owned(),
         };
         let _ = writeln!(out, "\n*{} not shown here: {whole}.*", text::count(left_out, section.noun));
     }
@@ -125,36 +124,13 @@ fn look(review: &Review) -> Vec<String> {
     for remark in &review.look {
         unplanned += usize::from(remark.kind == RemarkKind::NotPlanned);
         if !own_section.contains(&remark.kind) {
-            items.push(format!("- **{}**: {}", word(remark.kind), line(&remark.text)));
+            items.push(format!("- **{}**: {}", text::word(remark.kind), line(&remark.text)));
         }
     }
     if unplanned > 0 {
         items.push(format!("- **{} could not be planned**, see below\n", text::count(unplanned, "stack")));
     }
     items
-}
-
-/// A kind of remark in a word or two.
-pub(super) fn word(kind: RemarkKind) -> &'static str {
-    match kind {
-        RemarkKind::DataLost => "Data is lost",
-        RemarkKind::Deleted => "Deleted",
-        RemarkKind::Replaced => "Replaced",
-        RemarkKind::NotPlanned => "Not planned",
-        RemarkKind::DoesNotFit => "Does not fit",
-        RemarkKind::ResidentMayFail => "A resident may fail",
-        RemarkKind::Suspended => "Put to sleep",
-        RemarkKind::ToGpu => "CPU to GPU",
-        RemarkKind::CheckFailed => "Check fails",
-        RemarkKind::MayYield => "May yield",
-        RemarkKind::Restarts => "Restarts",
-        RemarkKind::Overlap => "Overlap",
-        RemarkKind::ToCpu => "GPU to CPU",
-        RemarkKind::NotCounted => "Not counted",
-        RemarkKind::Guessed => "A guess",
-        RemarkKind::ClockChange => "Clocks change",
-        RemarkKind::Drifted => "Drift",
-    }
 }
 
 /// The losses, ever shorter until all of them fit.
@@ -222,12 +198,12 @@ fn unplanned(review: &Review) -> Vec<String> {
 
 fn card(card: &CardReview) -> String {
     let mut out = format!("\n### Card {}\n\n", code(&card.card));
-    let _ = writeln!(out, "{}", plain(&size(card)));
+    let _ = writeln!(out, "{}", plain(&text::size(card)));
     for day in &card.days {
         let _ = write!(out, "\n{}", day_table(day, card));
     }
-    if card.after.as_ref().or(card.before.as_ref()).is_none_or(|facts| facts.memory_mib.is_none()) {
-        out.push_str("\nWhat is left cannot be said: the card's size is not in these plans. Declare its memory, plan its stack too, or give `--stacks`.\n");
+    if text::size_is_missing(card) {
+        let _ = write!(out, "\n{}", line(text::SIZE_MISSING));
     }
     for overlap in card.overlaps.iter().filter(|overlap| !overlap.new) {
         let [a, b] = &overlap.tenants;
@@ -235,33 +211,10 @@ fn card(card: &CardReview) -> String {
     }
     let _ = write!(out, "\n<details><summary>Claims, residents and clocks</summary>\n\n{}", claims(card));
     for change in &card.clock_changes {
-        let _ = write!(out, "- {}", line(&clock_change(change)));
+        let _ = write!(out, "\n- {}", line(&clock_change(change)));
     }
     out.push_str("\n</details>\n");
     out
-}
-
-/// The card's size before and after, and what of it is not known.
-pub(super) fn size(card: &CardReview) -> String {
-    let facts = [&card.before, &card.after].map(|side| {
-        side.as_ref().map(|facts| {
-            facts.memory_mib.map_or("size not declared".to_owned(), |memory| Mib(memory).to_string())
-        })
-    });
-    let size = match facts {
-        [Some(before), Some(after)] if before == after => after,
-        [Some(before), Some(after)] => format!("{before}, then {after}"),
-        [None, Some(after)] => after,
-        [Some(before), None] => format!("{before}; the card goes"),
-        [None, None] => "Size not known".to_owned(),
-    };
-    let known = card.after.as_ref().or(card.before.as_ref());
-    let reserved = match known.map(|facts| facts.reserved_mib) {
-        Some(Some(reserved)) => format!(", of which the driver keeps {}", Mib(reserved)),
-        Some(None) => ". What the driver keeps of it is not known here and not taken off".to_owned(),
-        None => String::new(),
-    };
-    format!("{size}{reserved}. Times in {}.", card.time_zone)
 }
 
 fn day_table(day: &DayReview, card: &CardReview) -> String {
@@ -270,7 +223,7 @@ fn day_table(day: &DayReview, card: &CardReview) -> String {
         minutes => format!(", {} hours long", f64::from(minutes) / 60.0),
     };
     let mut out =
-        format!("**{}** ({}{length}, {})\n\n", capital(&day.days), day.date, plain(&card.time_zone));
+        format!("**{}** ({}{length}, {})\n\n", text::capital(&day.days), day.date, plain(&card.time_zone));
     out.push_str("| hours | before: peaks of those awake, MiB | left | after | left | must stay | |\n");
     out.push_str("|-|-|-:|-|-:|-:|-|\n");
     for span in &day.spans {
@@ -282,10 +235,17 @@ fn day_table(day: &DayReview, card: &CardReview) -> String {
             span.from,
             span.to,
             awake(&span.before),
-            if card.before.is_none() { "–".to_owned() } else { amount(span.before.left_mib) },
-            amount(span.after.left_mib),
-            if span.after.headroom_mib == 0 { "–".to_owned() } else { number(span.after.headroom_mib) },
-            verdict(&span.after)
+            if card.before.is_none() { "–".to_owned() } else { text::amount(span.before.left_mib) },
+            text::amount(span.after.left_mib),
+            if span.after.headroom_mib == 0 {
+                "–".to_owned()
+            } else {
+                text::number(span.after.headroom_mib)
+            },
+            match text::verdict(&span.after) {
+                Some(words) if span.after.verdict == Verdict::Refuses => format!("**{words}**"),
+                words => words.unwrap_or_default(),
+            }
         );
     }
     out
@@ -296,32 +256,8 @@ fn awake(side: &Side) -> String {
         return "nobody".to_owned();
     }
     let each: Vec<String> =
-        side.tenants.iter().map(|(name, peak)| format!("{} {}", code(name), number(*peak))).collect();
+        side.tenants.iter().map(|(name, peak)| format!("{} {}", code(name), text::number(*peak))).collect();
     each.join(", ").replace('|', "\\|")
-}
-
-/// What a side comes to, in a few words.
-pub(super) fn verdict(side: &Side) -> String {
-    let headroom = i64::try_from(side.headroom_mib).unwrap_or(i64::MAX);
-    match side.verdict {
-        Verdict::Fits if side.tenants.is_empty() => String::new(),
-        Verdict::Fits => "fits".to_owned(),
-        Verdict::MayYield => "may yield".to_owned(),
-        Verdict::ResidentMayFail => "a resident may fail".to_owned(),
-        Verdict::Refuses => {
-            let short = headroom.saturating_sub(side.left_mib.unwrap_or_default());
-            format!("**{} short**", signed(short))
-        }
-        Verdict::Unknown => "size not known".to_owned(),
-    }
-}
-
-fn amount(left: Option<i64>) -> String {
-    left.map_or_else(|| "?".to_owned(), |left| signed(left).trim_end_matches(" MiB").to_owned())
-}
-
-fn number(mib: u64) -> String {
-    Mib(mib).to_string().trim_end_matches(" MiB").to_owned()
 }
 
 fn claims(card: &CardReview) -> String {
@@ -342,7 +278,7 @@ fn claims(card: &CardReview) -> String {
     }
     if let Some(facts) = card.after.as_ref().or(card.before.as_ref()) {
         for (name, resident) in &facts.residents {
-            let peak = resident.peak_mib.map_or("not declared".to_owned(), number);
+            let peak = resident.peak_mib.map_or("not declared".to_owned(), text::number);
             let kind = if resident.protected { "always kept for it" } else { "may grow to it at any time" };
             let _ = writeln!(out, "| resident {} | {peak} | – | – | {kind} |", code(name));
         }
@@ -358,9 +294,9 @@ fn claim_row(out: &mut String, who: &str, claim: &ClaimFacts) {
     let _ = writeln!(
         out,
         "| {who} | {} ({basis}) | {} | {} | {} |",
-        number(claim.peak_mib),
-        number(claim.headroom_mib),
-        number(claim.floor_mib),
+        text::number(claim.peak_mib),
+        text::number(claim.headroom_mib),
+        text::number(claim.floor_mib),
         plain(&claim.schedule)
     );
 }
@@ -407,7 +343,7 @@ fn resource(resource: &ResourceReview) -> String {
 
 /// A resource in the lines of a diff.
 fn resource_lines(resource: &ResourceReview) -> Vec<String> {
-    let mut lines = vec![format!("{} {}", mark(resource.action), resource.address)];
+    let mut lines = vec![format!("{} {}", mark(resource.action), text::visible(&resource.address))];
     lines.extend(resource.fields.iter().flat_map(field_lines));
     let alike = |action: Action| resource.objects.iter().filter(move |it| it.action == action);
     for action in [Action::Delete, Action::Create] {
@@ -464,7 +400,7 @@ fn diff_block(lines: &[String]) -> String {
 fn drift(drift: &Drift) -> String {
     let mut lines = Vec::new();
     if drift.gone {
-        lines.push(format!("- {} is gone", drift.address));
+        lines.push(format!("- {} is gone", text::visible(&drift.address)));
     }
     lines.extend(drift.fields.iter().flat_map(field_lines));
     lines.extend(drift.objects.iter().flat_map(|object| match object.action {
@@ -481,9 +417,10 @@ fn drift(drift: &Drift) -> String {
 }
 
 fn notes(review: &Review) -> Vec<String> {
-    let drifted = |remark: &&Remark| remark.kind != RemarkKind::Drifted;
-    let item = |remark: &Remark| format!("- **{}**: {}", word(remark.kind), line(&remark.text));
-    review.notes.iter().filter(drifted).map(item).collect()
+    // Told in a section of their own.
+    let told = [RemarkKind::Drifted, RemarkKind::ClockChange];
+    let item = |remark: &Remark| format!("- **{}**: {}", text::word(remark.kind), line(&remark.text));
+    review.notes.iter().filter(|remark| !told.contains(&remark.kind)).map(item).collect()
 }
 
 fn bullet(text: &str) -> String {
@@ -502,14 +439,9 @@ fn line(text: &str) -> String {
     format!("{}\n", plain(text))
 }
 
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
 /// A code span around any text.
 fn code(text: &str) -> String {
-    let text = text::visible(text).replace('|', "\\|");
+    let text = text::visible(text);
     let fence = "`".repeat(longest_run(&text) + 1);
     let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{fence}{space}{text}{space}{fence}")

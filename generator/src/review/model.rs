@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use tenancy::window::Day;
 
 use crate::fit::{ClockChange, Verdict};
 
@@ -376,6 +377,9 @@ pub struct ClaimFacts {
 pub struct DayReview {
     /// On which days of the week it is like this: `daily`, `mon-fri`.
     pub days: String,
+    /// The same as days.
+    #[serde(skip)]
+    pub on: Vec<Day>,
     /// The day that is shown.
     #[schemars(with = "String")]
     pub date: Date,

@@ -81,7 +81,7 @@ fn restart(tenant: &TenantId, service: &Seen<'_>, read: &Read<'_>) -> Option<Res
         return None;
     }
     let suspended = |declared: &Declared| declared.services.get(tenant).is_some_and(|it| it.suspend);
-    if suspended(&read.before) {
+    if suspended(&read.before) || suspended(&read.after) {
         return None;
     }
     let deployment = service.objects.iter().find(|it| it.object.starts_with("Deployment/"))?;

@@ -1,8 +1,11 @@
 //! How values are spelled, alike in all renderers.
 
 use serde_json::Value;
+use tenancy::quantity::Mib;
 
-use super::model::{Action, Counts, Field, Shown};
+use super::look::signed;
+use super::model::{Action, CardReview, Counts, Field, RemarkKind, Shown, Side};
+use crate::fit::Verdict;
 
 /// A longer value is cut: the page says what changes, the plan says the rest.
 const LONGEST_VALUE: usize = 120;
@@ -69,7 +72,8 @@ pub(super) fn summary(counts: &Counts) -> String {
     for (action, number) in &counts.resources {
         parts.push(format!("{number} to {}", action.word()));
     }
-    let stacks = format!("{} of {} change", counts.stacks_changed, count(counts.stacks, "stack"));
+    let verb = if counts.stacks_changed == 1 { "changes" } else { "change" };
+    let stacks = format!("{} of {} {verb}", counts.stacks_changed, count(counts.stacks, "stack"));
     let unplanned = match counts.stacks_unplanned {
         0 => String::new(),
         number => format!("; {number} could not be planned"),
@@ -78,6 +82,92 @@ pub(super) fn summary(counts: &Counts) -> String {
         return format!("Nothing changes in {}{unplanned}", count(counts.stacks, "stack"));
     }
     format!("{stacks}: {}{unplanned}", parts.join(", "))
+}
+
+/// A word at the beginning of a line.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// A kind of remark in a word or two.
+pub(super) fn word(kind: RemarkKind) -> &'static str {
+    match kind {
+        RemarkKind::DataLost => "Data is lost",
+        RemarkKind::Deleted => "Deleted",
+        RemarkKind::Replaced => "Replaced",
+        RemarkKind::NotPlanned => "Not planned",
+        RemarkKind::DoesNotFit => "Does not fit",
+        RemarkKind::ResidentMayFail => "A resident may fail",
+        RemarkKind::Suspended => "Put to sleep",
+        RemarkKind::ToGpu => "CPU to GPU",
+        RemarkKind::CheckFailed => "Check fails",
+        RemarkKind::MayYield => "May yield",
+        RemarkKind::Restarts => "Restarts",
+        RemarkKind::Overlap => "Overlap",
+        RemarkKind::ToCpu => "GPU to CPU",
+        RemarkKind::NotCounted => "Not counted",
+        RemarkKind::Guessed => "A guess",
+        RemarkKind::ClockChange => "Clocks change",
+        RemarkKind::Drifted => "Drift",
+    }
+}
+
+/// A card's size before and after, and what of it is not known.
+pub(super) fn size(card: &CardReview) -> String {
+    let facts = [&card.before, &card.after].map(|side| {
+        let facts = side.as_ref()?;
+        Some(facts.memory_mib.map_or("size not declared".to_owned(), |memory| Mib(memory).to_string()))
+    });
+    let size = match facts {
+        [Some(before), Some(after)] if before == after => after,
+        [Some(before), Some(after)] => format!("{before}, then {after}"),
+        [None, Some(after)] => after,
+        [Some(before), None] => format!("{before}; the card goes"),
+        [None, None] => "Size not known".to_owned(),
+    };
+    let known = card.after.as_ref().or(card.before.as_ref());
+    let reserved = match known.map(|facts| facts.reserved_mib) {
+        Some(Some(reserved)) => format!(", of which the driver keeps {}", Mib(reserved)),
+        Some(None) => ". What the driver keeps of it is not known here and not taken off".to_owned(),
+        None => String::new(),
+    };
+    format!("{size}{reserved}. Times in {}.", card.time_zone)
+}
+
+/// Whether nobody can say what is left.
+pub(super) fn size_is_missing(card: &CardReview) -> bool {
+    card.after.as_ref().or(card.before.as_ref()).is_none_or(|facts| facts.memory_mib.is_none())
+}
+
+/// What then is to be done.
+pub(super) const SIZE_MISSING: &str = "What is left cannot be said: the card's size is not in these plans. Declare its memory, plan its stack too, or \
+     give --stacks.";
+
+/// MiB as a number with its thousands apart.
+pub(super) fn number(mib: u64) -> String {
+    Mib(mib).to_string().trim_end_matches(" MiB").to_owned()
+}
+
+/// What is left as a number, or that it is not known.
+pub(super) fn amount(left: Option<i64>) -> String {
+    left.map_or_else(|| "?".to_owned(), |left| signed(left).trim_end_matches(" MiB").to_owned())
+}
+
+/// What a side comes to, in a few words; nothing where nobody is awake.
+pub(super) fn verdict(side: &Side) -> Option<String> {
+    let headroom = i64::try_from(side.headroom_mib).unwrap_or(i64::MAX);
+    match side.verdict {
+        Verdict::Fits if side.tenants.is_empty() => None,
+        Verdict::Fits => Some("fits".to_owned()),
+        Verdict::MayYield => Some("may yield".to_owned()),
+        Verdict::ResidentMayFail => Some("a resident may fail".to_owned()),
+        Verdict::Refuses => {
+            let short = headroom.saturating_sub(side.left_mib.unwrap_or_default());
+            Some(format!("{} short", signed(short)))
+        }
+        Verdict::Unknown => Some("size not known".to_owned()),
+    }
 }
 
 /// The sign that stands before something, as in a plan.

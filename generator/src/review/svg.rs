@@ -1,0 +1,489 @@
+//! A card's day as a picture: who holds what of it, before and after.
+//!
+//! Blocks stand on what is always kept (the driver, protected residents); the
+//! hatched block above them is the headroom, which must stay below the line of
+//! the card's size. Residents that may grow hang down from that line. What
+//! rises above it does not fit.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use tenancy::quantity::Mib;
+
+use super::look::signed;
+use super::markup::escaped;
+use super::model::{CardFacts, CardReview, DayReview, Review, Side, Span};
+use crate::fit::Verdict;
+
+/// How wide the picture is; letters stay as large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// For a desk.
+    Wide,
+    /// For a phone.
+    Narrow,
+}
+
+/// Colours by class, light and dark. A picture within a page takes the page's.
+pub const STYLE: &str = include_str!("../../../templates/review/picture.css");
+
+/// How many colours there are for tenants.
+pub(super) const COLOURS: usize = 8;
+
+const PANEL: f64 = 150.0;
+const TITLE: f64 = 24.0;
+const AXIS: f64 = 22.0;
+/// Half of the last hour stands beyond the edge.
+const MARGIN_RIGHT: f64 = 20.0;
+/// Of a letter of the 12-pixel font, on average and rounded up.
+const LETTER: f64 = 6.8;
+
+impl Width {
+    fn pixels(self) -> f64 {
+        match self {
+            Width::Wide => 860.0,
+            Width::Narrow => 356.0,
+        }
+    }
+
+    fn hours_between_ticks(self) -> u32 {
+        match self {
+            Width::Wide => 2,
+            Width::Narrow => 6,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Width::Wide => "wide",
+            Width::Narrow => "narrow",
+        }
+    }
+}
+
+/// All days of all cards in one picture of its own, with a legend.
+pub fn render(review: &Review) -> String {
+    let mut body = String::new();
+    let mut top = 0.0;
+    let width = Width::Wide.pixels();
+    for (card_index, card) in review.cards.iter().enumerate() {
+        for (day_index, day) in card.days.iter().enumerate() {
+            let drawing = Drawing::of(card, day, Width::Wide, format!("c{card_index}d{day_index}"));
+            let _ = writeln!(body, "<g transform=\"translate(0 {top})\">");
+            let _ = writeln!(
+                body,
+                "<text class=\"head\" x=\"2\" y=\"18\">Card {}, {} ({}, {})</text>",
+                escaped(&card.card),
+                escaped(&day.days),
+                day.date,
+                escaped(&card.time_zone)
+            );
+            let _ = write!(body, "<g transform=\"translate(0 30)\">{}</g>", drawing.content());
+            let legend_top = 30.0 + drawing.height();
+            let (legend, legend_height) = legend(card, width);
+            let _ = write!(body, "<g transform=\"translate(0 {legend_top})\">{legend}</g>\n</g>\n");
+            top += legend_top + legend_height + 24.0;
+        }
+    }
+    if review.cards.is_empty() {
+        body.push_str("<text class=\"head\" x=\"2\" y=\"18\">On no card does anything change.</text>\n");
+        top = 30.0;
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {top}\" width=\"{width}\" height=\"{top}\" \
+         role=\"img\" class=\"alone\">\n<title>Cards before and after</title>\n<style>{STYLE}</style>\n\
+         <rect class=\"paper\" width=\"{width}\" height=\"{top}\"/>\n{body}</svg>\n"
+    )
+}
+
+/// One day for a page, which gives the style and the legend.
+pub(super) fn day(card: &CardReview, day: &DayReview, width: Width, id: &str) -> String {
+    let id = format!("{id}{}", width.name());
+    let drawing = Drawing::of(card, day, width, id.clone());
+    format!(
+        "<svg class=\"day {}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{id}t\">\n\
+         <title id=\"{id}t\">{}</title>\n{}</svg>\n",
+        width.name(),
+        width.pixels(),
+        drawing.height(),
+        escaped(&in_words(card, day)),
+        drawing.content()
+    )
+}
+
+/// The picture for those who do not see it; the table beside it has the figures.
+fn in_words(card: &CardReview, day: &DayReview) -> String {
+    let misfits: Vec<String> = day
+        .spans
+        .iter()
+        .filter(|span| span.after.verdict == Verdict::Refuses)
+        .map(|span| format!("{} to {}", span.from, span.to))
+        .collect();
+    let fits = match misfits.as_slice() {
+        [] => "everybody fits after the change".to_owned(),
+        some => format!("after the change not everybody fits from {}", some.join(" and from ")),
+    };
+    format!(
+        "Memory of card {} before and after, {}: {fits}. The table below has the figures.",
+        card.card, day.days
+    )
+}
+
+/// The tenants of a card with their colours: those awake for longest first, so
+/// that they lie at the bottom and the others do not jump.
+pub(super) fn tenants(card: &CardReview) -> Vec<&str> {
+    let mut minutes: BTreeMap<&str, u32> = BTreeMap::new();
+    for span in card.days.iter().flat_map(|day| &day.spans) {
+        for side in [&span.before, &span.after] {
+            for tenant in side.tenants.keys() {
+                *minutes.entry(tenant).or_default() += span.to_minute - span.from_minute;
+            }
+        }
+    }
+    let mut tenants: Vec<(&str, u32)> = minutes.into_iter().collect();
+    tenants.sort_by_key(|(name, minutes)| (std::cmp::Reverse(*minutes), *name));
+    tenants.into_iter().map(|(name, _)| name).collect()
+}
+
+/// A tenant's name without its namespace, where that tells it from the others.
+pub(super) fn short<'n>(name: &'n str, all: &[&str]) -> &'n str {
+    let last = |name: &'n str| name.rsplit('/').next().unwrap_or(name);
+    let alone = all.iter().filter(|other| other.rsplit('/').next() == Some(last(name))).count() < 2;
+    if alone { last(name) } else { name }
+}
+
+struct Drawing<'c> {
+    card: &'c CardReview,
+    day: &'c DayReview,
+    width: Width,
+    id: String,
+    tenants: Vec<&'c str>,
+    /// MiB at the upper edge of a panel.
+    top_mib: f64,
+    left: f64,
+}
+
+impl<'c> Drawing<'c> {
+    fn of(card: &'c CardReview, day: &'c DayReview, width: Width, id: String) -> Self {
+        let sides = [(card.before.as_ref(), false), (card.after.as_ref(), true)];
+        let mut top_mib: f64 = 1.0;
+        for (facts, after) in sides {
+            let size = facts.and_then(|facts| facts.memory_mib).unwrap_or_default();
+            let highest = day.spans.iter().map(|span| {
+                let side = if after { &span.after } else { &span.before };
+                kept(facts) + side.tenants.values().sum::<u64>() + side.headroom_mib
+            });
+            top_mib = top_mib.max(mib(size.max(highest.max().unwrap_or_default())));
+        }
+        let left = match width {
+            Width::Wide => 62.0,
+            Width::Narrow => 46.0,
+        };
+        Self { card, day, width, id, tenants: tenants(card), top_mib: top_mib * 1.04, left }
+    }
+
+    fn height(&self) -> f64 {
+        2.0 * (TITLE + PANEL) + AXIS + 6.0
+    }
+
+    fn x(&self, minute: u32) -> f64 {
+        let room = self.width.pixels() - self.left - MARGIN_RIGHT;
+        self.left + room * f64::from(minute) / f64::from(self.day.minutes.max(1))
+    }
+
+    fn y(&self, amount_mib: f64) -> f64 {
+        PANEL * (1.0 - amount_mib / self.top_mib)
+    }
+
+    fn content(&self) -> String {
+        let id = &self.id;
+        let mut out = format!(
+            "<defs><pattern id=\"{id}h\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+             patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"6\"/></pattern>\
+             <pattern id=\"{id}g\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" \
+             patternTransform=\"rotate(-45)\"><line class=\"growth\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"7\"/></pattern></defs>\n"
+        );
+        let panels =
+            [("Before", self.card.before.as_ref(), false), ("After", self.card.after.as_ref(), true)];
+        for (index, (title, facts, after)) in panels.into_iter().enumerate() {
+            let top = (TITLE + PANEL) * if index == 0 { 0.0 } else { 1.0 };
+            let _ = writeln!(out, "<g transform=\"translate(0 {top})\">");
+            let _ = writeln!(out, "<text class=\"title\" x=\"{}\" y=\"17\">{title}</text>", self.left);
+            let _ = writeln!(out, "<g transform=\"translate(0 {TITLE})\">");
+            self.panel(&mut out, facts, after);
+            out.push_str("</g>\n</g>\n");
+        }
+        self.hours(&mut out);
+        out
+    }
+
+    fn panel(&self, out: &mut String, facts: Option<&CardFacts>, after: bool) {
+        let (from, to) = (self.x(0), self.x(self.day.minutes));
+        let _ = writeln!(
+            out,
+            "<rect class=\"panel\" x=\"{from:.1}\" y=\"0\" width=\"{:.1}\" height=\"{PANEL}\"/>",
+            to - from
+        );
+        if facts.is_none() && !self.anybody(after) {
+            let nothing = if after { "the card is gone" } else { "the card is new" };
+            self.words(out, "note", (from + to) / 2.0, PANEL / 2.0, nothing, "middle");
+            return;
+        }
+        let mut base = 0.0;
+        let reserved = facts.and_then(|facts| facts.reserved_mib).unwrap_or_default();
+        base = self.always(out, "driver", base, mib(reserved), "");
+        for (name, resident) in facts.iter().flat_map(|facts| &facts.residents) {
+            if resident.protected {
+                let peak = resident.peak_mib.unwrap_or_default();
+                base = self.always(out, "resident", base, mib(peak), &format!("{name}, always kept"));
+            }
+        }
+        // Words stand above all lines.
+        let mut words = String::new();
+        for span in &self.day.spans {
+            self.span(out, &mut words, span, after, base, facts);
+        }
+        self.growth(out, &mut words, facts);
+        self.size(out, facts);
+        self.labels(out, after, base);
+        out.push_str(&words);
+    }
+
+    fn anybody(&self, after: bool) -> bool {
+        self.day.spans.iter().any(|span| !side(span, after).tenants.is_empty())
+    }
+
+    /// A block that is there all day. Answers what the next one stands on.
+    fn always(&self, out: &mut String, class: &str, base: f64, amount: f64, label: &str) -> f64 {
+        if amount <= 0.0 {
+            return base;
+        }
+        let (x, width) = (self.x(0), self.x(self.day.minutes) - self.x(0));
+        let (y, height) = (self.y(base + amount), self.y(base) - self.y(base + amount));
+        let _ = writeln!(
+            out,
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
+        );
+        if height > 14.0 && !label.is_empty() {
+            self.words(out, "in", x + 6.0, y + height / 2.0 + 4.0, label, "start");
+        }
+        base + amount
+    }
+
+    fn span(
+        &self,
+        out: &mut String,
+        words: &mut String,
+        span: &Span,
+        after: bool,
+        base: f64,
+        facts: Option<&CardFacts>,
+    ) {
+        let (side, foot) = (side(span, after), self.y(base));
+        if side.tenants.is_empty() {
+            return;
+        }
+        let (x, width) = (self.x(span.from_minute), self.x(span.to_minute) - self.x(span.from_minute));
+        let mut base = base;
+        for (colour, tenant) in self.tenants.iter().enumerate() {
+            let Some(peak) = side.tenants.get(*tenant) else { continue };
+            let (y, height) = (self.y(base + mib(*peak)), self.y(base) - self.y(base + mib(*peak)));
+            let _ = writeln!(
+                out,
+                "<rect class=\"t{}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
+                colour % COLOURS
+            );
+            base += mib(*peak);
+        }
+        let top = base + mib(side.headroom_mib);
+        let (y, height) = (self.y(top), self.y(base) - self.y(top));
+        let _ = writeln!(
+            out,
+            "<rect fill=\"url(#{}h)\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
+            self.id
+        );
+        let size = facts.and_then(|facts| facts.memory_mib).map(mib);
+        if let Some(size) = size.filter(|size| top > *size) {
+            let (y, height) = (self.y(top), self.y(size) - self.y(top));
+            let _ = writeln!(
+                out,
+                "<rect class=\"over\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>\n\
+                 <rect class=\"misfit\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{:.1}\"/>",
+                foot - y
+            );
+            let short =
+                i64::try_from(side.headroom_mib).unwrap_or(i64::MAX) - side.left_mib.unwrap_or_default();
+            let short = format!("{} short", signed(short));
+            let end = x + width + 5.0;
+            let fits_right = end + LETTER * letters(&short) < self.x(self.day.minutes);
+            let (at, anchor) = if fits_right { (end, "start") } else { (x - 5.0, "end") };
+            self.words(words, "short", at, y + 11.0, &short, anchor);
+        }
+    }
+
+    /// Each tenant's name once, in its longest block, where it has room.
+    fn labels(&self, out: &mut String, after: bool, base: f64) {
+        for tenant in &self.tenants {
+            let mut best: Option<(u32, u32, f64, f64)> = None;
+            let mut run: Option<(u32, u32, f64, f64)> = None;
+            for span in &self.day.spans {
+                let side = side(span, after);
+                let below: u64 = self
+                    .tenants
+                    .iter()
+                    .take_while(|other| *other != tenant)
+                    .filter_map(|other| side.tenants.get(*other))
+                    .sum();
+                run = side.tenants.get(*tenant).map(|peak| {
+                    let bottom = base + mib(below);
+                    match run.filter(|run| run.1 == span.from_minute && run.2 == bottom) {
+                        Some((from, ..)) => (from, span.to_minute, bottom, mib(*peak)),
+                        None => (span.from_minute, span.to_minute, bottom, mib(*peak)),
+                    }
+                });
+                if let Some(run) = run
+                    && best.is_none_or(|best| run.1 - run.0 > best.1 - best.0)
+                {
+                    best = Some(run);
+                }
+            }
+            let Some((from, to, bottom, peak)) = best else { continue };
+            let (x, width) = (self.x(from), self.x(to) - self.x(from));
+            let height = self.y(bottom) - self.y(bottom + peak);
+            let name = short(tenant, &self.tenants);
+            if width > LETTER * letters(name) + 6.0 && height > 13.0 {
+                let middle = self.y(bottom + peak) + height / 2.0 + 4.0;
+                self.words(out, "in", x + width / 2.0, middle, name, "middle");
+            }
+        }
+    }
+
+    /// What residents that are not protected may yet take hangs from above.
+    fn growth(&self, out: &mut String, words: &mut String, facts: Option<&CardFacts>) {
+        let Some(size) = facts.and_then(|facts| facts.memory_mib).map(mib) else { return };
+        let mut top = size;
+        for (name, resident) in facts.iter().flat_map(|facts| &facts.residents) {
+            let Some(peak) = resident.peak_mib.filter(|_| !resident.protected) else { continue };
+            let (x, width) = (self.x(0), self.x(self.day.minutes) - self.x(0));
+            let (y, height) = (self.y(top), self.y(top - mib(peak)) - self.y(top));
+            let _ = writeln!(
+                out,
+                "<rect class=\"grown\" fill=\"url(#{}g)\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
+                self.id
+            );
+            if height > 13.0 {
+                let told = format!("{name} may grow to this");
+                self.words(words, "free", x + width - 6.0, y + 13.0, &told, "end");
+            }
+            top -= mib(peak);
+        }
+    }
+
+    /// The line that nothing may rise above.
+    fn size(&self, out: &mut String, facts: Option<&CardFacts>) {
+        let (from, to) = (self.x(0), self.x(self.day.minutes));
+        let _ = writeln!(
+            out,
+            "<line class=\"ground\" x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{PANEL}\" y2=\"{PANEL}\"/>"
+        );
+        match facts.and_then(|facts| facts.memory_mib) {
+            Some(memory) => {
+                let y = self.y(mib(memory));
+                let _ = writeln!(
+                    out,
+                    "<line class=\"size\" x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
+                );
+                let number = Mib(memory).to_string();
+                let number = number.trim_end_matches(" MiB");
+                self.words(out, "scale", from - 5.0, y + 4.0, number, "end");
+                self.words(out, "scale", from - 5.0, y + 17.0, "MiB", "end");
+            }
+            None => self.words(out, "scale", from - 5.0, 12.0, "size?", "end"),
+        }
+    }
+
+    fn hours(&self, out: &mut String) {
+        let y = 2.0 * (TITLE + PANEL) + 15.0;
+        let mut hour = 0;
+        while hour * 60 <= self.day.minutes {
+            let x = self.x(hour * 60);
+            for top in [TITLE, 2.0 * TITLE + PANEL] {
+                let _ = writeln!(
+                    out,
+                    "<line class=\"tick\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{}\"/>",
+                    top + PANEL
+                );
+            }
+            self.words(out, "scale", x, y, &self.hour(hour), "middle");
+            hour += self.width.hours_between_ticks();
+        }
+    }
+
+    /// The time of day so many hours after midnight, which is another where clocks change.
+    fn hour(&self, hour: u32) -> String {
+        let minute = hour * 60;
+        let span = self.day.spans.iter().find(|span| span.from_minute <= minute && minute < span.to_minute);
+        let plain = format!("{hour:02}:00");
+        if self.day.minutes == 1440 {
+            return plain;
+        }
+        let from = span.and_then(|span| {
+            let (hours, minutes) = span.from.split_once(':')?;
+            let began: u32 = hours.parse::<u32>().ok()? * 60 + minutes.parse::<u32>().ok()?;
+            let now = began + minute - span.from_minute;
+            Some(format!("{:02}:{:02}", now / 60, now % 60))
+        });
+        from.unwrap_or(plain)
+    }
+
+    fn words(&self, out: &mut String, class: &str, x: f64, y: f64, words: &str, anchor: &str) {
+        let _ = writeln!(
+            out,
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            escaped(words)
+        );
+    }
+}
+
+fn side(span: &Span, after: bool) -> &Side {
+    if after { &span.after } else { &span.before }
+}
+
+/// What is always kept: the driver's part and protected residents.
+fn kept(facts: Option<&CardFacts>) -> u64 {
+    facts.map_or(0, |facts| {
+        let residents = facts.residents.values().filter(|resident| resident.protected);
+        facts.reserved_mib.unwrap_or_default() + residents.filter_map(|it| it.peak_mib).sum::<u64>()
+    })
+}
+
+/// The names of the colours, in rows. Answers the height too.
+fn legend(card: &CardReview, width: f64) -> (String, f64) {
+    let mut out = String::new();
+    let (mut x, mut y) = (2.0, 16.0);
+    for (colour, tenant) in tenants(card).into_iter().enumerate() {
+        let words = escaped(tenant);
+        let room = 18.0 + LETTER * letters(tenant) + 18.0;
+        if x + room > width {
+            (x, y) = (2.0, y + 20.0);
+        }
+        let _ = writeln!(
+            out,
+            "<rect class=\"t{}\" x=\"{x}\" y=\"{}\" width=\"12\" height=\"12\"/><text class=\"scale\" x=\"{}\" y=\"{y}\">{words}</text>",
+            colour % COLOURS,
+            y - 10.0,
+            x + 17.0
+        );
+        x += room;
+    }
+    (out, y + 6.0)
+}
+
+fn letters(text: &str) -> f64 {
+    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX))
+}
+
+/// MiB as a length. A card of 2^32 MiB is beyond any.
+fn mib(amount: u64) -> f64 {
+    f64::from(u32::try_from(amount).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,314 @@
+//! The review of real plans: what people see, what programs read, and what is never printed.
+//!
+//! The plans in `tests/review` were written by terraform and this project's provider under
+//! terragrunt; `tests/review/README.md` says how.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gpu_stacks::review::model::Action;
+use gpu_stacks::review::{Input, Review, Settings, Stack, gather, html, markdown, plan, review, svg};
+use serde_json::{Value, json};
+
+fn folder(case: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/review").join(case)
+}
+
+fn settings() -> Settings {
+    Settings { now: "2026-11-21T12:00:00Z".parse().unwrap(), from: None, zone: None }
+}
+
+fn reviewed(case: &str) -> Review {
+    let folder = folder(case);
+    let live = folder.join("live");
+    let fleet = live.is_dir().then(|| gpu_stacks::load(&live).unwrap_or_else(|p| panic!("{}", p[0].line())));
+    let report = folder.join("report.json");
+    let input = gather(&[folder.join("plans")], Some(&report), fleet).unwrap_or_else(|p| panic!("{p:?}"));
+    review(&input, &settings())
+}
+
+fn all_renderings(review: &Review) -> [String; 4] {
+    [
+        markdown::render(review, markdown::COMMENT_LIMIT, None),
+        html::render(review),
+        svg::render(review),
+        format!("{:#}\n", json!(review)),
+    ]
+}
+
+/// A page without its style and the version of the program.
+fn page(text: &str) -> String {
+    let (head, rest) = text.split_once("<style>").unwrap();
+    let (_, body) = rest.split_once("</style>").unwrap();
+    format!("{head}{body}").replace(concat!("gpu-stacks ", env!("CARGO_PKG_VERSION")), "gpu-stacks VERSION")
+}
+
+/// One plan with these changes of resources.
+fn stack(name: &str, changes: Value) -> Stack {
+    let text = json!({"format_version": "1.2", "resource_changes": changes}).to_string();
+    Stack { name: name.to_owned(), plan: plan::parse(&text).unwrap() }
+}
+
+fn of(stacks: Vec<Stack>) -> Review {
+    review(&Input { stacks, ..Input::default() }, &settings())
+}
+
+#[test]
+fn a_pull_request_as_people_and_programs_see_it() {
+    let [markdown, html, svg, json] = all_renderings(&reviewed("pull-request"));
+    insta::assert_snapshot!("pull_request.md", markdown);
+    insta::assert_snapshot!("pull_request.html", page(&html));
+    insta::assert_snapshot!("pull_request.svg", page(&svg));
+    insta::assert_snapshot!("pull_request.json", json);
+}
+
+#[test]
+fn losses_stand_first_with_their_cause_and_failures_apart() {
+    let review = reviewed("losses");
+    insta::assert_snapshot!("losses.md", markdown::render(&review, markdown::COMMENT_LIMIT, None));
+    insta::assert_snapshot!("losses.html", page(&html::render(&review)));
+}
+
+/// The token stands in a sensitive variable; terraform marks it in `args`, and
+/// nobody marks it in the provider's `objects`.
+#[test]
+fn a_sensitive_value_is_in_the_plan_and_in_no_rendering() {
+    let plan = std::fs::read_to_string(folder("losses/plans/kokoro/tfplan.json")).unwrap();
+    assert!(plan.matches("hunter2-of-kokoro").count() > 1, "the fixture lost its secret");
+    for text in all_renderings(&reviewed("losses")) {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn no_value_of_a_plan_becomes_markup() {
+    let evil = "`</code><script>alert(1)</script>|@team ![x](http://x)\n## heading \u{202e}\u{0}";
+    let review = of(vec![stack(
+        "e<b>vil`|",
+        json!([
+            {"address": format!("x.{evil}"), "type": "x", "change": {"actions": ["update"],
+                "before": {"a": "1", evil: 1}, "after": {"a": evil, evil: 2}}},
+            {"address": format!("y[\"{evil}\"]"), "type": "y", "change": {"actions": ["delete", "create"],
+                "before": {"a": evil}, "after": {"a": 1}, "replace_paths": [["a", evil]]}},
+        ]),
+    )]);
+    let [markdown, html, svg, _] = all_renderings(&review);
+    for markup in [&html, &svg] {
+        assert!(!markup.contains("<script") && !markup.contains("<b>vil"), "{markup}");
+    }
+    assert!(!markdown.contains("\n## heading") && !markdown.contains('\u{202e}'), "{markdown}");
+    insta::assert_snapshot!(markdown);
+}
+
+#[test]
+fn an_html_page_loads_nothing_and_closes_what_it_opens() {
+    for case in ["pull-request", "losses"] {
+        let page = html::render(&reviewed(case));
+        for outside in ["src=", "href=\"http", "url(http", "@import", "<script", "<link"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        let mut open: Vec<&str> = Vec::new();
+        let body = page.split_once("<body>").unwrap().1.split_once("</body>").unwrap().0;
+        for tag in body.split('<').skip(1) {
+            let name = tag
+                .split(|c: char| c == '>' || c == '/' && !tag.starts_with('/') || c.is_whitespace())
+                .next();
+            let closed = tag.split('>').next().unwrap().ends_with('/');
+            match name.unwrap() {
+                "wbr" => {}
+                name if name.starts_with('/') => assert_eq!(open.pop(), Some(&name[1..])),
+                name if !closed => open.push(name),
+                _ => {}
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
+
+fn deletions(number: usize) -> Vec<Stack> {
+    let delete = |index: usize| {
+        let change = json!({"actions": ["delete"], "before": {"id": "x"}, "after": null});
+        stack(
+            &format!("stack-{index}"),
+            json!([{"address": format!("x.y{index}"), "type": "x", "change": change,
+            "action_reason": "delete_because_no_resource_config"}]),
+        )
+    };
+    (0..number).map(delete).collect()
+}
+
+#[test]
+fn a_comment_holds_every_deletion_and_never_more_than_its_limit() {
+    for (number, more) in [(10, 0), (600, 400), (1_500, 2_000)] {
+        let mut stacks = deletions(number);
+        for index in 0..more {
+            let change = json!({"actions": ["update"], "before": {"a": "b".repeat(100)}, "after": {"a": "c".repeat(100)}});
+            stacks.push(stack(
+                &format!("more-{index}"),
+                json!([{"address": "z.z", "type": "z", "change": change}]),
+            ));
+        }
+        let review = of(stacks);
+        assert_eq!(review.losses.len(), number);
+        let text = markdown::render(&review, markdown::COMMENT_LIMIT, Some("https://ci.example.org/1"));
+        assert!(text.len() <= markdown::COMMENT_LIMIT, "{} bytes", text.len());
+        for index in 0..number {
+            let compact = format!("stack-{index}:x.y{index}");
+            let long = format!("`x.y{index}`");
+            assert!(text.contains(&long) || text.contains(&compact), "{number}: {index} is left out");
+        }
+        assert_eq!(text.contains("[the whole page](https://ci.example.org/1) has them"), more > 0);
+    }
+}
+
+#[test]
+fn nothing_to_do_is_said_and_needs_nobody() {
+    let change = json!({"actions": ["no-op"], "before": {"a": 1}, "after": {"a": 1}});
+    let review = of(vec![stack("a", json!([{"address": "x.y", "type": "x", "change": change}]))]);
+    assert!(review.look.is_empty() && review.rollback.is_empty());
+    insta::assert_snapshot!(markdown::render(&review, markdown::COMMENT_LIMIT, None));
+}
+
+#[test]
+fn drift_stands_on_its_own_and_says_whether_the_apply_puts_it_back() {
+    let objects = |image: &str| json!({"Deployment/a": json!({"spec.template.spec.containers[server].image": image}).to_string()});
+    let values = |image: &str| json!({"image": "a:1", "objects": objects(image)});
+    let drift = json!({"format_version": "1.2",
+    "resource_changes": [{"address": "gpu_windowed_service.a", "type": "gpu_windowed_service",
+        "change": {"actions": ["update"], "before": values("a:hotfix"), "after": values("a:1")}}],
+    "resource_drift": [
+        {"address": "gpu_windowed_service.a", "type": "gpu_windowed_service",
+         "change": {"actions": ["update"], "before": values("a:1"), "after": values("a:hotfix")}},
+        {"address": "x.gone", "type": "x", "change": {"actions": ["delete"], "before": {"a": 1}, "after": null}},
+    ]});
+    let plan = plan::parse(&drift.to_string()).unwrap();
+    let review = of(vec![Stack { name: "a".into(), plan }]);
+    assert_eq!(
+        review.drift.iter().map(|it| (it.gone, it.put_back)).collect::<Vec<_>>(),
+        [(false, true), (true, false)]
+    );
+    assert!(review.losses.is_empty(), "what is gone already is not deleted by the apply");
+    let text = markdown::render(&review, markdown::COMMENT_LIMIT, None);
+    let section = text.split_once("### Changed outside of Terraform").unwrap().1;
+    insta::assert_snapshot!(section.split_once("### Good").unwrap().0);
+}
+
+#[test]
+fn a_move_between_cpu_and_gpu_is_told_each_way() {
+    let service = |slices: u32, floor: Value| json!({"namespace": "tts", "name": "kokoro", "image": "k:1", "slices": slices, "vram_floor": floor, "always": true});
+    let (on_cpu, on_gpu) = (service(0, Value::Null), service(1, json!("tts/kokoro")));
+    for (before, after, needs_a_person) in [(&on_gpu, &on_cpu, false), (&on_cpu, &on_gpu, true)] {
+        let change = json!({"actions": ["update"], "before": before, "after": after});
+        let review = of(vec![stack(
+            "k",
+            json!([{"address": "gpu_windowed_service.k", "type": "gpu_windowed_service", "change": change}]),
+        )]);
+        let told = if needs_a_person { &review.look } else { &review.notes };
+        let told: Vec<&str> = told.iter().map(|remark| remark.text.as_str()).collect();
+        assert!(told.iter().any(|text| text.starts_with("tts/kokoro moves from")), "{told:?}");
+        assert_eq!(review.look.is_empty(), !needs_a_person);
+    }
+}
+
+#[test]
+fn checks_that_fail_and_plans_that_are_not_whole_are_told() {
+    let text = json!({"format_version": "1.2", "errored": true, "checks": [
+        {"address": {"to_display": "check.budget"}, "status": "fail",
+         "instances": [{"problems": [{"message": "450 MiB over the budget"}]}]},
+        {"address": {"to_display": "check.fine"}, "status": "pass"}],
+        "deferred_changes": [{"reason": "provider_config_unknown", "resource_change":
+            {"address": "x.later", "type": "x", "change": {"actions": ["create"]}}}]});
+    let plan = plan::parse(&text.to_string()).unwrap();
+    let review = of(vec![Stack { name: "s".into(), plan }]);
+    let told: Vec<&str> = review.look.iter().map(|remark| remark.text.as_str()).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn every_action_of_the_format_has_a_word() {
+    let with = |change: Value, previous: Value| {
+        let review = of(vec![stack(
+            "s",
+            json!([{"address": "x.y", "type": "x", "change": change, "previous_address": previous}]),
+        )]);
+        review.counts.resources.keys().copied().collect::<Vec<Action>>()
+    };
+    for (actions, action) in [
+        (json!(["create"]), Some(Action::Create)),
+        (json!(["read"]), Some(Action::Read)),
+        (json!(["update"]), Some(Action::Update)),
+        (json!(["delete"]), Some(Action::Delete)),
+        (json!(["forget"]), Some(Action::Forget)),
+        (json!(["delete", "create"]), Some(Action::Replace)),
+        (json!(["create", "delete"]), Some(Action::Replace)),
+        (json!(["create", "forget"]), Some(Action::Replace)),
+        (json!(["no-op"]), None),
+        (json!(["a-new-word"]), Some(Action::Update)),
+    ] {
+        assert_eq!(with(json!({"actions": actions}), Value::Null), Vec::from_iter(action), "{actions}");
+    }
+    assert_eq!(with(json!({"actions": ["no-op"]}), json!("x.old")), [Action::Move]);
+    assert_eq!(with(json!({"actions": ["no-op"], "importing": {"id": "a"}}), Value::Null), [Action::Import]);
+}
+
+/// What the binary answers.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_gpu-stacks"))
+        .arg("review")
+        .args(arguments)
+        .current_dir(folder(""))
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_exit_code_says_whether_a_person_must_look() {
+    let empty = tempfile::tempdir().unwrap();
+    let calm = empty.path().join("calm.json");
+    std::fs::write(&calm, r#"{"format_version":"1.2","resource_changes":[]}"#).unwrap();
+    assert_eq!(run(&[calm.to_str().unwrap()]).0, 0);
+    let (code, out, _) = run(&["losses/plans", "--report", "losses/report.json"]);
+    assert_eq!((code, out.contains("## GPU tenancy: 8 things to look at")), (2, true), "{out}");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_all_at_once_and_nothing_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(path("empty")).unwrap();
+    let whole = std::fs::read_to_string(self::folder("losses/plans/kokoro/tfplan.json")).unwrap();
+    std::fs::write(path("cut.json"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(path("new.json"), whole.replacen("\"1.2\"", "\"2.0\"", 1)).unwrap();
+    std::fs::write(path("bytes.json"), [0xff, 0xfe]).unwrap();
+    let names = ["empty", "cut.json", "new.json", "bytes.json", "absent.json"].map(path);
+    let mut arguments: Vec<&str> = names.iter().map(String::as_str).collect();
+    let absent = path("absent-report.json");
+    arguments.extend(["--report", &absent]);
+    let (code, out, err) = run(&arguments);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(!err.contains("hunter2"), "{err}");
+    insta::assert_snapshot!(err.replace(folder.path().to_str().unwrap(), ""));
+}
+
+#[test]
+fn files_are_written_in_the_format_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let outs = ["a.md", "a.html", "a.svg", "a.json"].map(path);
+    let mut arguments = vec!["losses/plans"];
+    arguments.extend(outs.iter().flat_map(|out| ["--out", out.as_str()]));
+    let (code, out, _) = run(&arguments);
+    assert_eq!(code, 2);
+    assert!(out.starts_with("3 of 4 stacks change: 2 to delete, 2 to replace, 1 to update.\n"), "{out}");
+    let starts = ["## GPU", "<!doctype html>", "<svg ", "{"];
+    for (path, start) in outs.iter().zip(starts) {
+        assert!(std::fs::read_to_string(path).unwrap().starts_with(start), "{path}");
+    }
+    let (code, _, err) = run(&["losses/plans", "--out", "a.pdf"]);
+    assert_eq!(code, 1);
+    insta::assert_snapshot!(err);
+}
