@@ -279,3 +279,82 @@ fn overlay(entries: &mut Entries, connection: &Connection) {
         .ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Exec;
+
+    const KUBECONFIG: &str = r#"
+apiVersion: v1
+kind: Config
+current-context: one
+clusters: [{name: c, cluster: {server: "https://10.0.0.1:6443"}}]
+users: [{name: u, user: {token: from-the-file}}]
+contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {cluster: c, user: u}}]
+"#;
+
+    fn entries(connection: &Connection) -> Entries {
+        let merged = Kubeconfig::from_yaml(KUBECONFIG).unwrap();
+        let mut entries = chosen(&merged, connection).ok().unwrap();
+        overlay(&mut entries, connection);
+        entries
+    }
+
+    fn of_file() -> Connection {
+        Connection { config_paths: vec!["kubeconfig".into()], ..Connection::default() }
+    }
+
+    #[test]
+    fn a_client_certificate_takes_the_place_of_the_file_s_token() {
+        let entries = entries(&Connection {
+            client_certificate_pem: Some("CERT".into()),
+            client_key_pem: Some("KEY".into()),
+            ..of_file()
+        });
+        assert_eq!(entries.user.client_certificate_data, Some(STANDARD.encode("CERT")));
+        assert!(entries.user.client_key_data.is_some() && entries.user.token.is_none());
+        assert_eq!(entries.cluster.server.as_deref(), Some("https://10.0.0.1:6443"));
+    }
+
+    #[test]
+    fn an_exec_plugin_is_run_as_it_is_written_and_never_asks() {
+        let exec = Exec {
+            api_version: "client.authentication.k8s.io/v1".into(),
+            command: "aws".into(),
+            args: vec!["eks".into()],
+            env: vec![("AWS_PROFILE".into(), "gpu".into())],
+        };
+        let user = entries(&Connection { exec: Some(exec), ..of_file() }).user;
+        let exec = serde_json::to_value(user.exec.unwrap()).unwrap();
+        assert_eq!((&exec["command"], &exec["args"][0]), (&"aws".into(), &"eks".into()));
+        assert_eq!(exec["env"], serde_json::json!([{"name": "AWS_PROFILE", "value": "gpu"}]));
+        assert_eq!(exec["interactiveMode"], "Never");
+        assert!(user.token.is_none());
+    }
+
+    #[test]
+    fn a_context_that_the_file_lacks_is_named_with_those_that_it_has() {
+        let merged = Kubeconfig::from_yaml(KUBECONFIG).unwrap();
+        let failure = chosen(&merged, &Connection { context: Some("three".into()), ..of_file() });
+        let Some(Failure::KubeconfigEntry { name, known, .. }) = failure.err() else { panic!("accepted") };
+        assert_eq!((name.as_str(), known), ("three", vec!["one".to_owned(), "two".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn host_proxy_and_server_name_reach_the_client() {
+        let connection = Connection {
+            host: Some("https://api.example.org:6443".into()),
+            token: Some("t".into()),
+            proxy_url: Some("http://proxy.example.org:3128".into()),
+            tls_server_name: Some("kubernetes".into()),
+            insecure: Some(true),
+            ..Connection::default()
+        };
+        let config = config(&connection).await.unwrap();
+        assert_eq!(config.cluster_url.to_string(), "https://api.example.org:6443/");
+        assert_eq!(config.proxy_url.unwrap().to_string(), "http://proxy.example.org:3128/");
+        assert_eq!(config.tls_server_name.as_deref(), Some("kubernetes"));
+        assert!(config.accept_invalid_certs);
+    }
+}

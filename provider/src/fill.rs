@@ -68,7 +68,8 @@ text! {
     ObjectName: "unknown-a", "unknown-b";
     PortName: "unknown-a", "unknown-b";
     Quantity: "1", "2";
-    Seconds: "1s", "2s";
+    // Far apart, because the longer of two lengths often hides the other.
+    Seconds: "1s", "59m";
     TenantId: "unknown-a/unknown-a", "unknown-b/unknown-b";
     TenantName: "unknown-a", "unknown-b";
     TimeOfDay: "00:01", "00:02";
@@ -100,7 +101,8 @@ impl Fill {
         }
     }
 
-    /// A map, empty where null; where the whole of it is unknown, empty or not at all.
+    /// A map, empty where it is null. One that is unknown as a whole is empty in
+    /// one sample; in the other it holds what the caller puts there.
     pub(crate) fn map<'a, T>(&mut self, attr: &'a Attr<Map<T>>) -> Vec<(&'a String, &'a Attr<T>)> {
         match attr {
             Attr::Known(map) => map.iter().collect(),
@@ -174,6 +176,17 @@ impl Fill {
         fitting
     }
 
+    /// An element for a map that is unknown as a whole: there in one of the samples.
+    pub(crate) fn element_of<'a, T>(&mut self, attr: &Attr<Map<T>>, other: &'a T) -> Option<&'a T> {
+        if attr.is_unknown() { self.perhaps(other) } else { None }
+    }
+
+    /// What may be there or not: there in one of the samples.
+    pub(crate) fn perhaps<'a, T>(&mut self, other: &'a T) -> Option<&'a T> {
+        self.unknown = true;
+        self.sample.of(None, Some(other))
+    }
+
     /// A list of plain texts.
     pub(crate) fn strings(&mut self, attr: &Attr<List<String>>) -> Vec<String> {
         match attr {
@@ -239,7 +252,8 @@ impl Fill {
             Attr::Null => return None,
             Attr::Unknown => {
                 self.unknown = true;
-                return self.sample.of(None, Some(serde_json::Map::new()));
+                let other = [("unknown".to_owned(), Json::Bool(true))].into_iter().collect();
+                return self.sample.of(None, Some(other));
             }
         };
         match serde_json::from_str::<Json>(&text) {

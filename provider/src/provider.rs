@@ -261,6 +261,32 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_has_its_argument() {
+        let env = |name: &str| match name {
+            "KUBE_CONFIG_PATH" | "KUBE_CONFIG_PATHS" => Some("/k".to_owned()),
+            "KUBE_INSECURE" => Some("0".to_owned()),
+            name => name.strip_prefix("KUBE_").map(str::to_owned),
+        };
+        let text = |name: &str| Some(name.to_owned());
+        let wanted = Connection {
+            config_paths: vec!["/k".into()],
+            context: text("CTX"),
+            cluster: text("CTX_CLUSTER"),
+            user: text("CTX_AUTH_INFO"),
+            host: text("HOST"),
+            token: text("TOKEN"),
+            ca_pem: text("CLUSTER_CA_CERT_DATA"),
+            client_certificate_pem: text("CLIENT_CERT_DATA"),
+            client_key_pem: text("CLIENT_KEY_DATA"),
+            insecure: Some(false),
+            tls_server_name: text("TLS_SERVER_NAME"),
+            proxy_url: text("PROXY_URL"),
+            exec: None,
+        };
+        assert_eq!(known(target(&Settings::default(), &env).unwrap()), wanted);
+    }
+
+    #[test]
     fn an_unknown_argument_is_a_state_of_its_own_and_never_a_host() {
         let config = Settings { host: Attr::Unknown, ..Settings::default() };
         match target(&config, &no_env).unwrap() {

@@ -25,6 +25,7 @@ fn convert(model: &CardModel, fill: &mut Fill) -> Option<Card> {
     let source = source(model, fill);
     let memory_mib: Option<Mib> = fill.parse(&model.memory, &at("memory"));
     let critical_mib: Option<Mib> = fill.parse(&model.critical, &at("critical"));
+    let stand_in = ResidentModel { namespace: Attr::Unknown, ..ResidentModel::default() };
     let mut residents = BTreeMap::new();
     for (key, resident) in fill.map(&model.residents) {
         let path = at("residents").key(key);
@@ -32,14 +33,16 @@ fn convert(model: &CardModel, fill: &mut Fill) -> Option<Card> {
         let resident = match resident {
             Attr::Known(resident) => convert_resident(resident, &path, fill),
             Attr::Null => None,
-            Attr::Unknown => {
-                fill.met_unknown();
-                None
-            }
+            Attr::Unknown => fill.perhaps(&stand_in).and_then(|it| convert_resident(it, &path, fill)),
         };
         if let (Some(key), Some(resident)) = (key, resident) {
             residents.insert(key, resident);
         }
+    }
+    if let Some(resident) = fill.element_of(&model.residents, &stand_in) {
+        let path = at("residents");
+        let pair = fill.text("unknown", &path).zip(convert_resident(resident, &path, fill));
+        residents.extend(pair);
     }
     Some(Card {
         name: name?,

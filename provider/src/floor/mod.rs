@@ -20,6 +20,8 @@ use crate::lifecycle::{Change, Lifecycle};
 use crate::outcome;
 use crate::picture;
 use crate::provider::Data;
+#[cfg(test)]
+pub(crate) use model::MeasuredModel;
 pub(crate) use model::{FloorIdentity, FloorModel};
 
 /// How long a deletion may take: small objects without finalizers of ours.

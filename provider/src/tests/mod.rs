@@ -5,6 +5,7 @@ mod bedtime;
 mod cluster;
 mod floors;
 mod flow;
+mod foreseen;
 mod half_way;
 mod offline;
 mod unknown;

@@ -19,7 +19,14 @@ pub(super) fn service(model: &ServiceModel, fill: &mut Fill) -> Option<Option<Se
     }
     let stand_in = FrontModel { port: Attr::Unknown, ..FrontModel::default() };
     let path = at("service");
-    let front = fill.any(&model.service, &stand_in, &stand_in)?;
+    let front = match &model.service {
+        Attr::Known(front) => front,
+        // None at all, or one: two sets of objects.
+        _ => match fill.perhaps(&stand_in) {
+            Some(front) => front,
+            None => return Some(None),
+        },
+    };
     let mut ports = BTreeMap::new();
     if !front.port.is_null() {
         let number = port_number(&front.port, &path.field("port"), fill);
@@ -58,6 +65,9 @@ fn target(attr: &Attr<String>, own: &PortName, path: &Path, fill: &mut Fill) -> 
 fn main_port(model: &ServiceModel, fill: &mut Fill) -> Option<PortName> {
     if let Some(name) = model.main_port.as_str() {
         return name.parse().ok();
+    }
+    if model.main_port.is_unknown() {
+        return fill.parse(&model.main_port, &at("main_port"));
     }
     match &model.ports {
         Attr::Known(ports) => ports.keys().filter_map(|name| name.parse().ok()).min(),

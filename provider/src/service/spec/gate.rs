@@ -89,7 +89,10 @@ fn pauses(model: &ServiceModel, fill: &mut Fill) -> Vec<ScaleTarget> {
 fn unload(model: &ServiceModel, fill: &mut Fill) -> Option<UnloadCall> {
     let stand_in = UnloadModel { path: Attr::Unknown, ..UnloadModel::default() };
     let path = at("unload");
-    let call = fill.any(&model.unload, &stand_in, &stand_in)?;
+    let call = match &model.unload {
+        Attr::Unknown => fill.perhaps(&stand_in)?,
+        call => call.known()?,
+    };
     let method = fill.string(&call.method).unwrap_or_else(|| d::UNLOAD_METHOD.to_owned());
     let place = match fill.string(&call.path) {
         Some(place) if place.starts_with('/') => place,
@@ -118,7 +121,7 @@ fn main_number(model: &ServiceModel) -> Option<u16> {
     if let Some(port) = model.port.known() {
         return u16::try_from(*port).ok();
     }
-    let ports = model.ports.known()?;
+    let ports = model.ports.known().filter(|_| !model.main_port.is_unknown())?;
     let name = model.main_port.as_str().or_else(|| ports.keys().next().map(String::as_str))?;
     u16::try_from(*ports.get(name)?.known()?).ok()
 }

@@ -33,6 +33,10 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
     let service = front::service(model, fill);
     let storage = storage::storage(model, fill);
     let config = fill.texts(&model.config, &at("config"));
+    for (key, _) in model.config.known().into_iter().flatten().filter(|(_, content)| content.is_null()) {
+        let path = at("config").key(key);
+        fill.wrong(&path, "No content", format!("{path} is null. Give it a content, or leave the file out."));
+    }
     let config_mode = storage::config_mode(model, fill);
     let init_containers = server::init_containers(model, fill);
     let pod = pod::pod(model, fill);
@@ -115,14 +119,14 @@ fn schedule(model: &ServiceModel, fill: &mut Fill) -> Option<Schedule> {
         };
     }
     if model.windows.is_unknown() {
-        fill.met_unknown();
-        let unknown = format!("unknown-{}", fill.sample.of("a", "b"));
-        let start = fill.text("00:00", &at("windows"))?;
-        let end = fill.text("01:00", &at("windows"))?;
-        let window = Window::new(start, end, Vec::new(), fill.text("UTC", &at("windows"))?).ok()?;
-        return Some(Schedule::Windows(BTreeMap::from([(fill.text(&unknown, &at("windows"))?, window)])));
+        let window = unknown_window(fill)?;
+        return Some(Schedule::Windows(BTreeMap::from([window])));
     }
     let mut windows: BTreeMap<WindowName, Window> = BTreeMap::new();
+    if has_open_times(model) {
+        // How many CronJobs a window takes depends on its times.
+        windows.extend(unknown_window(fill));
+    }
     for (key, attr) in fill.map(&model.windows) {
         let path = at("windows").key(key);
         let name = fill.text(key, &path);
@@ -142,6 +146,25 @@ fn schedule(model: &ServiceModel, fill: &mut Fill) -> Option<Schedule> {
         fill.wrong(&at("windows"), "No windows", detail);
     }
     (!windows.is_empty()).then_some(Schedule::Windows(windows))
+}
+
+/// A window whose name differs between the samples, so that their objects do.
+fn unknown_window(fill: &mut Fill) -> Option<(WindowName, Window)> {
+    fill.met_unknown();
+    let path = at("windows");
+    let name = fill.text(fill.sample.of("unknown-a", "unknown-b"), &path)?;
+    let (start, end) = fill.text("00:00", &path).zip(fill.text("01:00", &path))?;
+    let window = Window::new(start, end, Vec::new(), fill.text("UTC", &path)?).ok()?;
+    Some((name, window))
+}
+
+/// Whether a window's times are not known yet, or whether it is there at all.
+fn has_open_times(model: &ServiceModel) -> bool {
+    let mut windows = model.windows.known().into_iter().flat_map(|all| all.values());
+    windows.any(|one| match one {
+        Attr::Known(window) => window.start.is_unknown() || window.end.is_unknown(),
+        one => one.is_unknown(),
+    })
 }
 
 fn window(model: &WindowModel, path: &Path, fill: &mut Fill) -> Option<Window> {

@@ -115,16 +115,35 @@ fn main_port(model: &ServiceModel, ports: &BTreeMap<PortName, u16>, fill: &mut F
 fn secrets(model: &ServiceModel, fill: &mut Fill) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
     let stand_in = SecretKeyModel { secret: Attr::Unknown, key: Attr::Unknown, ..SecretKeyModel::default() };
     let mut found = BTreeMap::new();
-    for (key, attr) in fill.map(&model.env_from_secrets) {
+    let mut all = elements(&model.env_from_secrets, &stand_in, fill);
+    all.extend(fill.element_of(&model.env_from_secrets, &stand_in).map(|one| ("UNKNOWN", one)));
+    for (key, one) in all {
         let path = at("env_from_secrets").key(key);
         let name = fill.text(key, &path);
-        let Some(one) = fill.any(attr, &stand_in, &stand_in) else { continue };
         let secret = fill.parse(&one.secret, &path.field("secret"));
         let in_it = fill.parse(&one.key, &path.field("key"));
         let optional = fill.flag(&one.optional).unwrap_or(false);
         if let (Some(name), Some(secret), Some(key)) = (name, secret, in_it) {
             found.insert(name, SecretKey { secret, key, optional });
         }
+    }
+    found
+}
+
+/// The elements of a map; one that is unknown itself may also turn out to be null.
+fn elements<'a, T>(
+    attr: &'a Attr<tfplugin::Map<T>>,
+    stand_in: &'a T,
+    fill: &mut Fill,
+) -> Vec<(&'a str, &'a T)> {
+    let mut found = Vec::new();
+    for (key, one) in fill.map(attr) {
+        let one = match one {
+            Attr::Known(one) => Some(one),
+            Attr::Null => None,
+            Attr::Unknown => fill.perhaps(stand_in),
+        };
+        found.extend(one.map(|one| (key.as_str(), one)));
     }
     found
 }
@@ -158,10 +177,11 @@ pub(super) fn init_containers(
 ) -> BTreeMap<ContainerName, InitContainer> {
     let stand_in = InitModel { image: Attr::Unknown, ..InitModel::default() };
     let mut found = BTreeMap::new();
-    for (key, attr) in fill.map(&model.init_containers) {
+    let mut all = elements(&model.init_containers, &stand_in, fill);
+    all.extend(fill.element_of(&model.init_containers, &stand_in).map(|one| ("unknown", one)));
+    for (key, one) in all {
         let path = at("init_containers").key(key);
         let name = fill.text(key, &path);
-        let Some(one) = fill.any(attr, &stand_in, &stand_in) else { continue };
         let container = InitContainer {
             image: image(&one.image, &path.field("image"), fill).unwrap_or_default(),
             command: fill.strings(&one.command),
@@ -175,7 +195,10 @@ pub(super) fn init_containers(
 
 fn probe(attr: &Attr<ProbeModel>, path: &Path, main: Option<&PortName>, fill: &mut Fill) -> Option<Probe> {
     let stand_in = ProbeModel { exec: Attr::Unknown, ..ProbeModel::default() };
-    let probe = fill.any(attr, &stand_in, &stand_in)?;
+    let probe = match attr {
+        Attr::Unknown => fill.perhaps(&stand_in)?,
+        attr => attr.known()?,
+    };
     let port = |attr: &Attr<String>, path: &Path, fill: &mut Fill| {
         if attr.is_null() { main.cloned() } else { fill.parse(attr, path) }
     };

@@ -42,7 +42,10 @@ pub(super) fn storage(model: &ServiceModel, fill: &mut Fill) -> Option<Option<St
 
 fn backing(storage: &StorageModel, fill: &mut Fill) -> Option<Backing> {
     let path = at("storage");
-    if !storage.existing_claim.is_null() {
+    // Beside a size the only thing that an unknown name can turn out to be is null.
+    if storage.existing_claim.is_unknown() && !storage.size.is_null() {
+        fill.met_unknown();
+    } else if !storage.existing_claim.is_null() {
         return fill
             .parse(&storage.existing_claim, &path.field("existing_claim"))
             .map(Backing::ExistingClaim);
@@ -62,19 +65,23 @@ fn backing(storage: &StorageModel, fill: &mut Fill) -> Option<Backing> {
         );
         return None;
     }
-    if storage.nfs.is_null() {
-        let class = match &storage.class {
-            Attr::Null => None,
-            class => Some(fill.parse(class, &path.field("class"))?),
-        };
-        return Some(Backing::Class { size, class, access_mode: access_mode(storage, fill) });
-    }
     let stand_in = crate::service::parts::NfsModel {
         server: Attr::Unknown,
         path: Attr::Unknown,
         ..crate::service::parts::NfsModel::default()
     };
-    let nfs = fill.any(&storage.nfs, &stand_in, &stand_in)?;
+    let nfs = match &storage.nfs {
+        // A class's claim, or a volume beside it: two sets of objects.
+        Attr::Unknown => fill.perhaps(&stand_in),
+        nfs => nfs.known(),
+    };
+    let Some(nfs) = nfs else {
+        let class = match &storage.class {
+            Attr::Null => None,
+            class => Some(fill.parse(class, &path.field("class"))?),
+        };
+        return Some(Backing::Class { size, class, access_mode: access_mode(storage, fill) });
+    };
     let server = fill.string(&nfs.server)?;
     if server.is_empty() || server.contains(char::is_whitespace) || server.contains('/') {
         let detail = format!("storage.nfs.server is {server:?}. Write a host name or an address.");

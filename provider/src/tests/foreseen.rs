@@ -1,0 +1,326 @@
+//! Whatever stands unknown in a plan, and whatever it turns out to be: what the
+//! plan showed of the objects is what becomes of them. Terraform takes anything
+//! else for a defect of the provider.
+
+use tfplugin::testing::Driver;
+use tfplugin::{Attr, List, Map, Model, Path, Set, Value};
+
+use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told, window, without_cluster};
+use crate::card::{CardModel, ResidentModel, SourceModel};
+use crate::floor::{FloorModel, MeasuredModel};
+use crate::provider::Gpu;
+use crate::service::ServiceModel;
+use crate::service::parts::{
+    FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, StorageModel,
+    TcpModel, TimeoutsModel, TimingModel, TolerationModel, UnloadModel, WindowModel,
+};
+
+fn map<T>(elements: impl IntoIterator<Item = (&'static str, T)>) -> Attr<Map<T>> {
+    Attr::Known(elements.into_iter().map(|(key, value)| (key.to_owned(), Attr::Known(value))).collect())
+}
+
+fn list(elements: &[&str]) -> Attr<List<String>> {
+    Attr::Known(elements.iter().map(|text| Attr::from(*text)).collect())
+}
+
+fn set(elements: &[&str]) -> Attr<Set<String>> {
+    Attr::Known(Set(elements.iter().map(|text| Attr::from(*text)).collect()))
+}
+
+/// Tenants that between them set every attribute, most of them in several ways.
+fn tenants() -> Vec<ServiceModel> {
+    let plain = StorageModel { mount_path: "/data".into(), size: "1Gi".into(), ..StorageModel::default() };
+    let nfs = NfsModel { server: "nas".into(), path: "/srv".into(), mount_options: list(&["ro"]) };
+    let secret = SecretKeyModel { secret: "s".into(), key: "k".into(), optional: Attr::Known(true) };
+    let probe = |change: fn(&mut ProbeModel)| {
+        let mut probe = ProbeModel::default();
+        change(&mut probe);
+        Attr::Known(probe)
+    };
+    let full = ServiceModel {
+        image_pull_policy: "Always".into(),
+        image_pull_secrets: set(&["pull"]),
+        command: list(&["serve"]),
+        args: list(&["--fast"]),
+        suspend: Attr::Known(true),
+        guard_interval: "2m".into(),
+        grace_period: "90s".into(),
+        timing: Attr::Known(TimingModel { backoff: "5m".into(), ..TimingModel::default() }),
+        pauses: set(&["immich/ml"]),
+        unload: Attr::Known(UnloadModel {
+            method: "DELETE".into(),
+            path: "/unload".into(),
+            port: Attr::Known(9000),
+            timeout: "3s".into(),
+        }),
+        agent_image: "agent:1".into(),
+        env_from_secrets: map([("TOKEN", secret)]),
+        requests: texts(&[("cpu", "500m")]),
+        limits: texts(&[("cpu", "2"), ("memory", "4Gi")]),
+        slices: Attr::Known(2),
+        slice_resource: "nvidia.com/mig-1g.5gb".into(),
+        startup_probe: probe(|it| it.exec = list(&["true"])),
+        readiness_probe: probe(|it| {
+            it.http = Attr::Known(HttpModel { port: Attr::Null, path: "/health".into() });
+            it.period = "5s".into();
+            it.failure_threshold = Attr::Known(7);
+        }),
+        liveness_probe: probe(|it| it.tcp = Attr::Known(TcpModel { port: "http".into() })),
+        security_context: r#"{"runAsUser": 7}"#.into(),
+        storage: Attr::Known(StorageModel {
+            class: "fast".into(),
+            access_mode: "ReadWriteOncePod".into(),
+            deletion_policy: "delete".into(),
+            ..plain.clone()
+        }),
+        config_mode: "copy".into(),
+        init_containers: map([(
+            "warm-up",
+            InitModel {
+                image: "i".into(),
+                command: list(&["c"]),
+                args: list(&["a"]),
+                env: texts(&[("A", "b")]),
+            },
+        )]),
+        node_selector: texts(&[("zone", "a")]),
+        tolerations: Attr::Known(vec![Attr::Known(TolerationModel {
+            key: "gpu".into(),
+            operator: "Equal".into(),
+            value: "yes".into(),
+            effect: "NoSchedule".into(),
+        })]),
+        priority_class: "night".into(),
+        pod_security_context: r#"{"fsGroup": 7}"#.into(),
+        pod_patch: r#"{"hostNetwork": false}"#.into(),
+        labels: map([("Pod", [("a".to_owned(), "b".into())].into())]),
+        annotations: map([("Deployment", [("a".to_owned(), "b".into())].into())]),
+        hand_over: set(&["image"]),
+        adopt: set(&["Service/chatterbox-tts"]),
+        wait: Attr::Known(false),
+        timeouts: Attr::Known(TimeoutsModel { delete: "5m".into(), ..TimeoutsModel::default() }),
+        ..chatterbox()
+    };
+    let other = ServiceModel {
+        port: Attr::Null,
+        ports: Attr::Known(
+            [("api".to_owned(), Attr::Known(8004)), ("http".to_owned(), Attr::Known(9))].into(),
+        ),
+        main_port: "http".into(),
+        service: Attr::Known(FrontModel {
+            port: Attr::Null,
+            ports: map([("api", FrontPortModel { port: Attr::Known(80), target: "http".into() })]),
+        }),
+        windows: Attr::Known(
+            [(
+                "noon".to_owned(),
+                Attr::Known(WindowModel {
+                    start: "12:00".into(),
+                    end: "13:00".into(),
+                    days: list(&["mon", "fri"]),
+                    time_zone: "UTC".into(),
+                }),
+            )]
+            .into(),
+        ),
+        storage: Attr::Known(StorageModel {
+            nfs: Attr::Known(nfs),
+            deletion_policy: "retain".into(),
+            ..plain.clone()
+        }),
+        startup_probe: probe(|it| it.tcp = Attr::Known(TcpModel::default())),
+        liveness_probe: probe(|it| {
+            it.exec = list(&["x"]);
+            it.initial_delay = "9s".into();
+            it.timeout = "2s".into();
+        }),
+        config: texts(&[("/a", "x"), ("/b", "y")]),
+        env_from_secrets: map([(
+            "KEY",
+            SecretKeyModel { secret: "t".into(), key: "l".into(), optional: Attr::Null },
+        )]),
+        init_containers: map([("fetch", InitModel { image: "j".into(), ..InitModel::default() })]),
+        unload: Attr::Known(UnloadModel { path: "/off".into(), ..UnloadModel::default() }),
+        hand_over: set(&["spec.template.spec.priorityClassName"]),
+        priority_class: "day".into(),
+        labels: map([("Service", [("c".to_owned(), "d".into())].into())]),
+        ..chatterbox()
+    };
+    let claimed = StorageModel { existing_claim: "weights".into(), size: Attr::Null, ..plain };
+    let third = ServiceModel {
+        windows: Attr::Null,
+        on_demand: Attr::Known(true),
+        storage: Attr::Known(claimed),
+        service: Attr::Null,
+        ..chatterbox()
+    };
+    let fourth = ServiceModel { windows: Attr::Null, always: Attr::Known(true), ..chatterbox() };
+    let fifth = ServiceModel { windows: window("00:00", "01:00", "UTC"), ..chatterbox() };
+    vec![full, other, third, fourth, fifth, chatterbox()]
+}
+
+fn cards() -> Vec<CardModel> {
+    let resident = ResidentModel {
+        namespace: "llama".into(),
+        pod_prefix: "llama-".into(),
+        peak: "9GiB".into(),
+        protected: Attr::Known(true),
+    };
+    let exporter = SourceModel {
+        nvidia_gpu_exporter: "http://exporter:9835/metrics".into(),
+        pods: "http://pods:80/metrics".into(),
+        ..SourceModel::default()
+    };
+    let full = CardModel {
+        memory: "15GiB".into(),
+        critical: "1GiB".into(),
+        residents: map([("llama", resident)]),
+        source: Attr::Known(exporter),
+        ..t4()
+    };
+    let other = CardModel {
+        index: Attr::Null,
+        uuid: "GPU-1".into(),
+        residents: map([("other", ResidentModel { namespace: "x".into(), ..ResidentModel::default() })]),
+        ..t4()
+    };
+    vec![full, other, t4()]
+}
+
+fn floors() -> Vec<FloorModel> {
+    let measured = MeasuredModel { source: "dcgm".into(), at: "2026-11-21T02:14:00Z".into() };
+    let full = FloorModel {
+        measured: Attr::Known(measured),
+        priority: Attr::Known(3),
+        always: Attr::Known(true),
+        ..claim()
+    };
+    vec![full, FloorModel { peak: "3GiB".into(), card: "gpu-2-0".into(), ..claim() }, claim()]
+}
+
+/// The places of a value, each by its steps; of collections also their elements.
+fn places(value: &Value, at: &[String], found: &mut Vec<Vec<String>>) {
+    let elements: Vec<(String, &Value)> = match value {
+        Value::Object(fields) | Value::Map(fields) => {
+            fields.iter().map(|(name, it)| (name.clone(), it)).collect()
+        }
+        Value::List(all) | Value::Set(all) => {
+            all.iter().enumerate().map(|(i, it)| (i.to_string(), it)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (name, value) in elements {
+        let at = [at, &[name]].concat();
+        found.push(at.clone());
+        places(value, &at, found);
+    }
+}
+
+fn at<'a>(value: &'a Value, steps: &[String]) -> Option<&'a Value> {
+    let Some((step, rest)) = steps.split_first() else { return Some(value) };
+    let below = match value {
+        Value::Object(fields) | Value::Map(fields) => fields.get(step),
+        Value::List(all) | Value::Set(all) => all.get(step.parse::<usize>().ok()?),
+        _ => None,
+    };
+    at(below?, rest)
+}
+
+fn with(value: &Value, steps: &[String], new: &Value) -> Value {
+    let Some((step, rest)) = steps.split_first() else { return new.clone() };
+    let mut value = value.clone();
+    let below = match &mut value {
+        Value::Object(fields) | Value::Map(fields) => fields.get_mut(step),
+        Value::List(all) | Value::Set(all) => step.parse::<usize>().ok().and_then(|index| all.get_mut(index)),
+        _ => None,
+    };
+    if let Some(below) = below {
+        *below = with(below, rest, new);
+    }
+    value
+}
+
+/// `objects` of a plan; nothing where it was refused.
+async fn planned<M: Model>(
+    driver: &Driver<Gpu>,
+    type_name: &str,
+    config: Value,
+) -> Option<Result<Value, String>> {
+    let config = M::from_value(config, &Path::root()).ok()?;
+    if driver.validate(type_name, &config).await.has_errors() {
+        return None;
+    }
+    let plan = driver.plan(type_name, None, Some(&config)).await;
+    if plan.diagnostics.has_errors() {
+        return Some(Err(told(&plan.diagnostics)));
+    }
+    at(plan.planned.as_ref()?, &["objects".to_owned()]).cloned().map(Ok)
+}
+
+/// Why a final `objects` is none that the planned one allows.
+fn contradiction(planned: &Value, last: &Value) -> Option<String> {
+    match (planned, last) {
+        (Value::Unknown, _) => None,
+        (Value::Map(planned), Value::Map(last)) => {
+            if !planned.keys().eq(last.keys()) {
+                return Some("another set of objects".to_owned());
+            }
+            let wrong = planned.iter().find(|(key, text)| **text != Value::Unknown && last[*key] != **text);
+            wrong.map(|(key, _)| key.clone())
+        }
+        // What lacks a required argument is refused before it is planned.
+        _ => None,
+    }
+}
+
+async fn foreseen<M: Model>(type_name: &str, models: Vec<M>) {
+    let driver = without_cluster().await;
+    let values: Vec<Value> = models.iter().map(Model::to_value).collect();
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for base in &values {
+        let mut all = Vec::new();
+        places(base, &[], &mut all);
+        for place in all {
+            if ["id", "objects"].contains(&place[0].as_str()) {
+                continue;
+            }
+            let hidden = with(base, &place, &Value::Unknown);
+            let shown = match planned::<M>(&driver, type_name, hidden).await {
+                Some(Ok(shown)) => shown,
+                Some(Err(refused)) => {
+                    wrong.push(format!("{}: refused while unknown: {refused}", place.join(".")));
+                    continue;
+                }
+                None => continue,
+            };
+            let others = values.iter().filter_map(|other| at(other, &place));
+            for turned_out in others.chain([&Value::Null]) {
+                let last = with(base, &place, turned_out);
+                if let Some(Ok(last)) = planned::<M>(&driver, type_name, last).await {
+                    compared += 1;
+                    let fault = contradiction(&shown, &last);
+                    wrong.extend(fault.map(|what| format!("{} = {turned_out:?}: {what}", place.join("."))));
+                }
+            }
+        }
+    }
+    assert!(compared > 10, "nothing was compared");
+    wrong.dedup();
+    assert!(wrong.is_empty(), "{} contradictions:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn of_a_card() {
+    foreseen(CARD, cards()).await;
+}
+
+#[tokio::test]
+async fn of_a_claim() {
+    foreseen(FLOOR, floors()).await;
+}
+
+#[tokio::test]
+async fn of_a_tenant() {
+    foreseen(SERVICE, tenants()).await;
+}
