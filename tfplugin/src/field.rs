@@ -24,6 +24,29 @@ pub trait Field: Sized {
 
     /// The value that Terraform sees.
     fn encode(&self) -> Value;
+
+    /// Whether values of this type have several spellings, so that [`Field::same`] is asked.
+    const HAS_SPELLINGS: bool = false;
+
+    /// Whether two values are spellings of the same: `6GiB` and `6144MiB`.
+    ///
+    /// What Terraform has seen of a value is how it stays spelled: where the
+    /// configuration, an apply or a read brings another spelling of the same,
+    /// plan and state keep the prior one, also for elements of collections.
+    fn same(&self, other: &Self) -> bool {
+        let _ = other;
+        false
+    }
+
+    /// `value` with the spelling of `prior` wherever both mean the same. Collections do so for each element.
+    #[doc(hidden)]
+    fn respell(prior: &Value, value: Value) -> Value {
+        let root = Path::root();
+        match (Self::decode(prior.clone(), &root), Self::decode(value.clone(), &root)) {
+            (Ok(old), Ok(new)) if old.same(&new) => prior.clone(),
+            _ => value,
+        }
+    }
 }
 
 impl<T: Field> Attr<T> {
@@ -165,6 +188,18 @@ impl<T: Field> Field for Vec<Attr<T>> {
     fn encode(&self) -> Value {
         Value::List(self.iter().map(Attr::encode).collect())
     }
+
+    const HAS_SPELLINGS: bool = T::HAS_SPELLINGS;
+
+    fn respell(prior: &Value, value: Value) -> Value {
+        match (prior, value) {
+            (Value::List(prior), Value::List(elements)) => {
+                let elements = elements.into_iter().enumerate();
+                Value::List(elements.map(|(index, it)| element::<T>(prior.get(index), it)).collect())
+            }
+            (_, value) => value,
+        }
+    }
 }
 
 impl<T: Field> Field for Set<T> {
@@ -185,6 +220,28 @@ impl<T: Field> Field for Set<T> {
     fn encode(&self) -> Value {
         Value::set(self.0.iter().map(Attr::encode))
     }
+
+    const HAS_SPELLINGS: bool = T::HAS_SPELLINGS;
+
+    fn respell(prior: &Value, value: Value) -> Value {
+        match (prior, value) {
+            (Value::Set(prior), Value::Set(elements)) => {
+                // Two new elements of one meaning stay two, as the user wrote them.
+                let mut left: Vec<&Value> = prior.iter().filter(|old| !elements.contains(old)).collect();
+                Value::set(elements.into_iter().map(|new| {
+                    if prior.contains(&new) {
+                        return new;
+                    }
+                    let means_it = |old: &&Value| element::<T>(Some(old), new.clone()) == **old;
+                    match left.iter().position(means_it) {
+                        Some(position) => left.swap_remove(position).clone(),
+                        None => new,
+                    }
+                }))
+            }
+            (_, value) => value,
+        }
+    }
 }
 
 impl<T: Field> Field for BTreeMap<String, Attr<T>> {
@@ -204,6 +261,31 @@ impl<T: Field> Field for BTreeMap<String, Attr<T>> {
 
     fn encode(&self) -> Value {
         Value::Map(self.iter().map(|(key, element)| (key.clone(), element.encode())).collect())
+    }
+
+    const HAS_SPELLINGS: bool = T::HAS_SPELLINGS;
+
+    fn respell(prior: &Value, value: Value) -> Value {
+        match (prior, value) {
+            (Value::Map(prior), Value::Map(elements)) => {
+                let respelled = elements.into_iter().map(|(key, it)| {
+                    let it = element::<T>(prior.get(&key), it);
+                    (key, it)
+                });
+                Value::Map(respelled.collect())
+            }
+            (_, value) => value,
+        }
+    }
+}
+
+/// An element with the spelling of what stood in its place.
+fn element<T: Field>(prior: Option<&Value>, value: Value) -> Value {
+    match prior {
+        Some(prior) if !prior.is_null() && !value.is_null() && !value.is_unknown() => {
+            T::respell(prior, value)
+        }
+        _ => value,
     }
 }
 

@@ -46,7 +46,7 @@ pub use resource::{
     CreateRequest, DeleteRequest, ImportBy, ImportRequest, Outcome, PlanRequest, Planned, ReadRequest,
     Remains, Resource, UpdateRequest,
 };
-pub use rules::{Measured, Rules};
+pub use rules::{Elements, Measured, Rules};
 pub use schema::{Kind, Mode, Schema};
 pub use tokio_util::sync::CancellationToken;
 pub use value::{Type, Value};

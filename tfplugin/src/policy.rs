@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod consistency;
 pub(crate) mod merge;
 pub(crate) mod replace;
+pub(crate) mod soundness;
 mod walk;
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
+use regex_lite::Regex;
+
 use crate::schema::{Attribute, ErasedRules, Mode};
 use crate::{Attr, Diagnostic, Diagnostics, Field, Path, Set, Value};
 
@@ -16,6 +18,7 @@ use crate::{Attr, Diagnostic, Diagnostics, Field, Path, Set, Value};
 pub struct Rules<T> {
     mode: Mode,
     sensitive: bool,
+    write_only: bool,
     deprecation: Option<String>,
     default: Option<Value>,
     erased: ErasedRules,
@@ -28,6 +31,7 @@ impl<T: Field + 'static> Rules<T> {
         Rules {
             mode,
             sensitive: false,
+            write_only: false,
             deprecation: None,
             default: None,
             erased: ErasedRules::default(),
@@ -38,6 +42,14 @@ impl<T: Field + 'static> Rules<T> {
     /// Hides the value in plans. It still reaches the state file.
     pub fn sensitive(self) -> Rules<T> {
         Rules { sensitive: true, ..self }
+    }
+
+    /// Only written: the provider reads it from `config`, no plan and no state
+    /// ever has it, and it may come from an ephemeral resource. Terraform does
+    /// not see that it changed, so declare a number beside it that the user
+    /// raises with it. Refused under Terraform before 1.11.
+    pub fn write_only(self) -> Rules<T> {
+        Rules { write_only: true, ..self }
     }
 
     /// Warns whoever sets it; `instead` says what to use.
@@ -156,9 +168,10 @@ impl<T: Field + 'static> Rules<T> {
             kind: T::kind(),
             mode: self.mode,
             sensitive: self.sensitive,
+            write_only: self.write_only,
             deprecation: self.deprecation,
             default: self.default,
-            rules: self.erased,
+            rules: ErasedRules { respell: T::HAS_SPELLINGS.then_some(T::respell), ..self.erased },
         }
     }
 
@@ -169,6 +182,7 @@ impl<T: Field + 'static> Rules<T> {
         broken: impl Fn(&Siblings<'_>) -> Option<String> + Send + Sync + 'static,
     ) -> Rules<T> {
         let others: Vec<String> = others.iter().map(|&other| other.to_owned()).collect();
+        self.erased.siblings.extend_from_slice(&others);
         self.erased.sibling_checks.push(Arc::new(move |object, path, name| {
             let detail = broken(&Siblings { name, others: &others, object });
             let error =
@@ -224,6 +238,48 @@ impl<T: Field + Display + PartialOrd + 'static> Rules<T> {
     }
 }
 
+impl<T: Field + AsRef<str> + 'static> Rules<T> {
+    /// Refuses text in which `pattern` is not found; anchor it with `^` and `$`
+    /// to match the whole. The `reason` starts with "must" and says in words
+    /// what the pattern does not.
+    ///
+    /// The syntax is that of the crate `regex-lite`. A pattern that is none is
+    /// reported as a bug of the provider in debug builds and tests.
+    pub fn matches(mut self, pattern: &str, reason: impl Into<String>) -> Rules<T> {
+        match Regex::new(pattern) {
+            Ok(pattern) => {
+                let reason = reason.into();
+                self.validate(move |value| {
+                    if pattern.is_match(value.as_ref()) {
+                        Ok(())
+                    } else {
+                        Err(format!("{reason}, but is {:?}", value.as_ref()))
+                    }
+                })
+            }
+            Err(error) => {
+                self.erased.problems.push(format!("has a pattern that is none: {error}"));
+                self
+            }
+        }
+    }
+}
+
+impl<T: Field + Elements + 'static> Rules<T> {
+    /// Refuses elements for which `check` gives a reason, as [`Rules::validate`] does for the whole.
+    pub fn each(self, check: impl Fn(&T::Element) -> Result<(), String> + Send + Sync + 'static) -> Rules<T> {
+        self.validate_deep(move |value, path| {
+            let mut diagnostics = Diagnostics::new();
+            value.each(path, &mut |path, element| {
+                if let Err(reason) = check(element) {
+                    diagnostics.extend(refusal(path, &reason));
+                }
+            });
+            diagnostics
+        })
+    }
+}
+
 impl<T: Field + Measured + 'static> Rules<T> {
     /// Refuses text or collections whose length is outside of `range`.
     pub fn length(
@@ -238,6 +294,48 @@ impl<T: Field + Measured + 'static> Rules<T> {
                 Err(format!("must have a length in {range:?}, but has {length} {}", T::UNIT))
             }
         })
+    }
+}
+
+/// What has elements.
+pub trait Elements {
+    /// One of them.
+    type Element;
+
+    /// Visits each that is known, with its path.
+    fn each(&self, path: &Path, visit: &mut dyn FnMut(&Path, &Self::Element));
+}
+
+impl<T> Elements for Vec<Attr<T>> {
+    type Element = T;
+
+    fn each(&self, path: &Path, visit: &mut dyn FnMut(&Path, &T)) {
+        for (index, element) in self.iter().enumerate() {
+            if let Attr::Known(element) = element {
+                visit(&path.index(index), element);
+            }
+        }
+    }
+}
+
+impl<T> Elements for Set<T> {
+    type Element = T;
+
+    /// Elements of a set have no path of their own.
+    fn each(&self, path: &Path, visit: &mut dyn FnMut(&Path, &T)) {
+        self.0.iter().filter_map(Attr::known).for_each(|element| visit(path, element));
+    }
+}
+
+impl<T> Elements for BTreeMap<String, Attr<T>> {
+    type Element = T;
+
+    fn each(&self, path: &Path, visit: &mut dyn FnMut(&Path, &T)) {
+        for (key, element) in self {
+            if let Attr::Known(element) = element {
+                visit(&path.key(key), element);
+            }
+        }
     }
 }
 

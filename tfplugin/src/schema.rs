@@ -28,6 +28,8 @@ pub struct Attribute {
     pub mode: Mode,
     /// Hidden from plan output. The value still reaches the state file.
     pub sensitive: bool,
+    /// Only written: the provider gets it from the configuration, and no plan and no state has it.
+    pub write_only: bool,
     /// Set where the attribute should no longer be used: what to use instead.
     pub deprecation: Option<String>,
     /// The value where the configuration sets none.
@@ -114,6 +116,19 @@ impl Schema {
         Type::Object(attributes.map(|it| (it.name.clone(), it.kind.value_type())).collect())
     }
 
+    /// Whether any attribute, at any depth, is only written.
+    pub(crate) fn has_write_only(&self) -> bool {
+        self.attributes.iter().any(|attribute| {
+            attribute.write_only
+                || match &attribute.kind {
+                    Kind::Single(nested) | Kind::List(nested) | Kind::Set(nested) | Kind::Map(nested) => {
+                        nested.has_write_only()
+                    }
+                    Kind::Plain(_) => false,
+                }
+        })
+    }
+
     /// The attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
@@ -138,8 +153,14 @@ pub(crate) struct ErasedRules {
     pub(crate) replaces: Option<Compare>,
     /// Whether two values are spellings of the same.
     pub(crate) same: Option<Compare>,
+    /// Takes the prior spelling for a new value, or parts of it, that means the same by its type.
+    pub(crate) respell: Option<fn(&Value, Value) -> Value>,
     /// Whether a value once computed stays.
     pub(crate) keeps: bool,
+    /// The attributes that the sibling checks are about.
+    pub(crate) siblings: Vec<String>,
+    /// What is wrong with the declaration itself.
+    pub(crate) problems: Vec<String>,
 }
 
 impl fmt::Debug for ErasedRules {
@@ -149,7 +170,10 @@ impl fmt::Debug for ErasedRules {
             .field("sibling_checks", &self.sibling_checks.len())
             .field("replaces", &self.replaces.is_some())
             .field("same", &self.same.is_some())
+            .field("respell", &self.respell.is_some())
             .field("keeps", &self.keeps)
+            .field("siblings", &self.siblings)
+            .field("problems", &self.problems)
             .finish()
     }
 }

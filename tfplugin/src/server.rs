@@ -22,14 +22,19 @@ pub(crate) use read::ReadInput;
 
 use crate::data_source::ErasedDataSource;
 use crate::erased::{Call, ErasedResource};
+use crate::policy::consistency::Judged;
+use crate::policy::soundness::{self, Use};
 use crate::{Diagnostic, Diagnostics, Model, Provider, Schema, Type, Value};
 
 /// A provider with what the host has told it so far.
 pub(crate) struct Server<P: Provider> {
     pub(crate) provider: P,
     pub(crate) config_schema: Schema,
+    pub(crate) config_type: Type,
     pub(crate) resources: BTreeMap<&'static str, Entry<P::Data>>,
     pub(crate) data_sources: BTreeMap<&'static str, DataEntry<P::Data>>,
+    /// Whether answers are held to Terraform's rules before Terraform sees them.
+    strict: bool,
     session: Mutex<Session<P::Data>>,
 }
 
@@ -57,15 +62,24 @@ pub(crate) struct DataEntry<D> {
 }
 
 impl<D> Entry<D> {
+    /// What a state or plan of the resource is judged by.
+    fn judged(&self) -> Judged<'_> {
+        Judged { type_name: self.resource.type_name(), schema: &self.schema }
+    }
+
+    /// What its identity is judged by.
+    fn judged_identity(&self) -> Judged<'_> {
+        Judged { type_name: self.resource.type_name(), schema: &self.identity_schema }
+    }
+
     /// Whether the resource says what identifies it.
     pub(crate) fn has_identity(&self) -> bool {
         !self.identity_schema.attributes.is_empty()
     }
 
-    /// What identifies the resource in this state, where all of it is known.
+    /// What the resource says that identifies it in this state. Parts of it may be unknown.
     fn identity(&self, state: &Value) -> Option<Value> {
-        let identity = self.has_identity().then(|| self.resource.identity(state))??;
-        identity.is_wholly_known().then_some(identity)
+        self.has_identity().then(|| self.resource.identity(state))?
     }
 }
 
@@ -79,7 +93,9 @@ pub(crate) struct Answer {
 }
 
 impl<P: Provider> Server<P> {
-    pub(crate) fn new(provider: P) -> Server<P> {
+    /// A server that nobody has configured yet. A strict one holds the
+    /// provider's answers to Terraform's rules.
+    pub(crate) fn new(provider: P, strict: bool) -> Server<P> {
         let resources = provider.resources().all.into_iter().map(|resource| {
             let (schema, identity_schema) = (resource.schema(), resource.identity_schema());
             let (value_type, identity_type) = (schema.value_type(), identity_schema.value_type());
@@ -91,11 +107,14 @@ impl<P: Provider> Server<P> {
             (source.type_name(), DataEntry { source, schema, value_type })
         });
         let session = Session { data: None, cancel: CancellationToken::new() };
+        let config_schema = P::Config::schema();
         Server {
             resources: resources.collect(),
             data_sources: data_sources.collect(),
-            config_schema: P::Config::schema(),
+            config_type: config_schema.value_type(),
+            config_schema,
             provider,
+            strict,
             session: Mutex::new(session),
         }
     }
@@ -106,6 +125,24 @@ impl<P: Provider> Server<P> {
             let detail = format!("The provider {} has no resource {type_name}.", P::NAME);
             Diagnostic::error("Unknown resource type", detail).into()
         })
+    }
+
+    /// What is wrong with the declarations of the provider, whatever is asked of it.
+    pub(crate) fn schema_problems(&self) -> Diagnostics {
+        if !self.strict {
+            return Diagnostics::new();
+        }
+        let mut problems = soundness::problems("provider", &self.config_schema, Use::Provider);
+        for (name, entry) in &self.resources {
+            problems.extend(soundness::name_problems(P::NAME, name));
+            problems.extend(soundness::problems(name, &entry.schema, Use::Resource));
+            problems.extend(soundness::problems(name, &entry.identity_schema, Use::Identity));
+        }
+        for (name, entry) in &self.data_sources {
+            problems.extend(soundness::name_problems(P::NAME, name));
+            problems.extend(soundness::problems(name, &entry.schema, Use::Data));
+        }
+        problems
     }
 
     /// Asks running calls to end soon. The provider keeps serving.

@@ -1,8 +1,9 @@
 //! Drives a provider in-process, as Terraform would, for tests without Terraform.
 //!
 //! Calls go through the same code as those of a host, msgpack included, so a
-//! test sees what Terraform would see. Debug builds check Terraform's rules
-//! for what a provider may answer.
+//! test sees what Terraform would see. Answers are held to Terraform's rules:
+//! a provider that breaks one gets a diagnostic "Provider bug", which names the
+//! resource, the attribute and the rule.
 //!
 //! ```
 //! # use tfplugin::*;
@@ -58,6 +59,7 @@ pub(crate) mod propose;
 
 use std::sync::Arc;
 
+use crate::policy::consistency::{self, Judged};
 use crate::server::{ApplyInput, PlanInput, Server};
 use crate::wire::{InProcess, ProviderService};
 use crate::{Diagnostics, ImportBy, Model, Path, Provider, Schema, Value};
@@ -157,14 +159,15 @@ impl After {
 impl<P: Provider> Driver<P> {
     /// A provider that no host has configured yet.
     pub fn new(provider: P) -> Driver<P> {
-        let server = Arc::new(Server::new(provider));
+        let server = Arc::new(Server::new(provider, true));
         let wire = InProcess { service: ProviderService { server: Arc::clone(&server) } };
         Driver { server, wire }
     }
 
-    /// Validates and takes the provider's configuration.
+    /// Asks for the schemas, then validates and takes the provider's configuration.
     pub async fn configure(&self, config: &P::Config) -> Diagnostics {
-        let mut diagnostics = self.wire.validate_provider(&config.to_value()).await;
+        let mut diagnostics = self.wire.schema_problems().await;
+        diagnostics.extend(self.wire.validate_provider(&config.to_value()).await);
         if !diagnostics.has_errors() {
             diagnostics.extend(self.wire.configure(&config.to_value()).await);
         }
@@ -205,6 +208,20 @@ impl<P: Provider> Driver<P> {
             identity: answer.identity,
             diagnostics: answer.diagnostics,
         }
+    }
+
+    /// Plans once more, as Terraform does at apply when more is known: the same
+    /// change with the configuration as it is now. What the first plan knew must
+    /// come true in the second.
+    pub async fn plan_again<M: Model>(&self, first: &Plan, config: Option<&M>) -> Plan {
+        let mut second = self.plan(&first.type_name, first.prior.as_ref(), config).await;
+        if let (Some(before), Some(now), Ok(entry)) =
+            (&first.planned, &second.planned, self.server.entry(&first.type_name))
+        {
+            let judged = Judged { type_name: &first.type_name, schema: &entry.schema };
+            second.diagnostics.extend(consistency::of_next_plan(judged, before, now));
+        }
+        second
     }
 
     /// Brings about a plan. Unknown parts of its configuration must have been replaced.

@@ -1,5 +1,6 @@
 //! The boundary to the protocol: only this module and those below it name its types.
 
+mod calls;
 mod host;
 mod in_process;
 mod message;

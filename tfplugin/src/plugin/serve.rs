@@ -107,7 +107,7 @@ async fn answer<P: Provider>(
     use tfplugin6::provider_server::ProviderServer;
 
     let host = HostServices { shutdown: shutdown.clone() };
-    let service = ProviderService { server: Arc::new(Server::new(provider)) };
+    let service = ProviderService { server: Arc::new(Server::new(provider, cfg!(debug_assertions))) };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("plugin", tonic_health::ServingStatus::Serving).await;
     tonic::transport::Server::builder()

@@ -1,202 +1,126 @@
 //! Terraform's rules for what a provider may answer.
 //!
-//! Terraform checks them too, in words that blame the provider and name little.
-//! Debug builds check them here, so that a provider's tests find the attribute.
+//! Terraform checks most of them too, in words that blame the provider and name
+//! little. Debug builds and [`crate::testing::Driver`] check them here, so that
+//! a provider's own tests find the resource, the attribute and the rule.
 
-use crate::schema::{Attribute, Kind};
-use crate::{Diagnostic, Diagnostics, Path, Schema, Value};
+mod apply;
+mod identity;
+mod plan;
+mod state;
 
-/// A plan must keep what the user set, or its prior value; the provider
-/// chooses only what the user left out and the schema calls computed.
-pub(crate) fn of_plan(
-    schema: &Schema,
-    config: &Value,
-    prior: Option<&Value>,
-    planned: &Value,
-) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    plan_object(schema, config, prior, planned, &Path::root(), &mut diagnostics);
-    diagnostics
+use std::fmt;
+
+pub(crate) use apply::{of_apply, of_next_plan};
+pub(crate) use identity::of_identity;
+pub(crate) use plan::{of_plan, of_replacement};
+pub(crate) use state::{of_data, of_state};
+
+use crate::schema::Kind;
+use crate::{Diagnostic, Diagnostics, Path, Schema, Step, Value};
+
+/// A rule of Terraform's, in the words in which a provider's author reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// A plan against the configuration.
+    KeepsConfiguration,
+    OnlyComputed,
+    UnknownOnlyComputed,
+    SameElements,
+    ReplacesWhatExists,
+    /// A later plan, or an apply, against the plan.
+    ComesTrue,
+    SameCount,
+    /// A state by itself.
+    WhollyKnown,
+    /// An identity.
+    HasIdentity,
+    IdentityKnown,
+    IdentityStays,
 }
 
-/// Each known part of the plan must have come true.
-pub(crate) fn of_apply(planned: &Value, applied: &Value) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    apply_value(planned, applied, &Path::root(), &mut diagnostics);
-    diagnostics
-}
-
-fn bug(path: &Path, detail: String) -> Diagnostic {
-    let detail = format!("{detail} Report this to the provider's authors; the values are not to blame.");
-    Diagnostic::error("Provider bug", detail).at(path.clone())
-}
-
-fn plan_object(
-    schema: &Schema,
-    config: &Value,
-    prior: Option<&Value>,
-    planned: &Value,
-    path: &Path,
-    diagnostics: &mut Diagnostics,
-) {
-    for attribute in &schema.attributes {
-        let of = |value: Option<&Value>| value.and_then(|value| value.get(&attribute.name)).cloned();
-        let config = of(Some(config)).unwrap_or_default();
-        let planned = of(Some(planned)).unwrap_or_default();
-        let prior = of(prior);
-        plan_attribute(
-            attribute,
-            &config,
-            prior.as_ref(),
-            &planned,
-            &path.field(&attribute.name),
-            diagnostics,
-        );
-    }
-}
-
-fn plan_attribute(
-    attribute: &Attribute,
-    config: &Value,
-    prior: Option<&Value>,
-    planned: &Value,
-    path: &Path,
-    diagnostics: &mut Diagnostics,
-) {
-    let kept = planned == config || (!config.is_null() && prior == Some(planned));
-    if kept || (config.is_null() && attribute.mode.is_computed()) {
-        return;
-    }
-    match (&attribute.kind, config, planned) {
-        (Kind::Single(schema), Value::Object(_), Value::Object(_)) => {
-            plan_object(schema, config, prior, planned, path, diagnostics);
-        }
-        (Kind::List(schema), Value::List(set), Value::List(chosen)) if set.len() == chosen.len() => {
-            for (index, (set, chosen)) in set.iter().zip(chosen).enumerate() {
-                let path = path.index(index);
-                let prior = prior.and_then(|prior| match prior {
-                    Value::List(elements) => elements.get(index),
-                    _ => None,
-                });
-                plan_element(schema, set, prior, chosen, &path, diagnostics);
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Rule::KeepsConfiguration => "a plan keeps what the user set, or the spelling that it had before",
+            Rule::OnlyComputed => "a plan sets only what the user left out and the schema calls computed",
+            Rule::UnknownOnlyComputed => {
+                "a plan leaves unknown only what the user left out and the schema calls computed"
             }
-        }
-        (Kind::Map(schema), Value::Map(set), Value::Map(chosen)) if set.keys().eq(chosen.keys()) => {
-            for (key, set) in set {
-                let prior = prior.and_then(|prior| prior.get(key));
-                let chosen = chosen.get(key).unwrap_or(&Value::Null);
-                plan_element(schema, set, prior, chosen, &path.key(key), diagnostics);
-            }
-        }
-        // The elements of a set cannot be told apart once the provider filled them in.
-        (Kind::Set(_), Value::Set(set), Value::Set(chosen)) if set.len() == chosen.len() => {}
-        _ if config.is_null() => {
-            diagnostics.push(bug(
-                path,
-                format!("The provider planned a value for {path}, which only the user may set."),
-            ));
-        }
-        _ => diagnostics
-            .push(bug(path, format!("The provider planned another value for {path} than the user set."))),
+            Rule::SameElements => "a plan has the elements that the configuration has",
+            Rule::ReplacesWhatExists => "a plan replaces because of attributes that exist",
+            Rule::ComesTrue => "what a plan says comes true",
+            Rule::SameCount => "a set has at most as many elements as were planned",
+            Rule::WhollyKnown => "everything in a state is known",
+            Rule::HasIdentity => "a resource that declares an identity has one as soon as it exists",
+            Rule::IdentityKnown => "everything in an identity is known as soon as the resource exists",
+            Rule::IdentityStays => "an identity stays the same for as long as the resource lives",
+        })
     }
 }
 
-fn plan_element(
-    schema: &Schema,
-    config: &Value,
-    prior: Option<&Value>,
-    planned: &Value,
-    path: &Path,
-    diagnostics: &mut Diagnostics,
-) {
-    if let (Value::Object(_), Value::Object(_)) = (config, planned) {
-        plan_object(schema, config, prior, planned, path, diagnostics);
-    } else if config != planned {
-        diagnostics
-            .push(bug(path, format!("The provider planned another value for {path} than the user set.")));
-    }
+/// What one answer is judged by: whose it is, and which values must not be shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Judged<'a> {
+    pub(crate) type_name: &'a str,
+    pub(crate) schema: &'a Schema,
 }
 
-fn apply_value(planned: &Value, applied: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    match (planned, applied) {
-        (_, applied) if applied.is_unknown() => {
-            diagnostics.push(bug(path, format!("The provider left {path} unknown after apply.")));
-        }
-        (Value::Unknown, applied) if applied.is_wholly_known() => {}
-        (Value::Unknown, _) => {
-            diagnostics.push(bug(path, format!("The provider left a part of {path} unknown after apply.")));
-        }
-        (Value::Object(planned), Value::Object(applied)) => {
-            for (name, planned) in planned {
-                let applied = applied.get(name).unwrap_or(&Value::Null);
-                apply_value(planned, applied, &path.field(name), diagnostics);
-            }
-        }
-        (Value::Map(planned), Value::Map(applied)) if planned.keys().eq(applied.keys()) => {
-            for (key, planned) in planned {
-                let applied = applied.get(key).unwrap_or(&Value::Null);
-                apply_value(planned, applied, &path.key(key), diagnostics);
-            }
-        }
-        (Value::List(planned), Value::List(applied)) if planned.len() == applied.len() => {
-            for (index, (planned, applied)) in planned.iter().zip(applied).enumerate() {
-                apply_value(planned, applied, &path.index(index), diagnostics);
-            }
-        }
-        (Value::Set(planned), Value::Set(applied))
-            if planned.len() == applied.len() && !planned.iter().all(Value::is_wholly_known) => {}
-        (planned, applied) if planned == applied => {}
-        _ => diagnostics.push(bug(path, format!("{path} is not what the plan said."))),
-    }
+/// The broken rules of one answer.
+struct Findings<'a> {
+    judged: Judged<'a>,
+    diagnostics: Diagnostics,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Attr, Map, Model, model};
-
-    model! {
-        /// A thing.
-        struct Thing {
-            /// Set by the user.
-            name: Attr<String> = optional(),
-            /// Set by the provider.
-            id: Attr<String> = computed(),
-            /// Texts.
-            texts: Attr<Map<String>> = computed(),
-        }
+impl<'a> Findings<'a> {
+    fn new(judged: Judged<'a>) -> Findings<'a> {
+        Findings { judged, diagnostics: Diagnostics::new() }
     }
 
-    fn plan(config: &Thing, prior: Option<&Thing>, planned: &Thing) -> Vec<String> {
-        let prior = prior.map(Model::to_value);
-        let diagnostics =
-            of_plan(&Thing::schema(), &Model::to_value(config), prior.as_ref(), &Model::to_value(planned));
-        diagnostics.iter().map(|one| one.path.to_string()).collect()
-    }
-
-    #[test]
-    fn a_plan_keeps_what_the_user_set() {
-        let config = Thing { name: "a".into(), ..Thing::default() };
-        let chosen = Thing { id: Attr::Unknown, ..config.clone() };
-        assert!(plan(&config, None, &chosen).is_empty());
-        let other = Thing { name: "b".into(), ..Thing::default() };
-        assert_eq!(plan(&config, None, &other), ["name"]);
-        assert!(plan(&config, Some(&other), &other).is_empty());
-        assert_eq!(plan(&Thing::default(), None, &other), ["name"]);
-    }
-
-    #[test]
-    fn an_apply_brings_what_was_planned() {
-        let texts = |b: Attr<String>| Attr::Known([("a".to_owned(), "1".into()), ("b".to_owned(), b)].into());
-        let planned = Thing { id: Attr::Unknown, texts: texts(Attr::Unknown), ..Thing::default() };
-        let applied = Thing { id: "x".into(), texts: texts("2".into()), ..Thing::default() };
-        let found = |applied: &Thing| -> Vec<String> {
-            let diagnostics = of_apply(&Model::to_value(&planned), &Model::to_value(applied));
-            diagnostics.iter().map(|one| one.path.to_string()).collect()
+    /// Records that the value at `path` breaks `rule`: what it is, and what it should be.
+    fn broken(&mut self, rule: Rule, path: &Path, is: &Value, should_be: Option<&Value>) {
+        let shown = |value: &Value| match value {
+            Value::Null => "null".to_owned(),
+            Value::Unknown => "unknown".to_owned(),
+            _ if is_sensitive(self.judged.schema, path) => "a sensitive value".to_owned(),
+            value => brief(&crate::codec::json::encode(value)),
         };
-        assert!(found(&applied).is_empty());
-        assert_eq!(found(&Thing { texts: texts(Attr::Unknown), ..applied.clone() }), [r#"texts["b"]"#]);
-        assert_eq!(found(&Thing { texts: Attr::Null, ..applied.clone() }), ["texts"]);
-        assert_eq!(found(&Thing { name: "n".into(), ..applied }), ["name"]);
+        let place = if path.is_root() { "the resource".to_owned() } else { path.to_string() };
+        let but = should_be.map(|value| format!(", not {}", shown(value))).unwrap_or_default();
+        let detail = format!(
+            "{}: {place} is {}{but}. The rule: {rule}. This is a bug of the provider and not of the \
+             configuration; report it to the provider's authors.",
+            self.judged.type_name,
+            shown(is),
+        );
+        self.diagnostics.push(Diagnostic::error("Provider bug", detail).at(path.clone()));
     }
+}
+
+/// Enough of a value to recognise it.
+fn brief(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 120;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Whether the schema hides what is at `path` or around it. What is around a hidden value is hidden too.
+fn is_sensitive(schema: &Schema, path: &Path) -> bool {
+    let mut schema = schema;
+    for step in path.steps() {
+        let Step::Attribute(name) = step else { continue };
+        let Some(attribute) = schema.attribute(name) else { return false };
+        if attribute.sensitive || attribute.write_only {
+            return true;
+        }
+        match &attribute.kind {
+            Kind::Single(nested) | Kind::List(nested) | Kind::Set(nested) | Kind::Map(nested) => {
+                schema = nested;
+            }
+            Kind::Plain(_) => return false,
+        }
+    }
+    schema.attributes.iter().any(|attribute| is_sensitive(schema, &Path::attribute(&attribute.name)))
 }

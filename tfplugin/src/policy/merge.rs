@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::walk::{Beside, nested_mut};
+use crate::schema::Kind;
 use crate::{Schema, Value};
 
 type Attributes = BTreeMap<String, Value>;
@@ -58,11 +59,61 @@ fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
         if prior == value {
             continue;
         }
+        if value.is_null() || value.is_unknown() {
+            continue;
+        }
+        if let Some(respell) = attribute.rules.respell {
+            *value = respell(prior, std::mem::take(value));
+        }
         let same = attribute.rules.same.as_ref();
-        if !value.is_null() && value.is_wholly_known() && same.is_some_and(|same| same(prior, value)) {
+        if value.is_wholly_known() && same.is_some_and(|same| same(prior, value)) {
             *value = prior.clone();
+        } else if let (Kind::Set(schema), Value::Set(old), Value::Set(new)) =
+            (&attribute.kind, prior, &mut *value)
+        {
+            let elements = respelled_set(schema, old, std::mem::take(new));
+            *value = Value::set(elements);
         } else {
             nested_mut(&attribute.kind, value, beside, keep_spelling);
+        }
+    }
+}
+
+/// The elements of a set, with prior spellings. An element has no place by
+/// which it could be found again, so it is paired with a prior one that it
+/// equals once it is spelled like it.
+fn respelled_set(schema: &Schema, old: &[Value], new: Vec<Value>) -> Vec<Value> {
+    let mut left: Vec<&Value> = old.iter().filter(|old| !new.contains(old)).collect();
+    let respelled = new.into_iter().map(|element| {
+        if old.contains(&element) {
+            return element;
+        }
+        let means_it = |old: &&Value| with_spelling_of(schema, old, element.clone()) == **old;
+        match left.iter().position(means_it) {
+            Some(position) => left.swap_remove(position).clone(),
+            None => element,
+        }
+    });
+    respelled.collect()
+}
+
+/// `value` without what is only written, which neither a plan nor a state has.
+pub(crate) fn without_write_only(schema: &Schema, mut value: Value) -> Value {
+    if schema.has_write_only()
+        && let Value::Object(object) = &mut value
+    {
+        drop_write_only(schema, object, Beside { config: None, prior: None });
+    }
+    value
+}
+
+fn drop_write_only(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
+    for attribute in &schema.attributes {
+        let Some(value) = object.get_mut(&attribute.name) else { continue };
+        if attribute.write_only {
+            *value = Value::Null;
+        } else {
+            nested_mut(&attribute.kind, value, beside, drop_write_only);
         }
     }
 }
@@ -75,6 +126,7 @@ fn mark_unknown(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
             nested_mut(&attribute.kind, value, beside, mark_unknown);
             continue;
         }
+
         let stays = attribute.rules.keeps && beside.prior.is_some_and(|prior| !prior.is_null());
         if attribute.mode.is_computed() && attribute.default.is_none() && !stays {
             *value = Value::Unknown;
@@ -85,7 +137,104 @@ fn mark_unknown(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Attr, Map, Model, Path, model};
+    use crate::{Attr, Diagnostics, Field, Map, Model, Path, Set, Type, model};
+
+    /// An amount of memory, spelled in MiB or GiB.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Memory(String);
+
+    impl Field for Memory {
+        fn kind() -> Kind {
+            Kind::Plain(Type::String)
+        }
+
+        fn decode(value: Value, path: &Path) -> Result<Memory, Diagnostics> {
+            String::decode(value, path).map(Memory)
+        }
+
+        fn encode(&self) -> Value {
+            self.0.encode()
+        }
+
+        const HAS_SPELLINGS: bool = true;
+
+        fn same(&self, other: &Memory) -> bool {
+            self.mib().is_some() && self.mib() == other.mib()
+        }
+    }
+
+    impl Memory {
+        fn mib(&self) -> Option<u64> {
+            match self.0.strip_suffix("GiB") {
+                Some(gib) => gib.parse::<u64>().ok().map(|gib| gib * 1024),
+                None => self.0.strip_suffix("MiB")?.parse().ok(),
+            }
+        }
+    }
+
+    model! {
+        /// A shelf.
+        struct Shelf {
+            /// Its room.
+            room: Attr<Memory> = required(),
+            /// Its label.
+            label: Attr<String> = optional(),
+        }
+    }
+
+    model! {
+        /// A store.
+        struct Store {
+            /// One.
+            one: Attr<Memory> = optional(),
+            /// By name.
+            named: Attr<Map<Memory>> = optional(),
+            /// In order.
+            listed: Attr<Vec<Attr<Memory>>> = optional(),
+            /// Without order.
+            loose: Attr<Set<Memory>> = optional(),
+            /// Nested, without order.
+            shelves: Attr<Set<Shelf>> = optional(),
+        }
+    }
+
+    /// The same store, with that spelling of 6 GiB everywhere; other amounts are spelled in one way.
+    fn store(six: &str) -> Store {
+        let memory = |text: &str| Attr::Known(Memory(text.to_owned()));
+        let shelf = |text: &str, label: &str| Attr::Known(Shelf { room: memory(text), label: label.into() });
+        Store {
+            one: memory(six),
+            named: Attr::Known([("a".to_owned(), memory(six)), ("b".to_owned(), memory("1GiB"))].into()),
+            listed: Attr::Known(vec![memory("1GiB"), memory(six)]),
+            loose: Attr::Known(Set(vec![memory("8GiB"), memory(six)])),
+            shelves: Attr::Known(Set(vec![shelf(six, "x"), shelf(six, "y")])),
+        }
+    }
+
+    #[test]
+    fn a_type_keeps_its_spelling_at_every_depth() {
+        let schema = Store::schema();
+        let (old, new) = (store("6GiB").to_value(), store("6144MiB").to_value());
+        assert_ne!(old, new);
+        assert_eq!(with_spelling_of(&schema, &old, new.clone()), old);
+        // What is another amount is another spelling too.
+        let other = store("7GiB").to_value();
+        assert_eq!(with_spelling_of(&schema, &old, other.clone()), other);
+        // Nothing is known of an unknown amount.
+        let unknown = Store { one: Attr::Unknown, ..store("6144MiB") }.to_value();
+        assert_eq!(with_spelling_of(&schema, &old, unknown).get("one"), Some(&Value::Unknown));
+        assert_eq!(proposal(&schema, &new, Some(&old), new.clone()), old, "so that the plan is empty");
+    }
+
+    #[test]
+    fn a_set_with_two_spellings_of_one_amount_keeps_both() {
+        let loose = |amounts: &[&str]| {
+            let amounts = amounts.iter().map(|it| Attr::Known(Memory((*it).to_owned())));
+            Store { loose: Attr::Known(Set(amounts.collect())), ..Store::default() }.to_value()
+        };
+        let (old, new) = (loose(&["6GiB"]), loose(&["6GiB", "6144MiB"]));
+        assert_eq!(with_spelling_of(&Store::schema(), &old, new.clone()), new);
+    }
 
     model! {
         /// A part.

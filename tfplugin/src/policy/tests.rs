@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{consistency, merge};
+use super::consistency::{self, Judged};
+use super::merge;
 use crate::schema::{Attribute, ErasedRules, Kind, Mode};
 use crate::testing::propose::proposed;
 use crate::{Schema, Type, Value};
@@ -60,7 +61,8 @@ fn any_attribute(depth: u32) -> BoxedStrategy<Attribute> {
                 }));
             }
             let (name, description) = (String::new(), String::new());
-            Attribute { name, description, kind, mode, sensitive: false, deprecation: None, default, rules }
+            let (sensitive, write_only, deprecation) = (false, false, None);
+            Attribute { name, description, kind, mode, sensitive, write_only, deprecation, default, rules }
         })
         .boxed()
 }
@@ -164,10 +166,11 @@ proptest! {
     #[test]
     fn proposals_keep_the_rules((schema, first, second) in a_resource_and_a_change()) {
         let created = plan(&schema, &first, None);
-        prop_assert!(consistency::of_plan(&schema, &first, None, &created).is_empty());
+        let judged = Judged { type_name: "test_any", schema: &schema };
+        prop_assert!(consistency::of_plan(judged, &first, None, &created).is_empty());
         let state = applied(&schema, &created);
         let updated = plan(&schema, &second, Some(&state));
-        let broken = consistency::of_plan(&schema, &second, Some(&state), &updated);
+        let broken = consistency::of_plan(judged, &second, Some(&state), &updated);
         prop_assert!(broken.is_empty(), "{:?}\nstate {:?}\nplan {:?}", broken, state, updated);
     }
 

@@ -36,17 +36,26 @@ impl<P: Provider> Server<P> {
             Remains::Gone => None,
             Remains::AsBefore => prior,
         };
+        let state = state.map(|state| merge::without_write_only(&entry.schema, state));
         let state = match (&planned, state) {
             (Some(planned), Some(state)) => Some(merge::with_spelling_of(&entry.schema, planned, state)),
             (_, state) => state,
         };
+        let identity = state.as_ref().and_then(|state| entry.identity(state));
         if !diagnostics.has_errors() {
             diagnostics.extend(contradiction(planned.as_ref(), state.as_ref()));
+            if let (true, Some(planned), Some(state)) = (self.strict, &planned, &state) {
+                diagnostics.extend(consistency::of_apply(entry.judged(), planned, state));
+                if entry.has_identity() {
+                    let (before, now) = (planned_identity.as_ref(), identity.as_ref());
+                    diagnostics.extend(consistency::of_identity(entry.judged_identity(), before, now));
+                }
+            }
         }
         // A state has no unknown parts. After an error they are what the
         // provider did not come to.
         let state = state.map(without_unknown);
-        let identity = state.as_ref().and_then(|state| entry.identity(state)).or(planned_identity);
+        let identity = identity.filter(Value::is_wholly_known).or(planned_identity);
         Answer { state, private: outcome.private.unwrap_or(private), identity, diagnostics }
     }
 }
@@ -64,7 +73,6 @@ fn contradiction(planned: Option<&Value>, state: Option<&Value>) -> Diagnostics 
                           provider's authors.";
             Diagnostic::error("Provider bug", detail).into()
         }
-        (Some(planned), Some(state)) if cfg!(debug_assertions) => consistency::of_apply(planned, state),
         _ => Diagnostics::new(),
     }
 }

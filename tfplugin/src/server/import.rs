@@ -1,4 +1,6 @@
+use super::apply::without_unknown;
 use super::{Answer, Server};
+use crate::policy::{consistency, merge};
 use crate::{Diagnostic, Diagnostics, ImportBy, Provider, Remains, Value};
 
 impl<P: Provider> Server<P> {
@@ -20,10 +22,22 @@ impl<P: Provider> Server<P> {
                 format!("There is no {type_name} with {named}. Check its spelling, or create it instead.");
             diagnostics.push(Diagnostic::error("Nothing to import", detail));
         }
-        let identity = state.as_ref().and_then(|state| entry.identity(state)).or(match by {
+        let asked = match by {
             ImportBy::Identity(identity) => Some(identity),
             ImportBy::Id(_) => None,
-        });
+        };
+        let state = state.map(|state| merge::without_write_only(&entry.schema, state));
+        let now = state.as_ref().and_then(|state| entry.identity(state));
+        if let Some(state) = state.as_ref().filter(|_| self.strict && !diagnostics.has_errors()) {
+            diagnostics.extend(consistency::of_state(entry.judged(), state));
+            // What is not known of the identity yet is known once the resource was read.
+            if let Some(now) = now.as_ref().filter(|now| now.is_wholly_known()) {
+                let judged = entry.judged_identity();
+                diagnostics.extend(consistency::of_identity(judged, asked.as_ref(), Some(now)));
+            }
+        }
+        let state = state.map(without_unknown);
+        let identity = now.filter(Value::is_wholly_known).or(asked);
         Ok(Answer { state, private: outcome.private.unwrap_or_default(), identity, diagnostics })
     }
 }

@@ -1,5 +1,6 @@
 use super::apply::without_unknown;
 use super::{DataEntry, Server};
+use crate::policy::consistency::{self, Judged};
 use crate::policy::{check, merge};
 use crate::{Diagnostic, Diagnostics, Provider, Remains, Value};
 
@@ -28,7 +29,13 @@ impl<P: Provider> Server<P> {
         let outcome = entry.source.look_up(asked, self.call(Vec::new())?).await;
         let diagnostics = outcome.diagnostics.into_result()?;
         match outcome.remains {
-            Remains::State(found) => Ok((without_unknown(found), diagnostics)),
+            Remains::State(found) => {
+                if self.strict {
+                    let judged = Judged { type_name: entry.source.type_name(), schema: &entry.schema };
+                    consistency::of_data(judged, &config, &found).into_result()?;
+                }
+                Ok((without_unknown(found), diagnostics))
+            }
             Remains::Gone | Remains::AsBefore => {
                 let detail =
                     format!("There is no {type_name} of this description. Check its spelling, or create it.");

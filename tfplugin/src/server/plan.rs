@@ -52,9 +52,12 @@ impl<P: Provider> Server<P> {
     ) -> Result<(Answer, Vec<Path>), Diagnostics> {
         let PlanValues { config, prior, proposed } = values;
         let proposed = merge::proposal(&entry.schema, &config, prior.as_ref(), proposed);
-        let asked = PlanValues { config: config.clone(), prior: prior.clone(), proposed };
+        // Judging needs the configuration once more; nothing else does.
+        let judged_config = self.strict.then(|| config.clone());
+        let asked = PlanValues { config, prior: prior.clone(), proposed };
         let planned = entry.resource.plan(asked, private.clone(), self.data(), self.cancel()).await?;
-        let Planned { mut model, mut replace, private: new_private, mut diagnostics } = planned;
+        let Planned { model, mut replace, private: new_private, mut diagnostics } = planned;
+        let mut model = merge::without_write_only(&entry.schema, model);
         if let Some(prior) = &prior {
             model = merge::with_spelling_of(&entry.schema, prior, model);
             let declared = replace::paths(&entry.schema, prior, &model);
@@ -62,10 +65,19 @@ impl<P: Provider> Server<P> {
         } else {
             replace.clear();
         }
-        if cfg!(debug_assertions) && !diagnostics.has_errors() {
-            diagnostics.extend(consistency::of_plan(&entry.schema, &config, prior.as_ref(), &model));
+        let identity = entry.identity(&model).filter(Value::is_wholly_known);
+        if let Some(config) = judged_config.filter(|_| !diagnostics.has_errors()) {
+            let judged = entry.judged();
+            diagnostics.extend(consistency::of_plan(judged, &config, prior.as_ref(), &model));
+            if let Some(prior) = &prior {
+                diagnostics.extend(consistency::of_replacement(judged, prior, &model, &replace));
+            }
+            if let (Some(now), Some(before), []) = (&identity, &prior_identity, replace.as_slice()) {
+                let judged = entry.judged_identity();
+                diagnostics.extend(consistency::of_identity(judged, Some(before), Some(now)));
+            }
         }
-        let identity = entry.identity(&model).or(prior_identity);
+        let identity = identity.or(prior_identity);
         let private = new_private.unwrap_or(private);
         Ok((Answer { state: Some(model), private, identity, diagnostics }, replace))
     }

@@ -1,5 +1,6 @@
+use super::apply::without_unknown;
 use super::{Answer, Server};
-use crate::policy::merge;
+use crate::policy::{consistency, merge};
 use crate::{Diagnostics, Provider, Remains, Value};
 
 /// What Terraform asks to look at.
@@ -15,13 +16,26 @@ impl<P: Provider> Server<P> {
         let entry = self.entry(type_name)?;
         let ReadInput { state: before, private, identity } = input;
         let outcome = entry.resource.read(before.clone(), self.call(private.clone())?).await;
+        let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
-            Remains::State(state) => Some(merge::with_spelling_of(&entry.schema, &before, state)),
+            Remains::State(state) => {
+                let state = merge::without_write_only(&entry.schema, state);
+                Some(merge::with_spelling_of(&entry.schema, &before, state))
+            }
             Remains::Gone => None,
             Remains::AsBefore => Some(before),
         };
-        let identity = state.as_ref().and_then(|state| entry.identity(state)).or(identity);
+        let now = state.as_ref().and_then(|state| entry.identity(state));
+        if let Some(state) = state.as_ref().filter(|_| self.strict && !diagnostics.has_errors()) {
+            diagnostics.extend(consistency::of_state(entry.judged(), state));
+            if entry.has_identity() {
+                let (judged, before) = (entry.judged_identity(), identity.as_ref());
+                diagnostics.extend(consistency::of_identity(judged, before, now.as_ref()));
+            }
+        }
+        let state = state.map(without_unknown);
+        let identity = now.filter(Value::is_wholly_known).or(identity);
         let private = outcome.private.unwrap_or(private);
-        Ok(Answer { state, private, identity, diagnostics: outcome.diagnostics })
+        Ok(Answer { state, private, identity, diagnostics })
     }
 }

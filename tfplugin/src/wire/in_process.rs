@@ -17,14 +17,19 @@ pub(crate) struct InProcess<P: Provider> {
 }
 
 impl<P: Provider> InProcess<P> {
+    pub(crate) async fn schema_problems(&self) -> Diagnostics {
+        let request = proto::get_provider_schema::Request {};
+        received(self.service.get_provider_schema(Request::new(request)).await, |it| it.diagnostics)
+    }
+
     pub(crate) async fn validate_provider(&self, config: &Value) -> Diagnostics {
-        let config = sent(Some(config), &self.service.server.config_schema.value_type());
+        let config = sent(Some(config), &self.service.server.config_type);
         let request = proto::validate_provider_config::Request { config };
         received(self.service.validate_provider_config(Request::new(request)).await, |it| it.diagnostics)
     }
 
     pub(crate) async fn configure(&self, config: &Value) -> Diagnostics {
-        let config = sent(Some(config), &self.service.server.config_schema.value_type());
+        let config = sent(Some(config), &self.service.server.config_type);
         let request = proto::configure_provider::Request { config, ..Default::default() };
         received(self.service.configure_provider(Request::new(request)).await, |it| it.diagnostics)
     }
@@ -51,19 +56,9 @@ impl<P: Provider> InProcess<P> {
             prior_identity: sent_identity(input.prior_identity.as_ref(), entry),
             ..Default::default()
         };
-        match self.service.plan_resource_change(Request::new(request)).await.map(Response::into_inner) {
-            Ok(it) => {
-                let mut diagnostics = from_wire(it.diagnostics);
-                let answer = Answer {
-                    state: taken(it.planned_state, ty, &mut diagnostics),
-                    identity: taken_identity(it.planned_identity, entry, &mut diagnostics),
-                    private: it.planned_private.to_vec(),
-                    diagnostics,
-                };
-                (answer, it.requires_replace.into_iter().map(path).collect())
-            }
-            Err(status) => (Answer { diagnostics: refused(&status), ..Answer::default() }, Vec::new()),
-        }
+        let it = self.service.plan_resource_change(Request::new(request)).await.map(Response::into_inner);
+        let replace: Vec<Path> = it.iter().flat_map(|it| &it.requires_replace).cloned().map(path).collect();
+        (answer(it.map(Parts::from), entry), replace)
     }
 
     pub(crate) async fn apply(&self, type_name: &str, input: ApplyInput) -> After {
@@ -78,20 +73,8 @@ impl<P: Provider> InProcess<P> {
             planned_identity: sent_identity(input.planned_identity.as_ref(), entry),
             ..Default::default()
         };
-        let answer = match self.service.apply_resource_change(Request::new(request)).await {
-            Ok(it) => {
-                let it = it.into_inner();
-                let mut diagnostics = from_wire(it.diagnostics);
-                Answer {
-                    state: taken(it.new_state, ty, &mut diagnostics),
-                    identity: taken_identity(it.new_identity, entry, &mut diagnostics),
-                    private: it.private.to_vec(),
-                    diagnostics,
-                }
-            }
-            Err(status) => Answer { diagnostics: refused(&status), ..Answer::default() },
-        };
-        after(answer)
+        let it = self.service.apply_resource_change(Request::new(request)).await;
+        after(answer(it.map(Response::into_inner).map(Parts::from), entry))
     }
 
     pub(crate) async fn read(&self, type_name: &str, instance: Instance) -> After {
@@ -104,20 +87,8 @@ impl<P: Provider> InProcess<P> {
             current_identity: sent_identity(instance.identity.as_ref(), entry),
             ..Default::default()
         };
-        let answer = match self.service.read_resource(Request::new(request)).await {
-            Ok(it) => {
-                let it = it.into_inner();
-                let mut diagnostics = from_wire(it.diagnostics);
-                Answer {
-                    state: taken(it.new_state, ty, &mut diagnostics),
-                    identity: taken_identity(it.new_identity, entry, &mut diagnostics),
-                    private: it.private.to_vec(),
-                    diagnostics,
-                }
-            }
-            Err(status) => Answer { diagnostics: refused(&status), ..Answer::default() },
-        };
-        after(answer)
+        let it = self.service.read_resource(Request::new(request)).await;
+        after(answer(it.map(Response::into_inner).map(Parts::from), entry))
     }
 
     pub(crate) async fn import(&self, type_name: &str, by: ImportBy<Value>) -> After {
@@ -132,21 +103,8 @@ impl<P: Provider> InProcess<P> {
             identity,
             ..Default::default()
         };
-        let answer = match self.service.import_resource_state(Request::new(request)).await {
-            Ok(it) => {
-                let it = it.into_inner();
-                let mut diagnostics = from_wire(it.diagnostics);
-                let imported = it.imported_resources.into_iter().next().unwrap_or_default();
-                Answer {
-                    state: taken(imported.state, &entry.value_type, &mut diagnostics),
-                    identity: taken_identity(imported.identity, entry, &mut diagnostics),
-                    private: imported.private.to_vec(),
-                    diagnostics,
-                }
-            }
-            Err(status) => Answer { diagnostics: refused(&status), ..Answer::default() },
-        };
-        after(answer)
+        let it = self.service.import_resource_state(Request::new(request)).await;
+        after(answer(it.map(Response::into_inner).map(Parts::from), entry))
     }
 
     pub(crate) async fn upgrade(
@@ -193,25 +151,55 @@ impl<P: Provider> InProcess<P> {
     }
 }
 
+/// What an answer says of a resource, whichever call it answers.
+struct Parts {
+    state: Option<proto::DynamicValue>,
+    identity: Option<proto::ResourceIdentityData>,
+    private: Vec<u8>,
+    diagnostics: Vec<proto::Diagnostic>,
+}
+
+macro_rules! parts {
+    ($call:ident: $state:ident, $identity:ident, $private:ident) => {
+        impl From<proto::$call::Response> for Parts {
+            fn from(it: proto::$call::Response) -> Parts {
+                let (state, identity, private) = (it.$state, it.$identity, it.$private.to_vec());
+                Parts { state, identity, private, diagnostics: it.diagnostics }
+            }
+        }
+    };
+}
+parts!(plan_resource_change: planned_state, planned_identity, planned_private);
+parts!(apply_resource_change: new_state, new_identity, private);
+parts!(read_resource: new_state, new_identity, private);
+
+impl From<proto::import_resource_state::Response> for Parts {
+    fn from(it: proto::import_resource_state::Response) -> Parts {
+        let imported = it.imported_resources.into_iter().next().unwrap_or_default();
+        let (state, identity, private) = (imported.state, imported.identity, imported.private.to_vec());
+        Parts { state, identity, private, diagnostics: it.diagnostics }
+    }
+}
+
+fn answer<D>(parts: Result<Parts, Status>, entry: &Entry<D>) -> Answer {
+    match parts {
+        Ok(Parts { state, identity, private, diagnostics }) => {
+            let mut diagnostics = from_wire(diagnostics);
+            let state = diagnostics.take(decode(state, &entry.value_type, "answer")).flatten();
+            let identity = diagnostics.take(message::decode_identity(identity, entry)).flatten();
+            Answer { state, identity, private, diagnostics }
+        }
+        Err(status) => Answer { diagnostics: refused(&status), ..Answer::default() },
+    }
+}
+
 /// A message of what the host sends. A value that does not fit is sent as none, which the provider refuses.
 fn sent(value: Option<&Value>, ty: &Type) -> Option<proto::DynamicValue> {
-    encode(value, ty, &mut Diagnostics::new())
+    encode("host", value, ty, &mut Diagnostics::new())
 }
 
 fn sent_identity<D>(identity: Option<&Value>, entry: &Entry<D>) -> Option<proto::ResourceIdentityData> {
     message::encode_identity(identity, entry, &mut Diagnostics::new())
-}
-
-fn taken(value: Option<proto::DynamicValue>, ty: &Type, diagnostics: &mut Diagnostics) -> Option<Value> {
-    diagnostics.take(decode(value, ty, "answer")).flatten()
-}
-
-fn taken_identity<D>(
-    identity: Option<proto::ResourceIdentityData>,
-    entry: &Entry<D>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Value> {
-    diagnostics.take(message::decode_identity(identity, entry)).flatten()
 }
 
 fn after(answer: Answer) -> After {

@@ -37,8 +37,9 @@ fn protocol_error(detail: String) -> Diagnostics {
     Diagnostic::error("Protocol error", detail).into()
 }
 
-/// The message of a value. What does not fit the schema becomes an error in `diagnostics`.
+/// The message of a value of `owner`. What does not fit its schema becomes an error in `diagnostics`.
 pub(super) fn encode(
+    owner: &str,
     value: Option<&Value>,
     ty: &Type,
     diagnostics: &mut Diagnostics,
@@ -47,7 +48,8 @@ pub(super) fn encode(
         Ok(bytes) => Some(proto::DynamicValue { msgpack: bytes.into(), json: Default::default() }),
         Err(error) => {
             let detail = format!(
-                "The provider's answer does not fit its schema: {error}. Report this to its authors."
+                "{owner}: the provider's answer does not fit its schema: {error}. This is a bug of the provider; \
+                 report it to the provider's authors."
             );
             diagnostics.push(Diagnostic::error("Provider bug", detail));
             None
@@ -67,7 +69,8 @@ pub(super) fn encode_identity<D>(
     entry: &Entry<D>,
     diagnostics: &mut Diagnostics,
 ) -> Option<proto::ResourceIdentityData> {
-    let identity_data = encode(Some(identity?), &entry.identity_type, diagnostics);
+    let identity_data =
+        encode(entry.resource.type_name(), Some(identity?), &entry.identity_type, diagnostics);
     Some(proto::ResourceIdentityData { identity_data })
 }
 
@@ -138,7 +141,7 @@ fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
         sensitive: attribute.sensitive,
         deprecated: attribute.deprecation.is_some(),
         deprecation_message: attribute.deprecation.clone().unwrap_or_default(),
-        write_only: false,
+        write_only: attribute.write_only,
     }
 }
 

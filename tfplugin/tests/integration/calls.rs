@@ -28,7 +28,7 @@ model! {
         /// Any number.
         amount: Attr<Number> = optional(),
         /// Whole numbers only.
-        count: Attr<i64> = optional(),
+        number: Attr<i64> = optional(),
         /// What the provider saw.
         seen: Attr<String> = computed(),
     }
@@ -356,11 +356,11 @@ async fn states_of_older_versions_are_carried_over() {
 fn a_fraction_is_no_whole_number() {
     let mut config = tfplugin::Model::to_value(&thing(""));
     if let tfplugin::Value::Object(attributes) = &mut config {
-        attributes.insert("count".to_owned(), tfplugin::Value::Number("1.5".parse().unwrap()));
+        attributes.insert("number".to_owned(), tfplugin::Value::Number("1.5".parse().unwrap()));
     }
     let errors = <Thing as tfplugin::Model>::from_value(config, &Path::root()).unwrap_err();
     assert_eq!(
         errors.iter().next().unwrap().detail,
-        "count must be a whole number of at most 64 bits, but is 1.5."
+        "number must be a whole number of at most 64 bits, but is 1.5."
     );
 }

@@ -10,4 +10,5 @@
 mod calls;
 mod example;
 mod host;
+mod rules;
 mod terraform;
