@@ -1,14 +1,18 @@
-//! A complete provider: one resource, a greeting in a text file, and one data source, its count of lines.
+//! A complete provider: a resource (a greeting in a text file), a data source
+//! (how many lines it has), an ephemeral resource (a secret that lasts as long
+//! as the run) and a function (what a greeting says).
 //!
-//! `tests/terraform.rs` runs it under real terraform.
+//! `tests/integration/terraform.rs` runs it under real terraform and tofu.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use tfplugin::{
-    Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostic, Diagnostics, Host,
-    ImportBy, ImportRequest, LookUpRequest, Map, Outcome, PlanRequest, Planned, Provider, ReadRequest,
-    Resource, Resources, UpdateRequest, model,
+    Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostic, Diagnostics,
+    EphemeralResource, EphemeralResources, Function, FunctionError, Functions, Host, ImportBy, ImportRequest,
+    Lease, LeaseRequest, List, LookUpRequest, Map, OpenRequest, Opened, Outcome, PlanRequest, Planned,
+    Provider, ReadRequest, Resource, Resources, UpdateRequest, model,
 };
 
 fn main() -> ExitCode {
@@ -44,6 +48,10 @@ model! {
         pub times: Attr<i64> = optional().default(1).range(1..=9),
         /// Who is greeted, by name.
         pub guests: Attr<Map<Guest>> = optional(),
+        /// What is whispered, into a file of its own. It is not kept in the state.
+        pub whisper: Attr<String> = optional().write_only().requires(&["whisper_version"]),
+        /// Raise it to whisper anew.
+        pub whisper_version: Attr<i64> = optional(),
         /// Each line of the file.
         pub lines: Attr<Map<String>> = computed(),
         /// The file's path.
@@ -78,6 +86,104 @@ impl Provider for Greetings {
 
     fn data_sources(&self) -> DataSources<Attr<PathBuf>> {
         DataSources::new().with(GreetingCount)
+    }
+
+    fn ephemeral_resources(&self) -> EphemeralResources<Attr<PathBuf>> {
+        EphemeralResources::new().with(GreetingSecret)
+    }
+
+    fn functions(&self) -> Functions {
+        Functions::new().with(Say)
+    }
+}
+
+model! {
+    /// What a greeting says.
+    ///
+    /// Each guest is greeted with the word, as often as asked.
+    pub struct SayParameters {
+        /// The first word.
+        pub word: Attr<String> = required(),
+        /// How often it is said; once for null.
+        pub times: Attr<i64> = optional().default(1).range(1..=9),
+        /// Who is greeted.
+        pub guests: Attr<List<String>> = required(),
+    }
+}
+
+struct Say;
+
+impl Function for Say {
+    type Parameters = SayParameters;
+    type Returns = List<String>;
+
+    const NAME: &'static str = "say";
+    const VARIADIC: bool = true;
+
+    fn call(&self, arguments: SayParameters) -> Result<Attr<List<String>>, FunctionError> {
+        let words = words(&arguments.word, &arguments.times);
+        let guests = arguments.guests.into_known().unwrap_or_default();
+        let greet = |(index, guest): (usize, Attr<String>)| match guest.as_str() {
+            Some("") | None => {
+                let place = tfplugin::Path::attribute("guests").index(index);
+                Err(FunctionError::new("must have a name, because nobody is greeted otherwise").at(place))
+            }
+            Some(guest) => Ok(format!("{words} {guest}").into()),
+        };
+        guests.into_iter().enumerate().map(greet).collect::<Result<List<String>, _>>().map(Attr::Known)
+    }
+}
+
+model! {
+    /// A secret that lasts as long as the run.
+    pub struct Secret {
+        /// Whose secret.
+        pub name: Attr<String> = required(),
+        /// The secret.
+        pub secret: Attr<String> = computed().sensitive(),
+    }
+}
+
+struct GreetingSecret;
+
+/// How long a secret lasts when nobody renews it.
+const SECRET_LASTS: Duration = Duration::from_secs(2);
+
+impl GreetingSecret {
+    /// A lease on the file, to be renewed before it ends.
+    fn lease(file: &Path) -> Lease {
+        Lease::new(file.display().to_string()).renew_at(SystemTime::now() + SECRET_LASTS / 2)
+    }
+}
+
+impl EphemeralResource for GreetingSecret {
+    type Data = Attr<PathBuf>;
+    type Model = Secret;
+
+    const TYPE_NAME: &'static str = "greeting_secret";
+
+    async fn open(&self, request: OpenRequest<Self>) -> Result<Opened<Secret>, Diagnostics> {
+        let file = file(&request.asked.name, &request.provider)?.with_extension("lease");
+        std::fs::write(&file, "opened\n")
+            .map_err(|error| Diagnostic::error("Not opened", error.to_string()))?;
+        let secret = request.asked.name.clone().map(|name| format!("{name} knows it"));
+        Ok(Opened::new(Secret { secret, ..request.asked }).with_lease(Self::lease(&file)))
+    }
+
+    async fn renew(&self, request: LeaseRequest<Self>) -> Result<Lease, Diagnostics> {
+        let file = PathBuf::from(String::from_utf8_lossy(&request.private).into_owned());
+        if !file.exists() {
+            return Err(Diagnostic::error("No longer open", "The secret was closed by somebody else.").into());
+        }
+        Ok(Self::lease(&file))
+    }
+
+    async fn close(&self, request: LeaseRequest<Self>) -> Diagnostics {
+        let file = PathBuf::from(String::from_utf8_lossy(&request.private).into_owned());
+        match std::fs::remove_file(&file) {
+            Ok(()) => Diagnostics::new(),
+            Err(error) => Diagnostic::warning("Not closed", format!("{}: {error}", file.display())).into(),
+        }
     }
 }
 
@@ -128,11 +234,11 @@ impl Resource for GreetingFile {
     }
 
     async fn create(&self, request: CreateRequest<Self>) -> Outcome<Greeting> {
-        write(request.planned, &request.provider).into()
+        write(request.planned, &request.config.whisper, &request.provider).into()
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<Greeting> {
-        write(request.planned, &request.provider).into()
+        write(request.planned, &request.config.whisper, &request.provider).into()
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<Greeting> {
@@ -171,18 +277,24 @@ impl Resource for GreetingFile {
 
 /// The line for each guest; unknown as a whole where the guests are, else one by one.
 fn lines(greeting: &Greeting) -> Attr<Map<String>> {
-    let (Some(guests), Some(word), Some(times)) =
-        (greeting.guests.settled(), greeting.word.known(), greeting.times.known())
+    let (Some(guests), false) =
+        (greeting.guests.settled(), greeting.word.is_unknown() || greeting.times.is_unknown())
     else {
         return Attr::Unknown;
     };
-    let words = vec![word.as_str(); usize::try_from(*times).unwrap_or(1)].join(" ");
+    let words = words(&greeting.word, &greeting.times);
     let line = |guest: &Attr<Guest>| match guest {
         Attr::Known(guest) => guest.title.clone().map(|title| format!("{words} {title}")),
         Attr::Null => Attr::Known(words.clone()),
         Attr::Unknown => Attr::Unknown,
     };
     Attr::Known(guests.into_iter().flatten().map(|(name, guest)| (name.clone(), line(guest))).collect())
+}
+
+/// The word as often as it is said.
+fn words(word: &Attr<String>, times: &Attr<i64>) -> String {
+    let times = times.known().and_then(|times| usize::try_from(*times).ok()).unwrap_or(1);
+    vec![word.as_str().unwrap_or_default(); times].join(" ")
 }
 
 fn file(name: &Attr<String>, directory: &Attr<PathBuf>) -> Result<PathBuf, Diagnostics> {
@@ -196,15 +308,27 @@ fn file(name: &Attr<String>, directory: &Attr<PathBuf>) -> Result<PathBuf, Diagn
     }
 }
 
-fn write(planned: Greeting, directory: &Attr<PathBuf>) -> Result<Greeting, Diagnostics> {
+fn write(
+    planned: Greeting,
+    whisper: &Attr<String>,
+    directory: &Attr<PathBuf>,
+) -> Result<Greeting, Diagnostics> {
     let path = file(&planned.name, directory)?;
     let lines = lines(&planned);
     let known = lines.known().into_iter().flatten();
     let text: String =
         known.map(|(who, words)| format!("{who}: {}\n", words.as_str().unwrap_or_default())).collect();
     tracing::debug!(path = %path.display(), "wrote a greeting");
-    std::fs::write(&path, text).map_err(|error| {
-        Diagnostic::error("File not written", format!("{}: {error}. Create its directory.", path.display()))
-    })?;
+    let put = |path: &Path, text: &str| {
+        std::fs::write(path, text).map_err(|error| {
+            let detail = format!("{}: {error}. Create its directory.", path.display());
+            Diagnostic::error("File not written", detail)
+        })
+    };
+    put(&path, &text)?;
+    // It is in the configuration alone: no plan and no state ever has it.
+    if let Some(whisper) = whisper.as_str() {
+        put(&path.with_extension("whisper"), whisper)?;
+    }
     Ok(Greeting { lines, id: path.display().to_string().into(), ..planned })
 }

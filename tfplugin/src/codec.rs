@@ -2,6 +2,7 @@
 
 pub(crate) mod json;
 pub(crate) mod msgpack;
+pub(crate) mod private;
 mod types;
 
 use crate::{Path, Value};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Model, Outcome, Path, PlanRequest,
-    Planned, ReadRequest, Remains, Resource, Schema, UpdateRequest, Value,
+    CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Model, Moved, MovedFrom, Outcome,
+    Path, PlanRequest, Planned, ReadRequest, Remains, Resource, Schema, UpdateRequest, Value,
 };
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -55,6 +55,15 @@ pub(crate) trait ErasedResource<D>: Send + Sync {
     fn import(&self, by: ImportBy<Value>, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
     fn identity(&self, model: &Value) -> Option<Value>;
     fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics>;
+    fn identity_version(&self) -> i64;
+    fn upgrade_identity(
+        &self,
+        from_version: i64,
+        identity: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostics>;
+    fn private_version(&self) -> u32;
+    fn upgrade_private(&self, from_version: u32, private: Vec<u8>) -> Result<Vec<u8>, Diagnostics>;
+    fn move_from(&self, from: MovedFrom) -> Option<Result<Moved<Value>, Diagnostics>>;
 }
 
 /// A typed resource behind [`ErasedResource`].
@@ -192,5 +201,30 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
 
     fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
         self.0.upgrade(from_version, state)
+    }
+
+    fn identity_version(&self) -> i64 {
+        R::IDENTITY_VERSION
+    }
+
+    fn upgrade_identity(
+        &self,
+        from_version: i64,
+        identity: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostics> {
+        self.0.upgrade_identity(from_version, identity)
+    }
+
+    fn private_version(&self) -> u32 {
+        R::PRIVATE_VERSION
+    }
+
+    fn upgrade_private(&self, from_version: u32, private: Vec<u8>) -> Result<Vec<u8>, Diagnostics> {
+        self.0.upgrade_private(from_version, private)
+    }
+
+    fn move_from(&self, from: MovedFrom) -> Option<Result<Moved<Value>, Diagnostics>> {
+        let moved = self.0.move_from(from)?;
+        Some(moved.map(|moved| Moved { model: moved.model.to_value(), private: moved.private }))
     }
 }

@@ -15,8 +15,10 @@ mod codec;
 mod data_source;
 mod diagnostics;
 pub mod docs;
+mod ephemeral;
 mod erased;
 mod field;
+mod function;
 mod logging;
 mod model;
 mod number;
@@ -36,15 +38,17 @@ mod wire;
 pub use attr::{Attr, List, Map, Set};
 pub use data_source::{DataSource, LookUpRequest};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use ephemeral::{EphemeralResource, EphemeralResources, Lease, LeaseRequest, OpenRequest, Opened};
 pub use field::Field;
+pub use function::{Function, FunctionError, Functions};
 pub use model::{Model, Nothing, macros};
 pub use number::{NotANumber, Number};
 pub use path::{Path, Step};
 pub use plugin::serve;
 pub use provider::{Configured, DataSources, Host, Provider, Resources};
 pub use resource::{
-    CreateRequest, DeleteRequest, ImportBy, ImportRequest, Outcome, PlanRequest, Planned, ReadRequest,
-    Remains, Resource, UpdateRequest,
+    CreateRequest, DeleteRequest, ImportBy, ImportRequest, Moved, MovedFrom, Outcome, PlanRequest, Planned,
+    ReadRequest, Remains, Resource, UpdateRequest,
 };
 pub use rules::{Elements, Measured, Rules};
 pub use schema::{Kind, Mode, Schema};

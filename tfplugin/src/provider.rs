@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::data_source::{ErasedDataSource, TypedSource};
 use crate::erased::ErasedResource;
-use crate::{DataSource, Diagnostics, Model, Resource};
+use crate::{DataSource, Diagnostics, EphemeralResources, Functions, Model, Resource};
 
 /// A provider: its configuration and its resources.
 pub trait Provider: Send + Sync + 'static {
@@ -45,6 +45,16 @@ pub trait Provider: Send + Sync + 'static {
     /// The data sources, each once. None by default.
     fn data_sources(&self) -> DataSources<Self::Data> {
         DataSources::new()
+    }
+
+    /// The ephemeral resources, each once. None by default.
+    fn ephemeral_resources(&self) -> EphemeralResources<Self::Data> {
+        EphemeralResources::new()
+    }
+
+    /// The functions, each once. None by default.
+    fn functions(&self) -> Functions {
+        Functions::new()
     }
 }
 

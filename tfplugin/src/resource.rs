@@ -29,6 +29,12 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// The schema version. Raise it when `upgrade` has something to do.
     const VERSION: i64 = 0;
 
+    /// The version of the identity. Raise it when `upgrade_identity` has something to do.
+    const IDENTITY_VERSION: i64 = 0;
+
+    /// The version of the private bytes. Raise it when `upgrade_private` has something to do.
+    const PRIVATE_VERSION: u32 = 0;
+
     /// Checks a configuration beyond the rules of its attributes, offline and without provider data.
     /// Any attribute may be unknown.
     fn validate(&self, config: &Self::Model) -> Diagnostics {
@@ -101,6 +107,71 @@ pub trait Resource: Sized + Send + Sync + 'static {
     fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
         let _ = from_version;
         Ok(state)
+    }
+
+    /// The identity that an older version of the provider wrote, in today's form, as `upgrade` does for states.
+    ///
+    /// # Errors
+    /// The identity cannot be carried over, with the reason.
+    fn upgrade_identity(
+        &self,
+        from_version: i64,
+        identity: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostics> {
+        let _ = from_version;
+        Ok(identity)
+    }
+
+    /// The private bytes that an older version of the provider wrote, in today's
+    /// form. Every method gets them so. Bytes from before [`Resource::PRIVATE_VERSION`]
+    /// was declared have version 0.
+    ///
+    /// # Errors
+    /// The bytes cannot be carried over, with the reason.
+    fn upgrade_private(&self, from_version: u32, private: Vec<u8>) -> Result<Vec<u8>, Diagnostics> {
+        let _ = from_version;
+        Ok(private)
+    }
+
+    /// The state of another type of this provider in the form of this one, for
+    /// `moved` blocks from one type to another; nothing where resources of that
+    /// type cannot become this one. Offline; `read` is called with the answer.
+    fn move_from(&self, from: MovedFrom) -> Option<Result<Moved<Self::Model>, Diagnostics>> {
+        let _ = from;
+        None
+    }
+}
+
+/// The resource of another type that [`Resource::move_from`] carries over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MovedFrom {
+    /// The type that it had.
+    pub type_name: String,
+    /// The schema version of its state.
+    pub version: i64,
+    /// Its attributes, as the state file has them.
+    pub state: serde_json::Value,
+    /// The bytes kept with its state.
+    pub private: Vec<u8>,
+    /// The version of those bytes.
+    pub private_version: u32,
+    /// What identified it, where its type had an identity.
+    pub identity: Option<serde_json::Value>,
+}
+
+/// The answer of [`Resource::move_from`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved<M> {
+    /// The state in the form of the new type.
+    pub model: M,
+    /// The bytes to keep with it.
+    pub private: Vec<u8>,
+}
+
+impl<M> From<M> for Moved<M> {
+    /// A state without private bytes.
+    fn from(model: M) -> Moved<M> {
+        Moved { model, private: Vec::new() }
     }
 }
 

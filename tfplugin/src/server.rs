@@ -3,14 +3,18 @@
 //! Architecture invariant: nothing here names a type of the wire.
 
 mod apply;
+mod call;
 mod configure;
+mod ephemeral;
 mod import;
 mod look_up;
 mod plan;
 mod read;
+mod take_over;
 mod upgrade;
 mod validate;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,9 +23,14 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use apply::ApplyInput;
 pub(crate) use plan::PlanInput;
 pub(crate) use read::ReadInput;
+pub(crate) use take_over::TakeOverInput;
+pub(crate) use validate::Abilities;
 
+use crate::codec::private;
 use crate::data_source::ErasedDataSource;
+use crate::ephemeral::ErasedEphemeral;
 use crate::erased::{Call, ErasedResource};
+use crate::function::{ErasedFunction, Signature};
 use crate::policy::consistency::Judged;
 use crate::policy::soundness::{self, Use};
 use crate::{Diagnostic, Diagnostics, Model, Provider, Schema, Type, Value};
@@ -33,6 +42,8 @@ pub(crate) struct Server<P: Provider> {
     pub(crate) config_type: Type,
     pub(crate) resources: BTreeMap<&'static str, Entry<P::Data>>,
     pub(crate) data_sources: BTreeMap<&'static str, DataEntry<P::Data>>,
+    pub(crate) ephemeral: BTreeMap<&'static str, EphemeralEntry<P::Data>>,
+    pub(crate) functions: BTreeMap<&'static str, FunctionEntry>,
     /// Whether answers are held to Terraform's rules before Terraform sees them.
     strict: bool,
     session: Mutex<Session<P::Data>>,
@@ -61,7 +72,44 @@ pub(crate) struct DataEntry<D> {
     pub(crate) value_type: Type,
 }
 
+/// An ephemeral resource with its schema, made once.
+pub(crate) struct EphemeralEntry<D> {
+    pub(crate) resource: Box<dyn ErasedEphemeral<D>>,
+    pub(crate) schema: Schema,
+    pub(crate) value_type: Type,
+}
+
+/// A function with what its callers are told, made once.
+pub(crate) struct FunctionEntry {
+    pub(crate) function: Box<dyn ErasedFunction>,
+    pub(crate) signature: Signature,
+}
+
 impl<D> Entry<D> {
+    /// The private bytes that the host kept, in today's form.
+    fn opened(&self, sealed: &[u8]) -> Result<Vec<u8>, Diagnostics> {
+        let (version, bytes) = private::open(sealed);
+        let (bytes, today) = (bytes.to_vec(), self.resource.private_version());
+        match version.cmp(&today) {
+            Ordering::Equal => Ok(bytes),
+            Ordering::Less if bytes.is_empty() => Ok(bytes),
+            Ordering::Less => self.resource.upgrade_private(version, bytes),
+            Ordering::Greater => {
+                let detail = format!(
+                    "What was kept with the state of this {} has version {version}, and this provider knows \
+                     versions up to {today}. Use the newer version of the provider that wrote it.",
+                    self.resource.type_name()
+                );
+                Err(Diagnostic::error("State is newer than the provider", detail).into())
+            }
+        }
+    }
+
+    /// The private bytes for the host to keep.
+    fn sealed(&self, private: Vec<u8>) -> Vec<u8> {
+        private::seal(self.resource.private_version(), private)
+    }
+
     /// What a state or plan of the resource is judged by.
     fn judged(&self) -> Judged<'_> {
         Judged { type_name: self.resource.type_name(), schema: &self.schema }
@@ -106,11 +154,22 @@ impl<P: Provider> Server<P> {
             let value_type = schema.value_type();
             (source.type_name(), DataEntry { source, schema, value_type })
         });
+        let ephemeral = provider.ephemeral_resources().all.into_iter().map(|resource| {
+            let schema = resource.schema();
+            let value_type = schema.value_type();
+            (resource.type_name(), EphemeralEntry { resource, schema, value_type })
+        });
+        let functions = provider.functions().all.into_iter().map(|function| {
+            let signature = function.signature();
+            (signature.name, FunctionEntry { function, signature })
+        });
         let session = Session { data: None, cancel: CancellationToken::new() };
         let config_schema = P::Config::schema();
         Server {
             resources: resources.collect(),
             data_sources: data_sources.collect(),
+            ephemeral: ephemeral.collect(),
+            functions: functions.collect(),
             config_type: config_schema.value_type(),
             config_schema,
             provider,
@@ -141,6 +200,15 @@ impl<P: Provider> Server<P> {
         for (name, entry) in &self.data_sources {
             problems.extend(soundness::name_problems(P::NAME, name));
             problems.extend(soundness::problems(name, &entry.schema, Use::Data));
+        }
+        for (name, entry) in &self.ephemeral {
+            problems.extend(soundness::name_problems(P::NAME, name));
+            problems.extend(soundness::problems(name, &entry.schema, Use::Data));
+        }
+        for (name, entry) in &self.functions {
+            let signature = &entry.signature;
+            problems.extend(soundness::problems(name, &signature.parameters, Use::Parameters));
+            problems.extend(soundness::call_problems(name, signature.problems()));
         }
         problems
     }

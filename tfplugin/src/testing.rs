@@ -60,9 +60,11 @@ pub(crate) mod propose;
 use std::sync::Arc;
 
 use crate::policy::consistency::{self, Judged};
-use crate::server::{ApplyInput, PlanInput, Server};
+use crate::server::{ApplyInput, PlanInput, Server, TakeOverInput};
 use crate::wire::{InProcess, ProviderService};
-use crate::{Diagnostics, ImportBy, Model, Path, Provider, Schema, Value};
+use crate::{
+    Attr, Diagnostics, Field, FunctionError, ImportBy, Lease, Model, Opened, Path, Provider, Schema, Value,
+};
 
 /// A provider, driven as a host would drive it.
 pub struct Driver<P: Provider> {
@@ -292,16 +294,81 @@ impl<P: Provider> Driver<P> {
         self.wire.upgrade(type_name, version, state).await
     }
 
+    /// The identity in today's form of a JSON identity that `version` of it wrote.
+    ///
+    /// # Errors
+    /// The identity cannot be carried over.
+    pub async fn upgrade_identity(
+        &self,
+        type_name: &str,
+        version: i64,
+        identity: &str,
+    ) -> Result<Value, Diagnostics> {
+        self.wire.upgrade_identity(type_name, version, identity).await
+    }
+
+    /// What a `moved` block to `type_name` makes of a resource of another type
+    /// of this provider, whose state has that version; and reads it, as
+    /// Terraform does before it plans.
+    pub async fn move_from(&self, type_name: &str, from: &str, version: i64, instance: &Instance) -> After {
+        let moved = TakeOverInput {
+            provider_address: P::ADDRESS.to_owned(),
+            type_name: from.to_owned(),
+            version,
+            state: instance.to_json(),
+            private: instance.private.clone(),
+            identity: instance.identity.as_ref().map(crate::codec::json::encode),
+        };
+        self.then_read(type_name, self.wire.take_over(type_name, moved).await).await
+    }
+
+    /// Validates and opens an ephemeral resource.
+    ///
+    /// # Errors
+    /// The configuration is refused, or nothing was opened.
+    pub async fn open<M: Model>(&self, type_name: &str, config: &M) -> Result<Opened<M>, Diagnostics> {
+        let Opened { model, lease } = self.wire.open(type_name, &config.to_value()).await?;
+        Ok(Opened { model: M::from_value(model, &Path::root())?, lease })
+    }
+
+    /// Renews what was opened.
+    ///
+    /// # Errors
+    /// It cannot be relied on any longer.
+    pub async fn renew(&self, type_name: &str, lease: &Lease) -> Result<Lease, Diagnostics> {
+        self.wire.renew(type_name, lease.private.clone()).await
+    }
+
+    /// Closes what was opened.
+    pub async fn close(&self, type_name: &str, lease: &Lease) -> Diagnostics {
+        self.wire.close(type_name, lease.private.clone()).await
+    }
+
+    /// Calls a function. Its result is a `T`.
+    ///
+    /// # Errors
+    /// The call is refused; the path names the argument.
+    pub async fn call<T: Field>(
+        &self,
+        name: &str,
+        arguments: impl IntoIterator<Item = Value>,
+    ) -> Result<Attr<T>, FunctionError> {
+        self.wire.call(name, arguments.into_iter().collect()).await
+    }
+
     /// What an interrupt does: cancels what runs.
     pub fn stop(&self) {
         self.server.stop();
     }
 
     async fn import_by(&self, type_name: &str, by: ImportBy<Value>) -> After {
-        let imported = self.wire.import(type_name, by).await;
-        let Some(instance) = imported.instance else { return imported };
+        self.then_read(type_name, self.wire.import(type_name, by).await).await
+    }
+
+    async fn then_read(&self, type_name: &str, after: After) -> After {
+        let Some(instance) = after.instance else { return after };
         let mut read = self.read(type_name, &instance).await;
-        read.diagnostics = imported.diagnostics.into_iter().chain(read.diagnostics).collect();
+        read.diagnostics = after.diagnostics.into_iter().chain(read.diagnostics).collect();
         read
     }
 

@@ -28,6 +28,25 @@ pub(crate) fn configuration(schema: &Schema, config: &Value) -> Diagnostics {
     diagnostics
 }
 
+/// What is wrong with a configuration for a host that would keep values that are only written.
+pub(crate) fn without_write_only(schema: &Schema, config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let Value::Object(object) = config else { return diagnostics };
+    objects(schema, object, &Path::root(), &mut |schema, object, path| {
+        for attribute in schema.attributes.iter().filter(|attribute| attribute.write_only) {
+            if object.get(&attribute.name).is_some_and(|value| !value.is_null()) {
+                let path = path.field(&attribute.name);
+                let detail = format!(
+                    "{path} is only written and never kept, which needs Terraform 1.11 or OpenTofu 1.11. Use a \
+                     newer version, or leave {path} out."
+                );
+                diagnostics.push(Diagnostic::error("Terraform is too old", detail).at(path));
+            }
+        }
+    });
+    diagnostics
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +113,36 @@ mod tests {
         assert!(both.iter().any(|one| one.severity == Severity::Warning && one.detail == "Use inline."));
         let alone = Outer { inline: "a".into(), words: Attr::Known(vec![]), ..Outer::default() };
         assert!(found(alone)[0].1.starts_with("words has no meaning without mode"));
+    }
+
+    model! {
+        /// Something with a secret.
+        struct Keeper {
+            /// Its secret.
+            secret: Attr<String> = optional().write_only(),
+            /// Others.
+            others: Attr<Map<Deep>> = optional(),
+        }
+    }
+
+    model! {
+        /// Another secret.
+        struct Deep {
+            /// Its secret.
+            secret: Attr<String> = optional().write_only(),
+        }
+    }
+
+    #[test]
+    fn an_old_host_would_keep_what_is_only_written() {
+        let deep = Deep { secret: Attr::Unknown };
+        let keeper =
+            Keeper { secret: "x".into(), others: Attr::Known([("a".to_owned(), Attr::Known(deep))].into()) };
+        let refused = without_write_only(&Keeper::schema(), &keeper.to_value());
+        let paths: Vec<String> = refused.iter().map(|one| one.path.to_string()).collect();
+        assert_eq!(paths, ["secret", r#"others["a"].secret"#]);
+        assert!(refused.iter().all(|one| one.detail.contains("Terraform 1.11")));
+        assert!(without_write_only(&Keeper::schema(), &Keeper::default().to_value()).is_empty());
     }
 
     #[test]

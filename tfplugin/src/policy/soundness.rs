@@ -18,6 +18,8 @@ pub(crate) enum Use {
     Identity,
     /// What is looked up or opened and not kept.
     Data,
+    /// The parameters of a function.
+    Parameters,
 }
 
 /// What is wrong with a schema; `name` says whose it is.
@@ -46,6 +48,18 @@ pub(crate) fn name_problems(provider: &str, type_name: &str) -> Diagnostics {
     found.diagnostics
 }
 
+/// The problems of a function, beside those of its parameters.
+pub(crate) fn call_problems(name: &str, problems: Vec<String>) -> Diagnostics {
+    let mut found = Found { name, used: Use::Parameters, diagnostics: Diagnostics::new() };
+    if !is_name(name) {
+        found.problem(&Path::root(), "has a name with other than lower-case letters, digits and underscores");
+    }
+    for problem in problems {
+        found.problem(&Path::root(), &problem);
+    }
+    found.diagnostics
+}
+
 impl Use {
     fn reserves(self, name: &str) -> bool {
         match self {
@@ -54,7 +68,7 @@ impl Use {
                 ["connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"]
                     .contains(&name)
             }
-            Use::Identity => false,
+            Use::Identity | Use::Parameters => false,
         }
     }
 }
@@ -130,6 +144,10 @@ fn of_attribute(attribute: &Attribute, within: Within, used: Use) -> Vec<String>
     when(
         used == Use::Identity && !identifies(&attribute.kind),
         "is part of an identity, which has only text, numbers, bools and lists of them",
+    );
+    when(
+        used == Use::Parameters && attribute.mode.is_computed() && attribute.default.is_none(),
+        "is computed, but an argument comes from the caller alone",
     );
     when(
         attribute.rules.keeps && !attribute.mode.is_computed(),

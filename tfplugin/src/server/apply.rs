@@ -15,8 +15,11 @@ impl<P: Provider> Server<P> {
     /// What became of it. Errors are in the answer, because state may remain beside them.
     pub(crate) async fn apply(&self, type_name: &str, input: ApplyInput) -> Answer {
         let ApplyInput { config, prior, planned, private, planned_identity } = input;
-        let prepared = self.entry(type_name).and_then(|entry| Ok((entry, self.call(private.clone())?)));
-        let (entry, call) = match prepared {
+        let prepared = self.entry(type_name).and_then(|entry| {
+            let opened = entry.opened(&private)?;
+            Ok((entry, opened.clone(), self.call(opened)?))
+        });
+        let (entry, opened, call) = match prepared {
             Ok(prepared) => prepared,
             // Nothing was done, so what was is what is.
             Err(diagnostics) => {
@@ -56,7 +59,7 @@ impl<P: Provider> Server<P> {
         // provider did not come to.
         let state = state.map(without_unknown);
         let identity = identity.filter(Value::is_wholly_known).or(planned_identity);
-        Answer { state, private: outcome.private.unwrap_or(private), identity, diagnostics }
+        Answer { state, private: entry.sealed(outcome.private.unwrap_or(opened)), identity, diagnostics }
     }
 }
 

@@ -38,6 +38,7 @@ impl<P: Provider> Server<P> {
         }
         let state = state.map(without_unknown);
         let identity = now.filter(Value::is_wholly_known).or(asked);
-        Ok(Answer { state, private: outcome.private.unwrap_or_default(), identity, diagnostics })
+        let private = entry.sealed(outcome.private.unwrap_or_default());
+        Ok(Answer { state, private, identity, diagnostics })
     }
 }

@@ -37,7 +37,10 @@ impl<P: Provider> Server<P> {
         identity: Option<Value>,
     ) -> Result<(Answer, Vec<Path>), Diagnostics> {
         let diagnostics = match prior {
-            Some(prior) => entry.resource.plan_destroy(prior, self.call(private.clone())?).await,
+            Some(prior) => {
+                let call = self.call(entry.opened(&private)?)?;
+                entry.resource.plan_destroy(prior, call).await
+            }
             None => Diagnostics::new(),
         };
         Ok((Answer { state: None, private, identity, diagnostics }, Vec::new()))
@@ -51,6 +54,8 @@ impl<P: Provider> Server<P> {
         prior_identity: Option<Value>,
     ) -> Result<(Answer, Vec<Path>), Diagnostics> {
         let PlanValues { config, prior, proposed } = values;
+        let private = entry.opened(&private)?;
+        let proposed = merge::without_write_only(&entry.schema, proposed);
         let proposed = merge::proposal(&entry.schema, &config, prior.as_ref(), proposed);
         // Judging needs the configuration once more; nothing else does.
         let judged_config = self.strict.then(|| config.clone());
@@ -78,7 +83,7 @@ impl<P: Provider> Server<P> {
             }
         }
         let identity = identity.or(prior_identity);
-        let private = new_private.unwrap_or(private);
+        let private = entry.sealed(new_private.unwrap_or(private));
         Ok((Answer { state: Some(model), private, identity, diagnostics }, replace))
     }
 }

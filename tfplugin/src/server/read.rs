@@ -15,6 +15,7 @@ impl<P: Provider> Server<P> {
     pub(crate) async fn read(&self, type_name: &str, input: ReadInput) -> Result<Answer, Diagnostics> {
         let entry = self.entry(type_name)?;
         let ReadInput { state: before, private, identity } = input;
+        let private = entry.opened(&private)?;
         let outcome = entry.resource.read(before.clone(), self.call(private.clone())?).await;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
@@ -35,7 +36,7 @@ impl<P: Provider> Server<P> {
         }
         let state = state.map(without_unknown);
         let identity = now.filter(Value::is_wholly_known).or(identity);
-        let private = outcome.private.unwrap_or(private);
+        let private = entry.sealed(outcome.private.unwrap_or(private));
         Ok(Answer { state, private, identity, diagnostics })
     }
 }

@@ -1,6 +1,8 @@
 //! What each call does: a message in, the framework's types through [`Server`](crate::server::Server), a message out.
 
 pub(super) mod data_source;
+pub(super) mod ephemeral;
+pub(super) mod function;
 pub(super) mod provider;
 pub(super) mod resource;
 
@@ -26,16 +28,20 @@ macro_rules! refusals {
 }
 refusals!(
     apply_resource_change,
+    close_ephemeral_resource,
     configure_provider,
     get_provider_schema,
     import_resource_state,
     move_resource_state,
+    open_ephemeral_resource,
     plan_resource_change,
     read_data_source,
     read_resource,
+    renew_ephemeral_resource,
     upgrade_resource_identity,
     upgrade_resource_state,
     validate_data_resource_config,
+    validate_ephemeral_resource_config,
     validate_provider_config,
     validate_resource_config,
 );

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::tfplugin6 as proto;
 use crate::codec::msgpack;
+use crate::function::Signature;
 use crate::schema::{Attribute, Kind, Mode};
 use crate::server::Entry;
 use crate::{Diagnostic, Diagnostics, Path, Schema, Severity, Step, Type, Value};
@@ -145,7 +146,7 @@ fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
     }
 }
 
-pub(super) fn identity_schema(schema: &Schema) -> proto::ResourceIdentitySchema {
+pub(super) fn identity_schema(schema: &Schema, version: i64) -> proto::ResourceIdentitySchema {
     use proto::resource_identity_schema::IdentityAttribute;
     let attributes = schema.attributes.iter().map(|attribute| IdentityAttribute {
         name: attribute.name.clone(),
@@ -154,7 +155,32 @@ pub(super) fn identity_schema(schema: &Schema) -> proto::ResourceIdentitySchema 
         optional_for_import: attribute.mode != Mode::Required,
         description: attribute.description.clone(),
     });
-    proto::ResourceIdentitySchema { version: 0, identity_attributes: attributes.collect() }
+    proto::ResourceIdentitySchema { version, identity_attributes: attributes.collect() }
+}
+
+pub(super) fn function(signature: &Signature) -> proto::Function {
+    let parameter = |attribute: &Attribute, ty: Type| proto::function::Parameter {
+        name: attribute.name.clone(),
+        r#type: ty.to_json().to_string().into_bytes().into(),
+        allow_null_value: attribute.mode != Mode::Required,
+        allow_unknown_values: signature.takes_unknown,
+        description: attribute.description.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+    };
+    let (fixed, last) = signature.positional();
+    let about = &signature.parameters.description;
+    let (summary, _) = about.split_once("\n\n").unwrap_or((about, ""));
+    proto::Function {
+        parameters: fixed.iter().map(|it| parameter(it, it.kind.value_type())).collect(),
+        variadic_parameter: last.zip(signature.variadic_type()).map(|(last, ty)| parameter(last, ty)),
+        r#return: Some(proto::function::Return {
+            r#type: signature.returns.to_json().to_string().into_bytes().into(),
+        }),
+        summary: summary.replace('\n', " "),
+        description: about.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecation_message: String::new(),
+    }
 }
 
 /// The schemas of all resources, by type name.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::calls::{Refusal, data_source, provider, resource};
+use super::calls::{Refusal, data_source, ephemeral, function, provider, resource};
 use super::tfplugin6 as proto;
 use super::tfplugin6::provider_server::Provider as Wire;
 use crate::server::Server;
@@ -85,7 +85,7 @@ macro_rules! calls {
                 &self,
                 _: Request<proto::get_functions::Request>,
             ) -> Result<Response<proto::get_functions::Response>, Status> {
-                Ok(Response::new(Default::default()))
+                Ok(Response::new(provider::functions(&self.server)))
             }
 
             async fn apply_resource_change(
@@ -120,4 +120,9 @@ calls! {
     move_resource_state => resource::take_over;
     validate_data_resource_config => data_source::validate;
     read_data_source => data_source::look_up;
+    validate_ephemeral_resource_config => ephemeral::validate;
+    open_ephemeral_resource => ephemeral::open;
+    renew_ephemeral_resource => ephemeral::renew;
+    close_ephemeral_resource => ephemeral::close;
+    call_function => function::call;
 }

@@ -7,6 +7,7 @@
     reason = "clippy allows them in test functions, and here the helpers beside those fail tests too"
 )]
 
+mod beside;
 mod calls;
 mod example;
 mod host;

@@ -158,10 +158,7 @@ fn a_resource_lives_and_dies(cli: Cli) {
 
     workspace.write(&TWO_GUESTS.replace("times  = 2", "times = 3"));
     let plan = workspace.plan(2);
-    assert_has(
-        &plan,
-        &["~ times  = 2 -> 3", r#"~ "ann" = "hello hello friend" -> "hello hello hello friend""#],
-    );
+    assert_has(&plan, &["= 2 -> 3", r#"~ "ann" = "hello hello friend" -> "hello hello hello friend""#]);
     assert_has(&plan, &["1 to change", "updated in-place"]);
     workspace.apply();
     workspace.plan(0);
@@ -194,6 +191,78 @@ fn a_data_source_is_looked_up() {
     workspace.write(&look("b.txt"));
     let said = workspace.run(&["plan"]);
     assert_has(&said.text, &["Not found", "There is no greeting_count of this description."]);
+}
+
+#[test]
+fn a_function_is_called_under_terraform() {
+    a_function_is_called(Cli::Terraform);
+}
+
+#[test]
+fn a_function_is_called_under_tofu() {
+    a_function_is_called(Cli::Tofu);
+}
+
+fn a_function_is_called(cli: Cli) {
+    let say = |arguments: &str| format!("output \"said\" {{ value = provider::greeting::say({arguments}) }}");
+    let workspace = Workspace::under(cli, &say(r#""hello", 2, "ann", "bob""#));
+    assert_has(&workspace.apply(), &[r#""hello hello ann","#, r#""hello hello bob","#]);
+    workspace.write(&say(r#""hello", null, "ann""#));
+    assert_has(&workspace.apply(), &[r#""hello ann","#]);
+    // What is not known before apply is not known of the result.
+    let late = "resource \"terraform_data\" \"late\" { input = \"cy\" }\n";
+    workspace.write(&format!("{late}{}", say(r#""hello", 1, terraform_data.late.output"#)));
+    assert_has(&workspace.plan(2), &["(known after apply)", "1 to add"]);
+    assert_has(&workspace.apply(), &[r#""hello cy","#]);
+
+    let said = |arguments: &str| {
+        workspace.write(&say(arguments));
+        let said = workspace.run(&["plan"]);
+        assert_eq!(said.code, 1, "{}", said.text);
+        said.text
+    };
+    assert_has(&said(r#""hello", 10"#), &["times", "must be in 1..=9, but is 10"]);
+    assert_has(&said(r#""hello", 1, "ann", """#), &["guests", "must have a name"]);
+    assert_has(&said(r#"null, 1"#), &["word", "must not be null"]);
+}
+
+const SECRET: &str = r#"
+    ephemeral "greeting_secret" "s" { name = "ann" }
+    resource "greeting_file" "a" {
+      name            = "a.txt"
+      whisper         = ephemeral.greeting_secret.s.secret
+      whisper_version = 1
+    }
+"#;
+
+#[test]
+fn what_is_ephemeral_is_written_and_not_kept_under_terraform() {
+    what_is_ephemeral_is_written_and_not_kept(Cli::Terraform);
+}
+
+#[test]
+fn what_is_ephemeral_is_written_and_not_kept_under_tofu() {
+    what_is_ephemeral_is_written_and_not_kept(Cli::Tofu);
+}
+
+fn what_is_ephemeral_is_written_and_not_kept(cli: Cli) {
+    let workspace = Workspace::under(cli, SECRET);
+    let said = workspace.run(&["plan", "-out", "planned"]);
+    assert_has(&said.text, &["(write-only attribute)", "1 to add"]);
+    assert!(!workspace.path("out/ann.lease").exists(), "the plan closed what it opened");
+    workspace.apply();
+    let whispered = workspace.path("out/a.whisper");
+    assert_eq!(fs::read_to_string(&whispered).unwrap(), "ann knows it");
+    assert!(!workspace.path("out/ann.lease").exists(), "the apply closed what it opened");
+    for kept in ["terraform.tfstate", "planned"] {
+        let kept = fs::read(workspace.path(kept)).unwrap();
+        assert!(!String::from_utf8_lossy(&kept).contains("knows it"));
+    }
+    workspace.plan(0);
+    fs::remove_file(&whispered).unwrap();
+    workspace.write(&SECRET.replace("whisper_version = 1", "whisper_version = 2"));
+    assert_has(&workspace.apply(), &["1 changed"]);
+    assert_eq!(fs::read_to_string(&whispered).unwrap(), "ann knows it");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::message::{self, decode, decode_identity, decode_required, encode, encode_identity};
 use super::super::tfplugin6 as proto;
 use super::{Refusal, text_of};
-use crate::server::{Answer, ApplyInput, PlanInput, ReadInput, Server};
-use crate::{Diagnostic, Diagnostics, ImportBy, Path, Provider};
+use crate::server::{Abilities, Answer, ApplyInput, PlanInput, ReadInput, Server, TakeOverInput};
+use crate::{Diagnostics, ImportBy, Provider};
 
 pub(in super::super) async fn validate<P: Provider>(
     server: Arc<Server<P>>,
@@ -14,7 +14,10 @@ pub(in super::super) async fn validate<P: Provider>(
 ) -> Result<proto::validate_resource_config::Response, Diagnostics> {
     let ty = &server.entry(&request.type_name)?.value_type;
     let config = decode_required(request.config, ty, "configuration")?;
-    let diagnostics = message::diagnostics(server.validate_resource(&request.type_name, config));
+    // A host from before capabilities says none.
+    let host = request.client_capabilities.unwrap_or_default();
+    let host = Abilities { write_only: host.write_only_attributes_allowed };
+    let diagnostics = message::diagnostics(server.validate_resource(&request.type_name, config, host));
     Ok(proto::validate_resource_config::Response { diagnostics })
 }
 
@@ -39,7 +42,7 @@ pub(in super::super) async fn upgrade_identity<P: Provider>(
     request: proto::upgrade_resource_identity::Request,
 ) -> Result<proto::upgrade_resource_identity::Response, Diagnostics> {
     let text = text_of(request.raw_identity)?;
-    let value = server.upgrade_identity(&request.type_name, &text)?;
+    let value = server.upgrade_identity(&request.type_name, request.version, &text)?;
     let mut diagnostics = Diagnostics::new();
     let entry = server.entry(&request.type_name)?;
     let upgraded_identity = encode_identity(Some(&value), entry, &mut diagnostics);
@@ -162,12 +165,26 @@ pub(in super::super) async fn import<P: Provider>(
 }
 
 pub(in super::super) async fn take_over<P: Provider>(
-    _: Arc<Server<P>>,
+    server: Arc<Server<P>>,
     request: proto::move_resource_state::Request,
 ) -> Result<proto::move_resource_state::Response, Diagnostics> {
-    let detail = format!(
-        "{} cannot take over the state of {}. Remove the moved block, and import the resource instead.",
-        request.target_type_name, request.source_type_name
-    );
-    Err(Diagnostic::error("Move across resource types is not supported", detail).at(Path::root()).into())
+    let entry = server.entry(&request.target_type_name)?;
+    let has_identity = request.source_identity.as_ref().is_some_and(|identity| !identity.json.is_empty());
+    let from = TakeOverInput {
+        provider_address: request.source_provider_address,
+        type_name: request.source_type_name,
+        version: request.source_schema_version,
+        state: text_of(request.source_state)?,
+        private: request.source_private.to_vec(),
+        identity: has_identity.then(|| text_of(request.source_identity)).transpose()?,
+    };
+    let Answer { state, private, identity, mut diagnostics } =
+        server.take_over(&request.target_type_name, from)?;
+    let owner = entry.resource.type_name();
+    Ok(proto::move_resource_state::Response {
+        target_state: encode(owner, state.as_ref(), &entry.value_type, &mut diagnostics),
+        target_identity: encode_identity(identity.as_ref(), entry, &mut diagnostics),
+        target_private: private.into(),
+        diagnostics: message::diagnostics(diagnostics),
+    })
 }
