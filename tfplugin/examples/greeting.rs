@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use tfplugin::{
-    Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostic, Diagnostics,
-    EphemeralResource, EphemeralResources, Function, FunctionError, Functions, Host, ImportBy, ImportRequest,
-    Lease, LeaseRequest, List, LookUpRequest, Map, OpenRequest, Opened, Outcome, PlanRequest, Planned,
-    Provider, ReadRequest, Resource, Resources, UpdateRequest, model,
+    Attr, CancellationToken, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostic,
+    Diagnostics, EphemeralResource, EphemeralResources, Function, FunctionError, Functions, Host, ImportBy,
+    ImportRequest, Lease, LeaseRequest, List, LookUpRequest, Map, OpenRequest, Opened, Outcome, PlanRequest,
+    Planned, Provider, ReadRequest, Resource, Resources, UpdateRequest, model,
 };
 
 fn main() -> ExitCode {
@@ -48,6 +48,8 @@ model! {
         pub times: Attr<i64> = optional().default(1).range(1..=9),
         /// Who is greeted, by name.
         pub guests: Attr<Map<Guest>> = optional(),
+        /// How long to hesitate before the file is written, in seconds.
+        pub pause: Attr<i64> = optional().range(0..=3600),
         /// What is whispered, into a file of its own. It is not kept in the state.
         pub whisper: Attr<String> = optional().write_only().requires(&["whisper_version"]),
         /// Raise it to whisper anew.
@@ -234,10 +236,16 @@ impl Resource for GreetingFile {
     }
 
     async fn create(&self, request: CreateRequest<Self>) -> Outcome<Greeting> {
+        if let Err(interrupted) = pause(&request.planned, &request.cancel).await {
+            return Outcome::failed(interrupted);
+        }
         write(request.planned, &request.config.whisper, &request.provider).into()
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<Greeting> {
+        if let Err(interrupted) = pause(&request.planned, &request.cancel).await {
+            return Outcome::failed(interrupted);
+        }
         write(request.planned, &request.config.whisper, &request.provider).into()
     }
 
@@ -289,6 +297,18 @@ fn lines(greeting: &Greeting) -> Attr<Map<String>> {
         Attr::Unknown => Attr::Unknown,
     };
     Attr::Known(guests.into_iter().flatten().map(|(name, guest)| (name.clone(), line(guest))).collect())
+}
+
+/// Hesitates, until the user interrupts.
+async fn pause(planned: &Greeting, cancel: &CancellationToken) -> Result<(), Diagnostic> {
+    let Some(seconds) = planned.pause.known().and_then(|seconds| u64::try_from(*seconds).ok()) else {
+        return Ok(());
+    };
+    tracing::info!(seconds, "hesitating");
+    let pause = cancel.run_until_cancelled(tokio::time::sleep(Duration::from_secs(seconds))).await;
+    pause.ok_or_else(|| {
+        Diagnostic::error("Interrupted", "The greeting was not written. Apply again to write it.")
+    })
 }
 
 /// The word as often as it is said.

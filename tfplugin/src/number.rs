@@ -61,6 +61,11 @@ impl Number {
         self.scientific().parse().unwrap_or(f64::NAN)
     }
 
+    /// Whether the number has no fraction.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.exponent >= 0
+    }
+
     /// The number as a float, where that loses nothing.
     pub(crate) fn to_exact_f64(&self) -> Option<f64> {
         // Outside of these a float is infinite, zero, or has lost digits.

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::data_source::{ErasedDataSource, TypedSource};
 use crate::erased::ErasedResource;
 use crate::{DataSource, Diagnostics, EphemeralResources, Functions, Model, Resource};
@@ -73,10 +75,12 @@ impl<D> From<D> for Configured<D> {
 }
 
 /// Who called.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
     /// The version of Terraform or OpenTofu, `1.11.4`; empty where it did not say.
     pub terraform_version: String,
+    /// Cancelled when the user interrupts.
+    pub cancel: CancellationToken,
 }
 
 /// The resources of a provider.

@@ -218,12 +218,16 @@ impl<P: Provider> Server<P> {
         self.with_session(|session| session.cancel.cancel());
     }
 
-    fn set_data(&self, data: Arc<P::Data>) {
-        // A provider that stays up for several runs of the host is configured
-        // by each, and an interrupt of one does not concern the next.
+    /// The token of what is asked from now on.
+    fn begin_session(&self) -> CancellationToken {
         self.with_session(|session| {
-            *session = Session { data: Some(data), cancel: CancellationToken::new() };
-        });
+            session.cancel = CancellationToken::new();
+            session.cancel.clone()
+        })
+    }
+
+    fn set_data(&self, data: Arc<P::Data>) {
+        self.with_session(|session| session.data = Some(data));
     }
 
     fn cancel(&self) -> CancellationToken {

@@ -1,5 +1,6 @@
 //! JSON as it stands in state files, read and written without rounding numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -23,11 +24,23 @@ fn read(raw: &RawValue, ty: &Type, path: &Path) -> Result<Value, CodecError> {
     }
     let malformed = |error: serde_json::Error| CodecError::malformed(path, error);
     match ty {
-        Type::Bool => serde_json::from_str(text).map(Value::Bool).map_err(malformed),
-        Type::String => serde_json::from_str(text).map(Value::String).map_err(malformed),
-        // Old states hold some numbers as text.
-        Type::Number => match text.trim_matches('"').parse::<Number>() {
-            Ok(number) => Ok(Value::Number(number)),
+        // Terraform takes scalars for each other where they read as such: an
+        // attribute may have had another type when the state was written.
+        Type::Bool => match scalar(text).as_deref() {
+            Ok("true") => Ok(Value::Bool(true)),
+            Ok("false") => Ok(Value::Bool(false)),
+            Ok("1") if text.starts_with('"') => Ok(Value::Bool(true)),
+            Ok("0") if text.starts_with('"') => Ok(Value::Bool(false)),
+            Ok(_) => Err(CodecError::malformed(path, format!("{text} is neither true nor false"))),
+            Err(error) => Err(CodecError::malformed(path, error)),
+        },
+        Type::String => match scalar(text) {
+            Ok(scalar) => Ok(Value::String(scalar.into_owned())),
+            Err(error) => Err(CodecError::malformed(path, error)),
+        },
+        Type::Number => match scalar(text).map(|scalar| scalar.parse::<Number>()) {
+            Ok(Ok(number)) => Ok(Value::Number(number)),
+            Ok(Err(error)) => Err(CodecError::malformed(path, error)),
             Err(error) => Err(CodecError::malformed(path, error)),
         },
         Type::List(element) => {
@@ -59,6 +72,15 @@ fn read(raw: &RawValue, ty: &Type, path: &Path) -> Result<Value, CodecError> {
             });
             values.collect::<Result<_, _>>().map(Value::Object)
         }
+    }
+}
+
+/// A scalar as text: what is between its quotes, or the whole of it.
+fn scalar(text: &str) -> Result<Cow<'_, str>, String> {
+    match text.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(text).map(Cow::Owned).map_err(|error| error.to_string()),
+        Some(b'[' | b'{') | None => Err("it is no scalar".to_owned()),
+        Some(_) => Ok(Cow::Borrowed(text)),
     }
 }
 

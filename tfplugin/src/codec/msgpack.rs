@@ -75,15 +75,15 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type, path: &Path) -> Result<(),
     }
 }
 
-/// Integers and floats where those are exact, else decimal text, as cty does.
+/// Integers of 64 bits and floats where those are exact, else decimal text, as cty does.
 fn write_number(out: &mut Vec<u8>, number: &Number, path: &Path) -> Result<(), CodecError> {
     let full = |error: rmp::encode::ValueWriteError| CodecError::malformed(path, error);
     if let Some(integer) = number.to_i64() {
-        rmp::encode::write_sint(out, integer).map(drop).map_err(full)
-    } else if let Some(float) = number.to_exact_f64() {
-        rmp::encode::write_f64(out, float).map_err(full)
-    } else {
-        write_text(out, &number.to_string(), path)
+        return rmp::encode::write_sint(out, integer).map(drop).map_err(full);
+    }
+    match number.to_exact_f64().filter(|_| !number.is_whole()) {
+        Some(float) => rmp::encode::write_f64(out, float).map_err(full),
+        None => write_text(out, &number.to_string(), path),
     }
 }
 

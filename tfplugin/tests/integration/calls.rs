@@ -50,7 +50,11 @@ impl Provider for Things {
     const NAME: &'static str = "test";
     const ADDRESS: &'static str = "registry.terraform.io/examples/test";
 
-    async fn configure(&self, config: Settings, _: Host) -> Result<Configured<Attr<String>>, Diagnostics> {
+    async fn configure(&self, config: Settings, host: Host) -> Result<Configured<Attr<String>>, Diagnostics> {
+        if config.endpoint.as_str() == Some("slow") {
+            host.cancel.cancelled().await;
+            return Err(Diagnostic::error("Interrupted", "As asked.").into());
+        }
         let warning = Diagnostic::warning("Noted", "The provider warns.").at(Path::attribute("endpoint"));
         Ok(Configured { data: Arc::new(config.endpoint), diagnostics: warning.into() })
     }
@@ -264,6 +268,19 @@ async fn an_interrupt_ends_work_and_not_the_provider() {
     driver.configure(&Settings::default()).await;
     let waiting = tokio::time::timeout(Duration::from_millis(50), driver.create(THING, &config)).await;
     assert!(waiting.is_err(), "the interrupt of one run does not reach the next");
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_configuring_too() {
+    let driver = driver().await;
+    let slow = Settings { endpoint: "slow".into() };
+    let (diagnostics, ()) = tokio::join!(driver.configure(&slow), async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        driver.stop();
+    });
+    assert_eq!(summaries(&diagnostics), ["Interrupted"]);
+    driver.configure(&Settings::default()).await;
+    made(&driver, "").await;
 }
 
 #[tokio::test]

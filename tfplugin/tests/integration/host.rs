@@ -16,6 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -26,13 +27,13 @@ use crate::example::greeting;
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
 /// A certificate as go-plugin makes it: ECDSA P-521, self-signed, an authority.
-struct Client {
+pub(crate) struct Client {
     certificate: rcgen::Certificate,
     key: rcgen::KeyPair,
 }
 
 impl Client {
-    fn new() -> Client {
+    pub(crate) fn new() -> Client {
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
         let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
         parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -41,17 +42,17 @@ impl Client {
 }
 
 /// A started provider. Dropping it kills the process.
-struct Plugin {
+pub(crate) struct Plugin {
     process: Child,
     directory: TempDir,
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
     certificate: Vec<u8>,
     started_in: Duration,
     log: NamedTempFile,
 }
 
 impl Plugin {
-    fn start(client: &Client) -> Plugin {
+    pub(crate) fn start(client: &Client) -> Plugin {
         let (directory, log) = (TempDir::new().unwrap(), NamedTempFile::new().unwrap());
         let begin = Instant::now();
         let mut process = Command::new(greeting())
@@ -77,8 +78,8 @@ impl Plugin {
         Plugin { process, directory, socket: fields[3].into(), certificate, started_in, log }
     }
 
-    /// A connection with this client's certificate and key.
-    async fn connect(&self, certificate: &Client, key: &Client) -> Result<Channel, String> {
+    /// How to connect with this client's certificate and key.
+    fn connector(&self, certificate: &Client, key: &Client) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(self.certificate.clone())).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.key.serialize_der()));
@@ -93,14 +94,20 @@ impl Plugin {
             .with_root_certificates(roots)
             .with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(signing)));
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let (connector, socket) = (TlsConnector::from(Arc::new(config)), self.socket.clone());
+        TlsConnector::from(Arc::new(config))
+    }
+
+    /// A trusted connection on which nothing was said yet.
+    pub(crate) async fn stream(&self, host: &Client) -> TlsStream<UnixStream> {
+        secure(self.connector(host, host), self.socket.clone()).await.unwrap()
+    }
+
+    /// A connection with this client's certificate and key.
+    pub(crate) async fn connect(&self, certificate: &Client, key: &Client) -> Result<Channel, String> {
+        let (connector, socket) = (self.connector(certificate, key), self.socket.clone());
         let connect = move |_| {
             let (connector, socket) = (connector.clone(), socket.clone());
-            async move {
-                let stream = UnixStream::connect(socket).await?;
-                let name = ServerName::try_from("localhost").unwrap();
-                connector.connect(name, stream).await.map(TokioIo::new)
-            }
+            async move { secure(connector, socket).await.map(TokioIo::new) }
         };
         let endpoint = Endpoint::from_static("http://localhost");
         endpoint
@@ -109,7 +116,7 @@ impl Plugin {
             .map_err(|error| format!("{error:?}"))
     }
 
-    async fn is_healthy(&self, certificate: &Client, key: &Client) -> Result<bool, String> {
+    pub(crate) async fn is_healthy(&self, certificate: &Client, key: &Client) -> Result<bool, String> {
         let channel = self.connect(certificate, key).await?;
         let request = HealthCheckRequest { service: "plugin".to_owned() };
         let answer =
@@ -118,7 +125,7 @@ impl Plugin {
     }
 
     /// The log, once `count` of its lines have `part`.
-    fn logged(&self, part: &str, count: usize) -> String {
+    pub(crate) fn logged(&self, part: &str, count: usize) -> String {
         let begin = Instant::now();
         loop {
             let log = std::fs::read_to_string(self.log.path()).unwrap();
@@ -146,6 +153,11 @@ impl Plugin {
         let sent = Command::new("kill").args([format!("-{name}"), self.process.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
+}
+
+async fn secure(connector: TlsConnector, socket: PathBuf) -> std::io::Result<TlsStream<UnixStream>> {
+    let stream = UnixStream::connect(socket).await?;
+    connector.connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
 impl Drop for Plugin {

@@ -11,5 +11,6 @@ mod beside;
 mod calls;
 mod example;
 mod host;
+mod hostile;
 mod rules;
 mod terraform;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -91,18 +92,36 @@ impl Workspace {
     }
 
     fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
-        let output = Command::new(self.cli.program())
+        said(self.command(arguments).envs(environment.iter().copied()).output().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.cli.program());
+        command
             .args(arguments)
             .arg("-no-color")
             .current_dir(self.directory.path())
             .env("TF_CLI_CONFIG_FILE", self.path("terraformrc"))
             .env("TF_IN_AUTOMATION", "1")
-            .env("CHECKPOINT_DISABLE", "1")
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-        Said { code: output.status.code().unwrap_or(-1), text }
+            .env("CHECKPOINT_DISABLE", "1");
+        command
+    }
+
+    /// Runs until the log has `part`, then interrupts as a user in a terminal does.
+    fn interrupted_when(&self, arguments: &[&str], part: &str) -> Said {
+        use std::os::unix::process::CommandExt;
+        let log = self.path("interrupt.log");
+        let mut command = self.command(arguments);
+        command.env("TF_LOG_PROVIDER", "INFO").env("TF_LOG_PATH", &log).process_group(0);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let begin = Instant::now();
+        while !fs::read_to_string(&log).is_ok_and(|log| log.contains(part)) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{part:?} is not in the log");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // The whole foreground group gets it, the provider too.
+        Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]).status().unwrap();
+        said(child.wait_with_output().unwrap())
     }
 
     fn apply(&self) -> String {
@@ -117,6 +136,11 @@ impl Workspace {
         assert_eq!(said.code, code, "{}", said.text);
         said.text
     }
+}
+
+fn said(output: Output) -> Said {
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    Said { code: output.status.code().unwrap_or(-1), text }
 }
 
 const TWO_GUESTS: &str = r#"
@@ -327,6 +351,32 @@ fn a_failed_create_says_why() {
 }
 
 #[test]
+fn an_interrupt_ends_an_apply_under_terraform() {
+    an_interrupt_ends_an_apply(Cli::Terraform);
+}
+
+#[test]
+fn an_interrupt_ends_an_apply_under_tofu() {
+    an_interrupt_ends_an_apply(Cli::Tofu);
+}
+
+fn an_interrupt_ends_an_apply(cli: Cli) {
+    let resource = |pause: i64| {
+        format!("resource \"greeting_file\" \"a\" {{\n  name = \"a.txt\"\n  pause = {pause}\n}}")
+    };
+    let workspace = Workspace::under(cli, &resource(600));
+    let begin = Instant::now();
+    let said = workspace.interrupted_when(&["apply", "-auto-approve"], "hesitating");
+    assert_eq!(said.code, 1, "{}", said.text);
+    assert_has(&said.text, &["Interrupted", "The greeting was not written."]);
+    assert!(begin.elapsed() < Duration::from_secs(90));
+    assert!(!workspace.path("out/a.txt").exists());
+    // Nothing was made, so nothing is tainted, and the next apply starts over.
+    workspace.write(&resource(0));
+    assert_has(&workspace.apply(), &["1 added, 0 changed, 0 destroyed"]);
+}
+
+#[test]
 fn log_lines_have_their_level() {
     let workspace = Workspace::new(r#"resource "greeting_file" "a" { name = "a.txt" }"#);
     let log = workspace.path("log");
@@ -345,7 +395,7 @@ fn terraform_attaches_to_a_provider_that_runs_already() {
     let mut provider = Command::new(greeting())
         .arg("-debug")
         .current_dir(workspace.directory.path())
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut line = String::new();

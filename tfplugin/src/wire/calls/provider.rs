@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::message::{self, by_name, decode_required};
 use super::super::tfplugin6 as proto;
 use crate::server::Server;
-use crate::{Diagnostics, Host, Provider};
+use crate::{Diagnostics, Provider};
 
 fn capabilities() -> proto::ServerCapabilities {
     proto::ServerCapabilities {
@@ -78,7 +78,7 @@ pub(in super::super) async fn configure<P: Provider>(
     request: proto::configure_provider::Request,
 ) -> Result<proto::configure_provider::Response, Diagnostics> {
     let config = decode_required(request.config, &server.config_type, "configuration")?;
-    let host = Host { terraform_version: request.terraform_version };
-    let diagnostics = message::diagnostics(server.configure(config, host).await);
+    let diagnostics = server.configure(config, request.terraform_version).await;
+    let diagnostics = message::diagnostics(diagnostics);
     Ok(proto::configure_provider::Response { diagnostics })
 }
