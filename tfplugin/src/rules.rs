@@ -120,7 +120,8 @@ impl<T: Field + 'static> Rules<T> {
         self.at_least_one_of(others).conflicts_with(others)
     }
 
-    /// A change needs a new resource.
+    /// A change needs a new resource. Within elements of a set, which have no
+    /// place at which they change, any new or lost value does.
     pub fn requires_replace(mut self) -> Rules<T> {
         self.erased.replaces = Some(Arc::new(|_, _| true));
         self

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{json, msgpack};
+use super::{json, msgpack, private};
 use crate::{Number, Type, Value};
 
 fn any_type() -> impl Strategy<Value = Type> {
@@ -94,6 +94,42 @@ proptest! {
             prop_assert!(msgpack::encode(&other, &ty).is_ok());
         }
         prop_assert!(msgpack::decode(&bytes[..at], &ty).is_err());
+    }
+
+    #[test]
+    fn damaged_text_is_an_error_or_another_value(
+        (ty, value) in typed(false), at: prop::sample::Index, character: char,
+    ) {
+        let mut text: Vec<char> = json::encode(&value).chars().collect();
+        let at = at.index(text.len());
+        text[at] = character;
+        if let Ok(other) = json::decode(&text.iter().collect::<String>(), &ty) {
+            prop_assert_eq!(json::decode(&json::encode(&other), &ty).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_beside_a_state_is_opened_or_left_alone(bytes: Vec<u8>, version: u32) {
+        let (found, opened) = private::open(&bytes);
+        prop_assert!(found != 0 || opened == bytes.as_slice());
+        if !bytes.is_empty() && version != 0 {
+            let sealed = private::seal(version, bytes.clone());
+            prop_assert_eq!(private::open(&sealed), (version, bytes.as_slice()));
+        }
+    }
+
+    #[test]
+    fn a_number_is_what_its_text_says(whole: i128, places in 0_usize..60) {
+        let digits = whole.unsigned_abs().to_string();
+        let digits = format!("{}{digits}", "0".repeat((places + 1).saturating_sub(digits.len())));
+        let (before, after) = digits.split_at(digits.len() - places);
+        let text = format!("{}{before}.{after}0", if whole < 0 { "-" } else { "" });
+        let number: Number = text.parse().unwrap();
+        prop_assert_eq!(number.to_string().parse::<Number>().unwrap(), number.clone());
+        let value = Value::Number(number);
+        let bytes = msgpack::encode(&value, &Type::Number).unwrap();
+        prop_assert_eq!(msgpack::decode(&bytes, &Type::Number).unwrap(), value.clone());
+        prop_assert_eq!(json::decode(&text, &Type::Number).unwrap(), value);
     }
 }
 

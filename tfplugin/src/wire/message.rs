@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::tfplugin6 as proto;
-use crate::codec::msgpack;
+use crate::codec::{json, msgpack};
 use crate::function::Signature;
 use crate::schema::{Attribute, Kind, Mode};
 use crate::server::Entry;
@@ -15,8 +15,15 @@ pub(super) fn decode(
     ty: &Type,
     what: &str,
 ) -> Result<Option<Value>, Diagnostics> {
-    let Some(dynamic) = dynamic.filter(|dynamic| !dynamic.msgpack.is_empty()) else { return Ok(None) };
-    match msgpack::decode(&dynamic.msgpack, ty) {
+    let Some(dynamic) = dynamic else { return Ok(None) };
+    // Terraform sends msgpack; the protocol allows JSON too.
+    let decoded = match (dynamic.msgpack.is_empty(), std::str::from_utf8(&dynamic.json)) {
+        (false, _) => msgpack::decode(&dynamic.msgpack, ty),
+        (true, Ok("")) => return Ok(None),
+        (true, Ok(text)) => json::decode(text, ty),
+        (true, Err(error)) => return Err(protocol_error(format!("The {what} is not UTF-8: {error}."))),
+    };
+    match decoded {
         Ok(Value::Null) => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(error) => {
@@ -189,4 +196,23 @@ pub(super) fn by_name<E, T>(
     describe: impl Fn(&E) -> T,
 ) -> HashMap<String, T> {
     entries.iter().map(|(name, entry)| ((*name).to_owned(), describe(entry))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_comes_as_msgpack_or_as_json() {
+        let of = |msgpack: &[u8], json: &[u8]| {
+            let (msgpack, json) = (msgpack.to_vec().into(), json.to_vec().into());
+            decode(Some(proto::DynamicValue { msgpack, json }), &Type::String, "state")
+        };
+        assert_eq!(of(&[0xa1, b'x'], b""), Ok(Some("x".into())));
+        assert_eq!(of(&[], br#""x""#), Ok(Some("x".into())));
+        assert_eq!(of(&[], b""), Ok(None));
+        assert_eq!(of(&[0xc0], b""), Ok(None));
+        assert!(of(&[], &[0xff]).is_err());
+        assert!(of(&[0xff], b"").is_err());
+    }
 }
