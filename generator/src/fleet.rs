@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tenancy::card::Card;
 use tenancy::card::model::CardModel;
 use tenancy::floor::Floor;
-use tenancy::names::{CardName, Namespace};
+use tenancy::names::{CardName, EnvName, Namespace};
 use tenancy::quantity::Mib;
 use tenancy::tenant::{AbsolutePath, Tenant};
 
@@ -20,6 +20,8 @@ pub struct Fleet {
     pub reserved: BTreeMap<CardName, Mib>,
     /// Which models they are, where that was said.
     pub models: BTreeMap<CardName, &'static CardModel>,
+    /// Objects of theirs that are taken over, as `Kind/name`.
+    pub adopted: BTreeMap<CardName, Vec<String>>,
     /// How many slices the device plugin offers of each.
     pub slices: BTreeMap<CardName, u32>,
     /// The tenants by the name of their stack's folder, which is their file's name.
@@ -59,6 +61,8 @@ pub struct Claim {
 pub struct Lifecycle {
     /// Objects that are taken over, as `Kind/name`.
     pub adopt: Vec<String>,
+    /// Objects of its claim that are taken over.
+    pub adopt_claim: Vec<String>,
     /// Whether an apply waits until an `always` tenant is ready, if that was said.
     pub wait: Option<bool>,
     /// How long to wait, by `create`, `update` and `delete`.
@@ -70,10 +74,22 @@ pub struct Lifecycle {
 pub struct Provider {
     /// The kubeconfig.
     pub config_path: Option<String>,
+    /// Several kubeconfigs.
+    pub config_paths: Vec<String>,
     /// Its context.
     pub config_context: Option<String>,
+    /// Cluster entry instead of the context's.
+    pub config_context_cluster: Option<String>,
+    /// User entry instead of the context's.
+    pub config_context_auth_info: Option<String>,
     /// Address of the API server.
     pub host: Option<String>,
+    /// Its certificate authority, PEM.
+    pub cluster_ca_certificate: Option<String>,
+    /// Name to check its certificate against.
+    pub tls_server_name: Option<String>,
+    /// Whether its certificate is not checked, if that was said.
+    pub insecure: Option<bool>,
     /// Proxy of all requests.
     pub proxy_url: Option<String>,
     /// A plugin that hands out credentials.
@@ -93,6 +109,8 @@ pub struct Exec {
     pub command: String,
     /// Its arguments.
     pub args: Vec<String>,
+    /// Its environment.
+    pub env: BTreeMap<EnvName, String>,
 }
 
 /// Where states are kept.

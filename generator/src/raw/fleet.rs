@@ -1,7 +1,9 @@
 //! `fleet.yaml` as typed.
 
 use tenancy::card::model::CardModel;
-use tenancy::names::{CardName, LabelKey, LabelValue, Namespace, NodeName, ObjectName, ResidentName};
+use tenancy::names::{
+    CardName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName, ResidentName,
+};
 use tenancy::quantity::Mib;
 use tenancy::tenant::ObjectKind;
 use tenancy::window::Zone;
@@ -55,6 +57,8 @@ record! {
         pub critical: Option<At<Mib>>,
         /// Processes on the card that nobody here schedules, by name.
         pub residents: Option<Entries<ResidentName, RawResident>>,
+        /// Objects of the card that exist already and are taken over, as `Kind/name`.
+        pub adopt: Option<Vec<At<String>>>,
     }
 }
 
@@ -112,10 +116,22 @@ record! {
     pub struct RawProvider {
         /// The kubeconfig; `~/` is the home directory.
         pub config_path: Option<At<String>>,
+        /// Several kubeconfigs, merged as kubectl does. Instead of `config_path`.
+        pub config_paths: Option<Vec<At<String>>>,
         /// Its context. Its current one unless given.
         pub config_context: Option<At<String>>,
+        /// Cluster entry of the kubeconfig instead of the context's.
+        pub config_context_cluster: Option<At<String>>,
+        /// User entry of the kubeconfig instead of the context's.
+        pub config_context_auth_info: Option<At<String>>,
         /// Address of the API server, instead of a kubeconfig.
         pub host: Option<At<String>>,
+        /// The API server's certificate authority, PEM. It is no secret.
+        pub cluster_ca_certificate: Option<At<String>>,
+        /// Name to check the API server's certificate against.
+        pub tls_server_name: Option<At<String>>,
+        /// Whether the API server's certificate is not checked at all.
+        pub insecure: Option<At<bool>>,
         /// Proxy of all requests.
         pub proxy_url: Option<At<String>>,
         /// A plugin that hands out credentials.
@@ -134,6 +150,8 @@ record! {
         pub command: At<String>,
         /// Its arguments.
         pub args: Option<Vec<At<String>>>,
+        /// Its environment. It is not secret.
+        pub env: Option<Entries<EnvName, At<String>>>,
     }
 }
 

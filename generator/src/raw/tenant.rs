@@ -138,6 +138,8 @@ record! {
         pub hand_over: Option<Vec<At<HandedOver>>>,
         /// Objects that exist already and are taken over, as `Kind/name`.
         pub adopt: Option<Vec<At<String>>>,
+        /// Objects of its claim on a card that exist already and are taken over, as `Kind/name`.
+        pub adopt_claim: Option<Vec<At<String>>>,
         /// Whether an apply waits until an `always` tenant is ready. It does unless given.
         pub wait: Option<At<bool>>,
         /// How long Terraform waits.

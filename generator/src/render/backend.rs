@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Attribute, Attributes, texts};
+use super::{Attribute, Attributes, map, texts};
 use crate::fleet::{Backend, Fleet, Provider};
 use crate::hcl::{self, Hcl};
 use crate::leaf::Binary;
@@ -82,8 +82,14 @@ fn backend(backend: &Backend) -> (&'static str, Attributes) {
 fn provider(provider: &Provider) -> Vec<Attribute> {
     let mut block = Attributes::default();
     block.set_some("config_path", provider.config_path.as_deref());
+    block.set_filled("config_paths", texts(&provider.config_paths));
     block.set_some("config_context", provider.config_context.as_deref());
+    block.set_some("config_context_cluster", provider.config_context_cluster.as_deref());
+    block.set_some("config_context_auth_info", provider.config_context_auth_info.as_deref());
     block.set_some("host", provider.host.as_deref());
+    block.set_some("cluster_ca_certificate", provider.cluster_ca_certificate.as_deref());
+    block.set_some("tls_server_name", provider.tls_server_name.as_deref());
+    block.set_some("insecure", provider.insecure.map(Hcl::Bool));
     block.set_some("proxy_url", provider.proxy_url.as_deref());
     block.set_some("plan_objects", provider.plan_objects.map(|shown| shown.0));
     block.set_some("agent_image", provider.agent_image.as_deref());
@@ -92,6 +98,7 @@ fn provider(provider: &Provider) -> Vec<Attribute> {
         object.set("api_version", exec.api_version.as_str());
         object.set("command", exec.command.as_str());
         object.set_filled("args", texts(&exec.args));
+        object.set_filled("env", map(&exec.env, |value| value.as_str().into()));
         block.set("exec", object.object());
     }
     block.in_heredoc(3)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tenancy::card::{Card, Device, DeviceSource};
 
-use super::{Attribute, Attributes, label, map};
+use super::{Attribute, Attributes, label, map, texts};
 use crate::fleet::Fleet;
 use crate::hcl::{self, Hcl};
 use crate::load::FLEET;
@@ -23,12 +23,12 @@ struct CardBlock {
 pub(super) fn cards(fleet: &Fleet) -> CardsPage {
     let block = |card: &Card| CardBlock {
         label: hcl::quoted(&label(&card.name)),
-        attributes: attributes(card).lines(1),
+        attributes: attributes(card, fleet.adopted.get(&card.name)).lines(1),
     };
     CardsPage { source: FLEET, cards: fleet.cards.values().map(block).collect() }
 }
 
-fn attributes(card: &Card) -> Attributes {
+fn attributes(card: &Card, adopted: Option<&Vec<String>>) -> Attributes {
     let mut block = Attributes::default();
     block.set("name", card.name.to_string());
     block.set("node", card.node.to_string());
@@ -56,5 +56,6 @@ fn attributes(card: &Card) -> Attributes {
         object.object()
     });
     block.set_filled("residents", residents);
+    block.set_filled("adopt", texts(adopted.into_iter().flatten()));
     block
 }

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use handlebars::Handlebars;
 use serde::Serialize;
-use tenancy::floor::{Basis, Floor};
+use tenancy::floor::Basis;
 use tenancy::names::CardName;
 
-use crate::fleet::{Fleet, Stack};
+use crate::fleet::{Claim, Fleet, Stack};
 use crate::hcl::{self, Hcl};
 use crate::load::{FLEET, TENANTS};
 use crate::schema;
@@ -222,14 +222,19 @@ fn tenant<'p>(source: &'p str, stack: &Stack, fleet: &Fleet) -> TenantPage<'p> {
         source,
         label: hcl::quoted(label),
         floor: stack.claim.as_ref().map(|claim| claim.floor.floor_mib().spelled()),
-        claim: stack.claim.as_ref().map(|it| claim(&it.card, &it.floor).lines(1)).unwrap_or_default(),
+        claim: stack
+            .claim
+            .as_ref()
+            .map(|it| claim(it, &stack.lifecycle.adopt_claim).lines(1))
+            .unwrap_or_default(),
         groups: groups.into_iter().map(|group| group.lines(1)).filter(|lines| !lines.is_empty()).collect(),
     }
 }
 
-fn claim(card: &CardName, floor: &Floor) -> Attributes {
+fn claim(of: &Claim, adopted: &[String]) -> Attributes {
+    let floor = &of.floor;
     let mut claim = Attributes::default();
-    claim.set("card", card.to_string());
+    claim.set("card", of.card.to_string());
     claim.set("tenant", floor.tenant.to_string());
     claim.set("peak", floor.peak_mib.spelled());
     claim.set("headroom", floor.headroom_mib.spelled());
@@ -245,5 +250,6 @@ fn claim(card: &CardName, floor: &Floor) -> Attributes {
         measured.set("at", at.to_string());
         claim.set("measured", measured.object());
     }
+    claim.set_filled("adopt", texts(adopted));
     claim
 }

@@ -139,19 +139,29 @@ pub(super) fn backend(file: &FleetFile<'_>, problems: &mut Problems) -> Option<B
 /// The provider's connection.
 pub(super) fn provider(raw: &RawFleet) -> Provider {
     let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());
+    let texts = |list: &Option<Vec<At<String>>>| -> Vec<String> {
+        list.iter().flatten().map(|text| text.value.clone()).collect()
+    };
     let agent_image = raw.defaults.as_ref().and_then(|defaults| text(&defaults.agent_image));
     let Some(provider) = &raw.provider else { return Provider { agent_image, ..Provider::default() } };
     Provider {
         agent_image,
         plan_objects: provider.plan_objects.as_ref().map(|shown| shown.value),
         config_path: text(&provider.config_path),
+        config_paths: texts(&provider.config_paths),
         config_context: text(&provider.config_context),
+        config_context_cluster: text(&provider.config_context_cluster),
+        config_context_auth_info: text(&provider.config_context_auth_info),
         host: text(&provider.host),
+        cluster_ca_certificate: text(&provider.cluster_ca_certificate),
+        tls_server_name: text(&provider.tls_server_name),
+        insecure: provider.insecure.as_ref().map(|insecure| insecure.value),
         proxy_url: text(&provider.proxy_url),
         exec: provider.exec.as_ref().map(|exec| Exec {
             api_version: exec.api_version.value.clone(),
             command: exec.command.value.clone(),
-            args: exec.args.iter().flatten().map(|arg| arg.value.clone()).collect(),
+            args: texts(&exec.args),
+            env: super::server::values(&exec.env),
         }),
     }
 }

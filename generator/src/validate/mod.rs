@@ -88,6 +88,9 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
     let binary = raw.binary.as_ref().map(|binary| binary.value);
     let fleet = Fleet {
         reserved: each_card(raw, |card| card.reserved.as_ref().map(|reserved| reserved.value)),
+        adopted: each_card(raw, |card| {
+            Some(card.adopt.as_ref()?.iter().map(|object| object.value.clone()).collect())
+        }),
         slices: each_card(raw, |card| card.slices.as_ref().map(|slices| slices.value)),
         models,
         cards,

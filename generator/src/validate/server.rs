@@ -203,7 +203,8 @@ fn probe(
     }))
 }
 
-fn values<K: Clone + Ord, V: Clone>(entries: &Option<Entries<K, At<V>>>) -> BTreeMap<K, V> {
+/// The entries of a map without their places.
+pub(super) fn values<K: Clone + Ord, V: Clone>(entries: &Option<Entries<K, At<V>>>) -> BTreeMap<K, V> {
     let each = entries.iter().flat_map(|entries| &entries.0);
     each.map(|(key, value)| (key.value.clone(), value.value.clone())).collect()
 }

@@ -388,6 +388,7 @@ fn lifecycle(raw: &RawTenant) -> Lifecycle {
     Lifecycle {
         wait: raw.wait.as_ref().map(|wait| wait.value),
         adopt: raw.adopt.iter().flatten().map(|object| object.value.clone()).collect(),
+        adopt_claim: raw.adopt_claim.iter().flatten().map(|object| object.value.clone()).collect(),
         timeouts: timeouts.filter_map(|(what, length)| Some((what, length.as_ref()?.value))).collect(),
     }
 }
