@@ -1,0 +1,35 @@
+//! What happened, line by line, for the person who reads a case that failed.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::queue::Ms;
+
+/// The lines, if anybody wants them.
+#[derive(Debug, Default)]
+pub struct Trace {
+    lines: Option<Vec<(Ms, String)>>,
+}
+
+impl Trace {
+    pub(crate) fn new(wanted: bool) -> Self {
+        Self { lines: wanted.then(Vec::new) }
+    }
+
+    pub(crate) fn say(&mut self, at: Ms, what: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.lines {
+            lines.push((at, what()));
+        }
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, line) in self.lines.iter().flatten() {
+            let at = Timestamp::from_millisecond(*at).unwrap_or_default();
+            writeln!(f, "{}  {line}", at.strftime("%a %Y-%m-%d %H:%M:%S%.3f"))?;
+        }
+        Ok(())
+    }
+}
