@@ -61,6 +61,9 @@ async fn a_field_that_is_taken_back_is_never_without_an_owner() {
     let plain = ServiceModel { priority_class: "night".into(), ..chatterbox() };
     let handed = ServiceModel { hand_over: Attr::Known(Set(vec![path.into()])), ..plain.clone() };
     let made = driver.create(SERVICE, &handed).await.instance.unwrap();
+    // Until its first update the field is also ours, from its birth.
+    let other = ServiceModel { env: texts(&[("A", "b")]), ..handed };
+    let made = driver.update(SERVICE, &made, &other).await.instance.unwrap();
     let class = |deployment: &serde_json::Value| {
         deployment["spec"]["template"]["spec"]["priorityClassName"] == "night"
     };
