@@ -12,8 +12,8 @@ use crate::script::*;
 /// How large a world is and how long it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// The most tenants.
-    pub tenants: usize,
+    /// The fewest and the most tenants.
+    pub tenants: (usize, usize),
     /// How many days.
     pub days: u32,
     /// The most troubles.
@@ -42,7 +42,7 @@ pub fn script(shape: Shape) -> impl Strategy<Value = Script> {
         (
             any::<u64>(),
             select(&STARTS_S[..]),
-            vec(tenant(usable), 1..=shape.tenants),
+            vec(tenant(usable), shape.tenants.0..=shape.tenants.1),
             vec(resident(usable), 0..=2),
             vec((0..span_s, trouble(usable)), 0..=shape.troubles),
         )

@@ -13,6 +13,7 @@ mod audit;
 mod cron;
 mod gates;
 pub mod generate;
+pub mod page;
 mod queue;
 pub mod script;
 pub mod tally;
@@ -41,12 +42,11 @@ pub struct Outcome {
     pub tally: Tally,
     /// The first promise that was broken, in words with its time.
     pub broken: Option<String>,
-    /// What happened, if it was asked for.
+    /// What happened, if it was asked for, until a promise was broken.
     pub trace: Trace,
 }
 
-/// Plays a script to its end, or until our gates break a promise. The shell gate
-/// promises nothing, so with it a script is always played to its end.
+/// Plays a script to its end. Only our gates promise anything.
 ///
 /// # Errors
 /// A script that means no legal world, such as a window without a length.

@@ -10,17 +10,23 @@ use crate::queue::Ms;
 #[derive(Debug, Default)]
 pub struct Trace {
     lines: Option<Vec<(Ms, String)>>,
+    /// What comes after a broken promise explains nothing.
+    closed: bool,
 }
 
 impl Trace {
     pub(crate) fn new(wanted: bool) -> Self {
-        Self { lines: wanted.then(Vec::new) }
+        Self { lines: wanted.then(Vec::new), closed: false }
     }
 
     pub(crate) fn say(&mut self, at: Ms, what: impl FnOnce() -> String) {
-        if let Some(lines) = &mut self.lines {
+        if let (Some(lines), false) = (&mut self.lines, self.closed) {
             lines.push((at, what()));
         }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
     }
 }
 

@@ -92,10 +92,6 @@ impl Audit {
         }
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.broken.is_some()
-    }
-
     pub(crate) fn outcome(self) -> (Tally, Option<String>) {
         (self.tally, self.broken)
     }
@@ -104,6 +100,7 @@ impl Audit {
     fn fault(world: &mut World, what: String) {
         if world.keeper == Keeper::Ours && world.audit.broken.is_none() {
             world.trace.say(world.now, || format!("BROKEN: {what}"));
+            world.trace.close();
             world.audit.broken = Some(format!("{}: {what}", world.clock()));
         }
     }

@@ -91,8 +91,11 @@ impl Audit {
     /// Whoever runs, the ledger knows it.
     fn entry_is_there(world: &mut World, tenant: usize) {
         let serving = world.tenants[tenant].pods.iter().any(|pod| pod.process.is_some());
-        let state = world.ledger.read.entry(&world.tenants[tenant].id).state;
-        if world.keeper == Keeper::Ours && serving && state == State::Asleep {
+        if world.keeper != Keeper::Ours || !serving {
+            return;
+        }
+        let entry = world.ledger.read.entries.get(&world.tenants[tenant].id);
+        if entry.is_none_or(|entry| entry.state == State::Asleep) {
             let what = format!("{} runs and the ledger has it asleep", world.tenants[tenant].id);
             Self::fault(world, what);
         }

@@ -3,7 +3,6 @@
 pub(crate) mod ours;
 pub(crate) mod shell;
 
-use tenancy::defaults::TICK_MARGIN_S;
 use tenancy::gate::GateConfig;
 use tenancy::observation::Trigger;
 
@@ -42,9 +41,7 @@ impl Run {
 
     /// A Job's deadline, as `expand` writes it.
     pub(crate) fn deadline_ms(gate: &GateConfig) -> Ms {
-        let timing = gate.timing;
-        let under_way_s = timing.shortage_grace_s.saturating_add(timing.grace_period_s);
-        Ms::from(under_way_s.max(timing.guard_interval_s).saturating_add(TICK_MARGIN_S)) * 1000
+        Ms::from(gate.tick_length().deadline_s) * 1000
     }
 }
 
@@ -53,13 +50,15 @@ impl World {
         let Some(mut run) = self.runs.remove(&id) else { return };
         let next = match self.keeper {
             _ if self.now > run.kill_at || self.outages.api_away > 0 => None,
-            Keeper::Ours => {
+            keeper => {
                 if step == Step::Begin && run.mind.is_new() {
                     Audit::tick_begins(self, run.tenant);
                 }
-                self.our_step(&mut run, step)
+                match keeper {
+                    Keeper::Ours => self.our_step(&mut run, step),
+                    Keeper::Shell => self.shell_step(&run),
+                }
             }
-            Keeper::Shell => self.shell_step(&run),
         };
         match next {
             Some((after, step)) => {

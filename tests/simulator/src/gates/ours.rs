@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tenancy::admit::{Admission, AdmitSituation, admit_pod};
 use tenancy::decide::{Decision, Rule, Situation, decide};
-use tenancy::defaults::TICK_MARGIN_S;
+use tenancy::defaults::LOOK_AGAIN_S;
 use tenancy::gate::ScaleTarget;
 use tenancy::ledger::{Ledger, PodRef};
 use tenancy::observation::{Demand, DeploymentSeen, Observation, PauseSeen, Phase, PodSeen};
@@ -21,10 +21,8 @@ use crate::world::{Basis, Event, Pod, Stored, World, Write, pods};
 const LOST_LIMIT: u32 = 12;
 /// How often in a row a decision may ask for the next at once, as in the agent.
 const AT_ONCE_LIMIT: u32 = 20;
-/// What a tick leaves between its end and the next one, as in the agent.
-const GOING_S: u32 = 10;
-/// What a tick leaves of its Job's deadline, as in the agent.
-const COMING_S: u32 = 30;
+/// Before a yield that could not be carried out is tried again, as in the agent.
+const AGAIN_MS: Ms = LOOK_AGAIN_S as Ms * 1000;
 /// Between two looks of the check in the pod, as in the agent.
 const POLL_MS: Ms = 5_000;
 
@@ -33,6 +31,7 @@ const POLL_MS: Ms = 5_000;
 pub(crate) struct Mind {
     read: Option<Stored>,
     decision: Option<Decision>,
+    data: Rc<BTreeMap<String, String>>,
     basis: Option<Basis>,
     versions: BTreeMap<usize, u64>,
     own_version: u64,
@@ -87,12 +86,12 @@ impl World {
             now: self.clock(),
             trigger: run.trigger,
             gate: self.tenants[tenant].gate.clone(),
-            declared: self.declared.clone(),
-            ledger: read.read.as_ref().clone(),
+            declared: Ok(self.declared.clone()),
+            ledger: Ok(read.read.as_ref().clone()),
             observation: Observation {
                 device,
                 deployment: self.deployment(tenant),
-                pods: self.tenants[tenant].pods.iter().map(|pod| self.pod_seen(pod)).collect(),
+                pods: Ok(self.pods_seen(tenant)),
                 pauses,
                 demand: self.demand(tenant),
                 clock_skew_s: 0,
@@ -100,8 +99,8 @@ impl World {
         };
         let decision = decide(&situation);
         Audit::decided(self, tenant, &decision);
-        let data = decision.ledger.to_data();
-        let unchanged = data == *read.data;
+        run.mind.data = Rc::new(decision.ledger.to_data());
+        let unchanged = run.mind.data == read.data;
         run.mind.versions = versions;
         run.mind.own_version = self.tenants[tenant].version;
         run.mind.basis = Some(basis);
@@ -116,10 +115,11 @@ impl World {
             tenant: run.tenant,
             pod: None,
             version: run.mind.read.as_ref()?.version,
-            data: Rc::new(decision.ledger.to_data()),
+            data: run.mind.data.clone(),
             basis: run.mind.basis?,
         };
         let to_sleep = decision.scale == Some(0);
+        let unwritten = to_sleep && decision.rule.may_close_unwritten();
         let unanswered = self.outages.writes_unanswered > 0;
         if let Some(late) = self.outages.write_ms() {
             self.queue.add(self.now + late, Event::LateWrite(write));
@@ -130,11 +130,12 @@ impl World {
         } else {
             return self.overtaken(run);
         }
-        // The call failed, for all that the gate knows. Going to sleep is always safe.
-        if to_sleep {
+        // The call failed, for all that the gate knows.
+        if unwritten {
             self.set_replicas(run.tenant, 0);
         }
-        None
+        let again = to_sleep && self.now - run.began + AGAIN_MS < self.longest_stay_ms(run.tenant);
+        again.then_some((AGAIN_MS, Step::Begin))
     }
 
     fn overtaken(&mut self, run: &mut Run) -> Next {
@@ -173,12 +174,9 @@ impl World {
         Some((pause, Step::Begin))
     }
 
-    /// How long a tick stays while something is under way, as in the agent.
+    /// How long a tick stays while something is under way.
     fn longest_stay_ms(&self, tenant: usize) -> Ms {
-        let timing = self.tenants[tenant].gate.timing;
-        let deadline_s = timing.shortage_grace_s + timing.grace_period_s + TICK_MARGIN_S;
-        let until_next_s = timing.guard_interval_s.saturating_sub(GOING_S);
-        Ms::from(until_next_s.min(deadline_s.saturating_sub(COMING_S))) * 1000
+        Ms::from(self.tenants[tenant].gate.tick_length().stays_s) * 1000
     }
 
     fn deployment(&self, tenant: usize) -> DeploymentSeen {
@@ -190,6 +188,10 @@ impl World {
             ready_replicas: u32::try_from(one.pods.iter().filter(|pod| pod.ready).count()).unwrap_or(0),
             override_annotation: one.annotation.clone(),
         }
+    }
+
+    fn pods_seen(&self, tenant: usize) -> Vec<PodSeen> {
+        self.tenants[tenant].pods.iter().map(|pod| self.pod_seen(pod)).collect()
     }
 
     fn pod_seen(&self, pod: &Pod) -> PodSeen {
@@ -204,6 +206,7 @@ impl World {
             admitted: pod.admitted,
             restarts: pod.restarts,
             waiting: pod.waiting.map(str::to_owned),
+            device_uuid: None,
         }
     }
 
@@ -267,6 +270,7 @@ impl World {
             declared: self.declared.clone(),
             ledger: entering.ledger.as_ref().clone(),
             pod: PodRef { name: pod.key.pod.clone(), uid: uid.to_string() },
+            pods: Ok(self.pods_seen(tenant)),
             override_annotation: self.tenants[tenant].annotation.clone(),
             device: self.sample(),
         });

@@ -7,7 +7,7 @@ use tenancy::Invalid;
 use tenancy::card::{Card, Device as CardDevice, DeviceSource, Resident as DeclaredResident, Source};
 use tenancy::cron;
 use tenancy::declared::Declared;
-use tenancy::defaults::TICK_DEADLINE_S;
+use tenancy::defaults::{SWEEP_INTERVAL_S, TICK_DEADLINE_S};
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{GateConfig, ScaleTarget, Timing};
 use tenancy::names::{ResidentName, TenantId};
@@ -45,7 +45,7 @@ impl World {
             residents: Vec::new(),
             jobs: Vec::new(),
             runs: BTreeMap::new(),
-            declared: Declared { card: card(script)?, floors: BTreeMap::new() },
+            declared: Declared { card: card(script)?, floors: BTreeMap::new(), unreadable: BTreeMap::new() },
             ledger: Stored { data: Rc::default(), read: Rc::default(), version: 1 },
             outages: Outages::default(),
             audit: Audit::default(),
@@ -118,6 +118,8 @@ impl World {
                 lines.push((Trigger::Guard, line, "Etc/UTC".to_owned(), TICK_DEADLINE_S));
             }
             Keeper::Ours => {
+                let sweep = cron::around_the_clock(SWEEP_INTERVAL_S).to_string();
+                lines.push((Trigger::Guard, sweep, "Etc/UTC".to_owned(), TICK_DEADLINE_S));
                 for (_, window) in gate.schedule.windows() {
                     let asked = [
                         (Trigger::Up, cron::up(window)),
