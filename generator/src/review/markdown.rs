@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::look::clock_change;
 use super::model::{
     Action, CardReview, ClaimFacts, DayReview, Drift, Field, Loss, ObjectChange, Remark, RemarkKind,
-    ResourceReview, Review, Side, Step, TenantReview,
+    ResourceReview, Review, Shown, Side, Step, TenantReview,
 };
 use super::text;
 use crate::fit::Verdict;
@@ -210,8 +210,11 @@ fn card(card: &CardReview) -> String {
         let _ = writeln!(out, "\n{} and {} no longer meet ({}).", code(a), code(b), plain(&overlap.when));
     }
     let _ = write!(out, "\n<details><summary>Claims, residents and clocks</summary>\n\n{}", claims(card));
+    if !card.clock_changes.is_empty() {
+        out.push('\n');
+    }
     for change in &card.clock_changes {
-        let _ = write!(out, "\n- {}", line(&clock_change(change)));
+        let _ = write!(out, "- {}", line(&clock_change(change)));
     }
     out.push_str("\n</details>\n");
     out
@@ -370,10 +373,11 @@ fn field_lines(field: &Field) -> Vec<String> {
     if let Some(words) = text::wordless(field) {
         return vec![format!("!   {path}: {words}")];
     }
-    vec![
-        format!("-   {path} = {}", text::value(&field.before)),
-        format!("+   {path} = {}", text::value(&field.after)),
-    ]
+    let line = |sign: char, value: &Shown| match value {
+        Shown::Absent => None,
+        value => Some(format!("{sign}   {path} = {}", text::value(value))),
+    };
+    [line('-', &field.before), line('+', &field.after)].into_iter().flatten().collect()
 }
 
 /// The sign by which a diff is coloured.

@@ -31,7 +31,7 @@ pub const STYLE: &str = include_str!("../../../templates/review/picture.css");
 pub(super) const COLOURS: usize = 8;
 
 const PANEL: f64 = 150.0;
-const TITLE: f64 = 24.0;
+const TITLE: f64 = 28.0;
 const AXIS: f64 = 22.0;
 /// Half of the last hour stands beyond the edge.
 const MARGIN_RIGHT: f64 = 20.0;
@@ -152,6 +152,23 @@ pub(super) fn short<'n>(name: &'n str, all: &[&str]) -> &'n str {
     if alone { last(name) } else { name }
 }
 
+/// A tenant's block as far as nothing about it changes.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    from: u32,
+    to: u32,
+    bottom: f64,
+    peak: f64,
+    /// It stands within the frame of what does not fit, which would cross its name.
+    framed: bool,
+}
+
+impl Run {
+    fn goes_on_as(&self, next: &Self) -> bool {
+        self.to == next.from && self.framed == next.framed && (self.bottom - next.bottom).abs() < 0.5
+    }
+}
+
 struct Drawing<'c> {
     card: &'c CardReview,
     day: &'c DayReview,
@@ -208,7 +225,7 @@ impl<'c> Drawing<'c> {
         for (index, (title, facts, after)) in panels.into_iter().enumerate() {
             let top = (TITLE + PANEL) * if index == 0 { 0.0 } else { 1.0 };
             let _ = writeln!(out, "<g transform=\"translate(0 {top})\">");
-            let _ = writeln!(out, "<text class=\"title\" x=\"{}\" y=\"17\">{title}</text>", self.left);
+            let _ = writeln!(out, "<text class=\"title\" x=\"{}\" y=\"21\">{title}</text>", self.left);
             let _ = writeln!(out, "<g transform=\"translate(0 {TITLE})\">");
             self.panel(&mut out, facts, after);
             out.push_str("</g>\n</g>\n");
@@ -324,8 +341,8 @@ impl<'c> Drawing<'c> {
     /// Each tenant's name once, in its longest block, where it has room.
     fn labels(&self, out: &mut String, after: bool, base: f64) {
         for tenant in &self.tenants {
-            let mut best: Option<(u32, u32, f64, f64)> = None;
-            let mut run: Option<(u32, u32, f64, f64)> = None;
+            let mut best: Option<Run> = None;
+            let mut run: Option<Run> = None;
             for span in &self.day.spans {
                 let side = side(span, after);
                 let below: u64 = self
@@ -335,19 +352,25 @@ impl<'c> Drawing<'c> {
                     .filter_map(|other| side.tenants.get(*other))
                     .sum();
                 run = side.tenants.get(*tenant).map(|peak| {
-                    let bottom = base + mib(below);
-                    match run.filter(|run| run.1 == span.from_minute && run.2 == bottom) {
-                        Some((from, ..)) => (from, span.to_minute, bottom, mib(*peak)),
-                        None => (span.from_minute, span.to_minute, bottom, mib(*peak)),
+                    let here = Run {
+                        from: span.from_minute,
+                        to: span.to_minute,
+                        bottom: base + mib(below),
+                        peak: mib(*peak),
+                        framed: side.verdict == Verdict::Refuses,
+                    };
+                    match run.filter(|run| run.goes_on_as(&here)) {
+                        Some(run) => Run { from: run.from, ..here },
+                        None => here,
                     }
                 });
                 if let Some(run) = run
-                    && best.is_none_or(|best| run.1 - run.0 > best.1 - best.0)
+                    && best.is_none_or(|best| run.to - run.from > best.to - best.from)
                 {
                     best = Some(run);
                 }
             }
-            let Some((from, to, bottom, peak)) = best else { continue };
+            let Some(Run { from, to, bottom, peak, .. }) = best else { continue };
             let (x, width) = (self.x(from), self.x(to) - self.x(from));
             let height = self.y(bottom) - self.y(bottom + peak);
             let name = short(tenant, &self.tenants);
@@ -372,7 +395,10 @@ impl<'c> Drawing<'c> {
                 self.id
             );
             if height > 13.0 {
-                let told = format!("{name} may grow to this");
+                let told = match self.width {
+                    Width::Wide => format!("{name} may grow to this"),
+                    Width::Narrow => format!("{name} may grow"),
+                };
                 self.words(words, "free", x + width - 6.0, y + 13.0, &told, "end");
             }
             top -= mib(peak);
@@ -476,6 +502,11 @@ fn legend(card: &CardReview, width: f64) -> (String, f64) {
         );
         x += room;
     }
+    let hatched = "hatched: must stay free";
+    if x + LETTER * letters(hatched) > width {
+        (x, y) = (2.0, y + 20.0);
+    }
+    let _ = writeln!(out, "<text class=\"scale\" x=\"{x}\" y=\"{y}\">{hatched}</text>");
     (out, y + 6.0)
 }
 
