@@ -50,7 +50,7 @@ pub(crate) fn without_write_only(schema: &Schema, config: &Value) -> Diagnostics
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Attr, List, Map, Model, Severity, model};
+    use crate::{Attr, List, Map, Model, Set, Severity, model};
 
     model! {
         /// An inner object.
@@ -100,6 +100,45 @@ mod tests {
                 (r#"inner["b"].port"#, r#"inner["b"].port must be in 1..=65535, but is 0."#),
             ]
             .map(|(path, detail)| (path.to_owned(), detail.to_owned()))
+        );
+    }
+
+    model! {
+        /// Text of a form.
+        struct Formed {
+            /// A code.
+            code: Attr<String> = optional().matches("^[a-z]{2}-[0-9]+$", "must look like ab-12"),
+            /// Codes in order.
+            listed: Attr<List<i64>> = optional().each(|it| small(*it)),
+            /// Codes by name.
+            named: Attr<Map<i64>> = optional().each(|it| small(*it)),
+            /// Codes without order.
+            loose: Attr<Set<i64>> = optional().each(|it| small(*it)),
+        }
+    }
+
+    fn small(number: i64) -> Result<(), String> {
+        if number < 10 { Ok(()) } else { Err(format!("must be below 10, but is {number}")) }
+    }
+
+    #[test]
+    fn patterns_and_elements_are_checked() {
+        let formed = |code: &str, number: i64| {
+            let numbers = || vec![1.into(), Attr::Unknown, number.into()];
+            let named = Attr::Known([("a".to_owned(), number.into())].into());
+            let (listed, loose) = (Attr::Known(numbers()), Attr::Known(Set(numbers())));
+            configuration(&Formed::schema(), &Formed { code: code.into(), listed, named, loose }.to_value())
+        };
+        assert!(formed("ab-12", 9).is_empty());
+        let found: Vec<String> = formed("ab-12x", 10).into_iter().map(|one| one.detail).collect();
+        assert_eq!(
+            found,
+            [
+                r#"code must look like ab-12, but is "ab-12x"."#,
+                "listed[2] must be below 10, but is 10.",
+                r#"named["a"] must be below 10, but is 10."#,
+                "loose must be below 10, but is 10.",
+            ]
         );
     }
 

@@ -4,10 +4,28 @@ use std::collections::BTreeMap;
 
 use tfplugin::testing::{Driver, Instance};
 use tfplugin::{
-    Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostics, Host, ImportBy,
-    ImportRequest, List, LookUpRequest, Map, Nothing, Outcome, Path, PlanRequest, Planned, Provider,
-    ReadRequest, Resource, Resources, Set, UpdateRequest, model,
+    Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostics, Field, Host,
+    ImportBy, ImportRequest, Kind, List, LookUpRequest, Map, Nothing, Outcome, Path, PlanRequest, Planned,
+    Provider, ReadRequest, Resource, Resources, Set, UpdateRequest, Value, model,
 };
+
+/// Something that says it is text, and is a bool where its text asks for that.
+#[derive(Clone, Debug, PartialEq)]
+struct Lie(String);
+
+impl Field for Lie {
+    fn kind() -> Kind {
+        String::kind()
+    }
+
+    fn decode(value: Value, path: &Path) -> Result<Lie, Diagnostics> {
+        String::decode(value, path).map(Lie)
+    }
+
+    fn encode(&self) -> Value {
+        if self.0 == "lie" { true.into() } else { self.0.encode() }
+    }
+}
 
 model! {
     /// A part.
@@ -36,6 +54,8 @@ model! {
         named: Attr<Map<Part>> = optional(),
         /// Without order.
         loose: Attr<Set<Part>> = optional(),
+        /// Of a type that lies.
+        lie: Attr<Lie> = optional(),
         /// Words in order.
         words: Attr<List<String>> = computed(),
         /// Words by name.
@@ -63,6 +83,7 @@ struct Wrong {
     import: Option<fn(&mut Thing)>,
     look_up: Option<fn(&mut Thing)>,
     no_identity: bool,
+    unknown_identity: bool,
 }
 
 struct Provides(Wrong);
@@ -165,7 +186,8 @@ impl Resource for ThingResource {
     }
 
     fn identity(&self, model: &Thing) -> Option<ThingIdentity> {
-        (!self.0.no_identity).then(|| ThingIdentity { id: model.id.clone() })
+        let id = if self.0.unknown_identity { Attr::Unknown } else { model.id.clone() };
+        (!self.0.no_identity).then_some(ThingIdentity { id })
     }
 }
 
@@ -376,6 +398,12 @@ async fn an_identity_is_there_is_known_and_stays() {
         "",
         "a resource that declares an identity has one as soon as it exists",
     );
+    let unknown = driver(Wrong { unknown_identity: true, ..Wrong::default() }).await;
+    assert_bug(
+        &unknown.create(THING, &config()).await.diagnostics,
+        "id",
+        "everything in an identity is known as soon as the resource exists",
+    );
     let stays = "an identity stays the same for as long as the resource lives";
     let made = made().await;
     let read = Wrong { read: Some(|it| it.id = "other".into()), ..Wrong::default() };
@@ -389,6 +417,31 @@ async fn an_identity_is_there_is_known_and_stays() {
     // Resources from before the provider declared an identity have none.
     let old = Instance { identity: None, ..made };
     assert!(driver(Wrong::default()).await.read(THING, &old).await.diagnostics.is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_fits_the_schema() {
+    fn lies(it: &mut Thing) {
+        it.lie = Lie("lie".to_owned()).into();
+    }
+    let (made, change) = (made().await, Thing { lie: Lie("truth".to_owned()).into(), ..config() });
+    let assert_misfit = |diagnostics: &Diagnostics| {
+        let bug = diagnostics.iter().find(|one| one.detail.contains("does not fit its schema")).unwrap();
+        assert!(
+            bug.detail.starts_with("test_thing: ") && bug.detail.contains("lie must be a string"),
+            "{bug:?}"
+        );
+    };
+    let plan = Wrong { plan: Some(lies), ..Wrong::default() };
+    assert_misfit(&driver(plan).await.plan(THING, Some(&made), Some(&change)).await.diagnostics);
+    let read = Wrong { read: Some(lies), ..Wrong::default() };
+    assert_misfit(&driver(read).await.read(THING, &made).await.diagnostics);
+    let import = Wrong { import: Some(lies), ..Wrong::default() };
+    assert_misfit(&driver(import).await.import(THING, "a").await.diagnostics);
+    let apply = Wrong { apply: Some(lies), ..Wrong::default() };
+    let after = driver(apply).await.update(THING, &made, &change).await;
+    assert_misfit(&after.diagnostics);
+    assert_eq!(after.instance, Some(made), "what was there is not forgotten");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The example provider under real terraform and real tofu.
+//! The example providers under real terraform and real tofu.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::example::greeting;
+use crate::example::{greeting, program};
 
 /// A directory with a configuration, and a host for it.
 struct Workspace {
+    provider: &'static str,
     cli: Cli,
     directory: TempDir,
 }
@@ -55,32 +56,35 @@ impl Workspace {
     }
 
     fn under(cli: Cli, resource: &str) -> Workspace {
-        let directory = TempDir::new().unwrap();
-        let at = |name: &str| directory.path().join(name);
-        fs::create_dir(at("bin")).unwrap();
-        fs::create_dir(at("out")).unwrap();
-        std::os::unix::fs::symlink(greeting(), at("bin/terraform-provider-greeting")).unwrap();
-        let overrides = format!("dev_overrides {{ \"examples/greeting\" = \"{}\" }}", at("bin").display());
-        fs::write(at("terraformrc"), format!("provider_installation {{\n  {overrides}\n  direct {{}}\n}}\n"))
-            .unwrap();
-        let workspace = Workspace { cli, directory };
+        let workspace = Workspace::with("greeting", "greeting", cli);
+        fs::create_dir(workspace.path("out")).unwrap();
         workspace.write(resource);
         workspace
     }
 
+    /// A directory for the provider of that name, which that example is.
+    fn with(provider: &'static str, example: &str, cli: Cli) -> Workspace {
+        let directory = TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("bin")).unwrap();
+        let link = at("bin").join(format!("terraform-provider-{provider}"));
+        std::os::unix::fs::symlink(program(example), link).unwrap();
+        let overrides = format!("dev_overrides {{ \"examples/{provider}\" = \"{}\" }}", at("bin").display());
+        fs::write(at("terraformrc"), format!("provider_installation {{\n  {overrides}\n  direct {{}}\n}}\n"))
+            .unwrap();
+        Workspace { provider, cli, directory }
+    }
+
     /// Replaces the configuration.
     fn write(&self, resource: &str) {
-        let head = r#"
-            terraform {
-              required_providers {
-                greeting = { source = "examples/greeting" }
-              }
-            }
-            provider "greeting" {
-              directory = "${path.module}/out"
-            }
-        "#;
-        fs::write(self.path("main.tf"), format!("{head}{resource}")).unwrap();
+        let provider = self.provider;
+        let source = format!("{provider} = {{ source = \"examples/{provider}\" }}");
+        let head = format!("terraform {{\n  required_providers {{\n    {source}\n  }}\n}}\n");
+        let settings = match provider {
+            "greeting" => "provider \"greeting\" {\n  directory = \"${path.module}/out\"\n}\n",
+            _ => "",
+        };
+        fs::write(self.path("main.tf"), format!("{head}{settings}{resource}")).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -324,6 +328,65 @@ fn import_brings_a_file(cli: Cli, by: &str) {
     assert_has(&plan, &["1 to import, 0 to add", "0 to destroy"]);
     assert!(!plan.contains("forces replacement"), "{plan}");
     workspace.apply();
+    workspace.plan(0);
+}
+
+#[test]
+fn a_resource_moves_to_another_type_under_terraform() {
+    a_resource_moves_to_another_type(Cli::Terraform);
+}
+
+#[test]
+fn a_resource_moves_to_another_type_under_tofu() {
+    a_resource_moves_to_another_type(Cli::Tofu);
+}
+
+fn a_resource_moves_to_another_type(cli: Cli) {
+    let workspace = Workspace::with("town", "moving", cli);
+    workspace.write(r#"resource "town_kiosk" "a" { title = "News" }"#);
+    workspace.apply();
+    let moved = "moved {\n  from = town_kiosk.a\n  to   = town_shop.a\n}\n";
+    let shop = r#"resource "town_shop" "a" { name = "News" }"#;
+    workspace.write(&format!("{moved}{shop}"));
+    let plan = workspace.plan(2);
+    assert_has(&plan, &["has moved to", "0 to add, 0 to change, 0 to destroy"]);
+    workspace.apply();
+    workspace.plan(0);
+
+    // The other direction nobody declared.
+    let back = "moved {\n  from = town_shop.a\n  to   = town_kiosk.a\n}\n";
+    workspace.write(&format!("{back}resource \"town_kiosk\" \"a\" {{ title = \"News\" }}"));
+    let said = workspace.run(&["plan"]);
+    assert_eq!(said.code, 1, "{}", said.text);
+    assert_has(&said.text, &["town_kiosk cannot take over the state of town_shop."]);
+}
+
+#[test]
+fn a_state_of_an_older_version_is_carried_over_under_terraform() {
+    a_state_of_an_older_version_is_carried_over(Cli::Terraform);
+}
+
+#[test]
+fn a_state_of_an_older_version_is_carried_over_under_tofu() {
+    a_state_of_an_older_version_is_carried_over(Cli::Tofu);
+}
+
+fn a_state_of_an_older_version_is_carried_over(cli: Cli) {
+    let workspace = Workspace::with("town", "moving", cli);
+    workspace.write(r#"resource "town_shop" "a" { name = "News" }"#);
+    workspace.apply();
+    // What a provider of version 0 would have written.
+    let mut state: serde_json::Value =
+        serde_json::from_slice(&fs::read(workspace.path("terraform.tfstate")).unwrap()).unwrap();
+    let instance = &mut state["resources"][0]["instances"][0];
+    instance["schema_version"] = 0.into();
+    instance["attributes"] = serde_json::json!({ "label": "News" });
+    // OpenTofu keeps no identities.
+    if instance.get("identity").is_some() {
+        instance["identity_schema_version"] = 0.into();
+        instance["identity"] = serde_json::json!({ "label": "News" });
+    }
+    fs::write(workspace.path("terraform.tfstate"), state.to_string()).unwrap();
     workspace.plan(0);
 }
 
