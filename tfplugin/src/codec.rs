@@ -19,16 +19,37 @@ pub(crate) enum CodecError {
 }
 
 impl CodecError {
-    fn mismatch(path: &Path, expected: &'static str, found: impl Into<String>) -> CodecError {
-        CodecError::Mismatch { path: path.clone(), expected, found: found.into() }
+    fn mismatch(way: &Way<'_>, expected: &'static str, found: impl Into<String>) -> CodecError {
+        CodecError::Mismatch { path: way.path(), expected, found: found.into() }
     }
 
-    fn malformed(path: &Path, reason: impl ToString) -> CodecError {
-        CodecError::Malformed { path: path.clone(), reason: reason.to_string() }
+    fn malformed(way: &Way<'_>, reason: impl ToString) -> CodecError {
+        CodecError::Malformed { path: way.path(), reason: reason.to_string() }
     }
 
-    fn value(path: &Path, expected: &'static str, found: &Value) -> CodecError {
-        CodecError::mismatch(path, expected, found.kind())
+    fn value(way: &Way<'_>, expected: &'static str, found: &Value) -> CodecError {
+        CodecError::mismatch(way, expected, found.kind())
+    }
+}
+
+/// The way to a value within a message. It borrows, and becomes a [`Path`] only
+/// where something is wrong: a path for each value would cost more than the value.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Root,
+    Attribute(&'a Way<'a>, &'a str),
+    Key(&'a Way<'a>, &'a str),
+    Index(&'a Way<'a>, usize),
+}
+
+impl Way<'_> {
+    fn path(&self) -> Path {
+        match self {
+            Way::Root => Path::root(),
+            Way::Attribute(before, name) => before.path().field(*name),
+            Way::Key(before, key) => before.path().key(*key),
+            Way::Index(before, index) => before.path().index(*index),
+        }
     }
 }
 

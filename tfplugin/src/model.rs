@@ -199,8 +199,11 @@ pub mod macros {
 
         /// The attribute of that name, null where it is missing.
         pub fn read<T: Field>(&mut self, name: &str) -> Option<Attr<T>> {
-            let value = self.attributes.remove(name).unwrap_or_default();
-            self.diagnostics.take(Attr::decode(value, &self.path.field(name)))
+            match self.attributes.remove(name).unwrap_or_default() {
+                Value::Null => Some(Attr::Null),
+                Value::Unknown => Some(Attr::Unknown),
+                value => self.diagnostics.take(Attr::decode(value, &self.path.field(name))),
+            }
         }
 
         /// # Errors

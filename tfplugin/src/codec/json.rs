@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::CodecError;
-use crate::{Number, Path, Type, Value};
+use super::{CodecError, Way};
+use crate::{Number, Type, Value};
 
 /// The value of type `ty` in a state file. Attributes that the type does not
 /// have are dropped and those that the text does not have are null, so that a
 /// schema may gain and lose attributes.
 pub(crate) fn decode(text: &str, ty: &Type) -> Result<Value, CodecError> {
     let raw: &RawValue =
-        serde_json::from_str(text).map_err(|error| CodecError::malformed(&Path::root(), error))?;
-    read(raw, ty, &Path::root())
+        serde_json::from_str(text).map_err(|error| CodecError::malformed(&Way::Root, error))?;
+    read(raw, ty, &Way::Root)
 }
 
-fn read(raw: &RawValue, ty: &Type, path: &Path) -> Result<Value, CodecError> {
+fn read(raw: &RawValue, ty: &Type, way: &Way<'_>) -> Result<Value, CodecError> {
     let text = raw.get();
     if text == "null" {
         return Ok(Value::Null);
     }
-    let malformed = |error: serde_json::Error| CodecError::malformed(path, error);
+    let malformed = |error: serde_json::Error| CodecError::malformed(way, error);
     match ty {
         // Terraform takes scalars for each other where they read as such: an
         // attribute may have had another type when the state was written.
@@ -31,35 +31,35 @@ fn read(raw: &RawValue, ty: &Type, path: &Path) -> Result<Value, CodecError> {
             Ok("false") => Ok(Value::Bool(false)),
             Ok("1") if text.starts_with('"') => Ok(Value::Bool(true)),
             Ok("0") if text.starts_with('"') => Ok(Value::Bool(false)),
-            Ok(_) => Err(CodecError::malformed(path, format!("{text} is neither true nor false"))),
-            Err(error) => Err(CodecError::malformed(path, error)),
+            Ok(_) => Err(CodecError::malformed(way, format!("{text} is neither true nor false"))),
+            Err(error) => Err(CodecError::malformed(way, error)),
         },
         Type::String => match scalar(text) {
             Ok(scalar) => Ok(Value::String(scalar.into_owned())),
-            Err(error) => Err(CodecError::malformed(path, error)),
+            Err(error) => Err(CodecError::malformed(way, error)),
         },
         Type::Number => match scalar(text).map(|scalar| scalar.parse::<Number>()) {
             Ok(Ok(number)) => Ok(Value::Number(number)),
-            Ok(Err(error)) => Err(CodecError::malformed(path, error)),
-            Err(error) => Err(CodecError::malformed(path, error)),
+            Ok(Err(error)) => Err(CodecError::malformed(way, error)),
+            Err(error) => Err(CodecError::malformed(way, error)),
         },
         Type::List(element) => {
             let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(malformed)?;
             let elements = elements.into_iter().enumerate();
             elements
-                .map(|(index, raw)| read(raw, element, &path.index(index)))
+                .map(|(index, raw)| read(raw, element, &Way::Index(way, index)))
                 .collect::<Result<_, _>>()
                 .map(Value::List)
         }
         Type::Set(element) => {
             let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(malformed)?;
-            let elements = elements.into_iter().map(|raw| read(raw, element, path));
+            let elements = elements.into_iter().map(|raw| read(raw, element, way));
             elements.collect::<Result<Vec<_>, _>>().map(Value::set)
         }
         Type::Map(element) => {
             let elements: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(malformed)?;
             let elements = elements.into_iter().map(|(key, raw)| {
-                let value = read(raw, element, &path.key(&key))?;
+                let value = read(raw, element, &Way::Key(way, &key))?;
                 Ok((key, value))
             });
             elements.collect::<Result<_, _>>().map(Value::Map)
@@ -67,7 +67,7 @@ fn read(raw: &RawValue, ty: &Type, path: &Path) -> Result<Value, CodecError> {
         Type::Object(attributes) => {
             let values: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(malformed)?;
             let values = attributes.iter().map(|(name, attribute)| {
-                let value = values.get(name).map(|raw| read(raw, attribute, &path.field(name)));
+                let value = values.get(name).map(|raw| read(raw, attribute, &Way::Attribute(way, name)));
                 Ok((name.clone(), value.transpose()?.unwrap_or_default()))
             });
             values.collect::<Result<_, _>>().map(Value::Object)
