@@ -83,6 +83,8 @@ enum SchemaOf {
     Tenant,
     /// catalogue/<name>.yaml
     Catalogue,
+    /// what `review --format json` writes
+    Review,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -112,6 +114,7 @@ pub fn run() -> ExitCode {
                 SchemaOf::Fleet => schema::fleet(),
                 SchemaOf::Tenant => schema::tenant(),
                 SchemaOf::Catalogue => schema::catalogue(),
+                SchemaOf::Review => schema::review(),
             };
             print(&text);
             Ok(ExitCode::SUCCESS)

@@ -65,6 +65,16 @@ fn a_pull_request_as_people_and_programs_see_it() {
 }
 
 #[test]
+fn the_committed_schema_is_that_of_the_json() {
+    let committed = std::fs::read_to_string(folder("../../../docs/review.schema.json")).unwrap();
+    assert!(committed == gpu_stacks::schema::review(), "gpu-stacks schema review > docs/review.schema.json");
+    let schema: Value = serde_json::from_str(&committed).unwrap();
+    let properties: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    let review = json!(reviewed("losses"));
+    assert_eq!(review.as_object().unwrap().keys().collect::<Vec<_>>(), properties);
+}
+
+#[test]
 fn losses_stand_first_with_their_cause_and_failures_apart() {
     let review = reviewed("losses");
     insta::assert_snapshot!("losses.md", markdown::render(&review, markdown::COMMENT_LIMIT, None));
