@@ -204,7 +204,7 @@ impl Read<'_> {
             self.uncounted.push(Remark {
                 kind: RemarkKind::NotCounted,
                 subject: resource.address.clone(),
-                text: format!("{} is not counted: {why}.", resource.address),
+                text: format!("{} is not counted as it stands: {why}.", resource.address),
             });
         }
         whose
@@ -236,6 +236,9 @@ fn over<'v>(veil: &Veil, value: &'v Value, marks: &Value) -> Cow<'v, Value> {
     if veil.covers_nothing() { Cow::Borrowed(value) } else { Cow::Owned(veil.over(value, marks)) }
 }
 
+/// Two states that steer the same objects fight over them.
+const TWICE: &str = "another resource declares the same, and only one of them can be right";
+
 /// Enters one resource on one side. Answers whose it is, also with the reason
 /// why it could not be entered.
 fn enter(
@@ -246,20 +249,26 @@ fn enter(
     match kind {
         "gpu_card" => {
             let card = values.card().map_err(|why| (None, why))?;
-            declared.cards.insert(card.name.clone(), card);
-            Ok(None)
+            match declared.cards.insert(card.name.clone(), card) {
+                Some(_) => Err((None, TWICE.to_owned())),
+                None => Ok(None),
+            }
         }
         "gpu_vram_floor" => {
             let tenant = values.floor_id().map_err(|why| (None, why))?;
             let claimed = values.floor().map_err(|why| (Some(tenant.clone()), why))?;
-            declared.floors.insert(tenant.clone(), claimed);
-            Ok(Some(tenant))
+            match declared.floors.insert(tenant.clone(), claimed) {
+                Some(_) => Err((Some(tenant), TWICE.to_owned())),
+                None => Ok(Some(tenant)),
+            }
         }
         _ => {
             let tenant = values.service_id().map_err(|why| (None, why))?;
             let service = values.service().map_err(|why| (Some(tenant.clone()), why))?;
-            declared.services.insert(tenant.clone(), service);
-            Ok(Some(tenant))
+            match declared.services.insert(tenant.clone(), service) {
+                Some(_) => Err((Some(tenant), TWICE.to_owned())),
+                None => Ok(Some(tenant)),
+            }
         }
     }
 }

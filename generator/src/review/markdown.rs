@@ -40,6 +40,10 @@ impl Section {
     fn whole(self) -> Self {
         Self { whole: true, ..self }
     }
+
+    fn len(&self) -> usize {
+        self.intro.len() + self.items.iter().map(String::len).sum::<usize>()
+    }
 }
 
 /// The page in at most `limit` bytes. `link` leads to the whole page, for what is left out.
@@ -47,7 +51,7 @@ pub fn render(review: &Review, limit: usize, link: Option<&str>) -> String {
     let head = head(review);
     let room = limit.saturating_sub(head.len() + RESERVE);
     let mut sections = vec![
-        Section::new("Look at", "remark", look(review)).whole(),
+        Section::new("Look at", "remark", look(review)),
         losses(review, room),
         Section::new("Could not be planned", "stack", unplanned(review)),
         Section::new("", "card", review.cards.iter().map(card).collect()),
@@ -63,12 +67,15 @@ pub fn render(review: &Review, limit: usize, link: Option<&str>) -> String {
         Section::new("Good to know", "remark", notes(review)),
     ];
     sections.retain(|section| !section.items.is_empty());
-    let mut left = room;
+    let whole: usize = sections.iter().filter(|section| section.whole).map(Section::len).sum();
+    let mut left = room.saturating_sub(whole);
     let mut out = head;
     for section in &sections {
         let before = out.len();
         put(&mut out, section, left, link);
-        left = left.saturating_sub(out.len() - before);
+        if !section.whole {
+            left = left.saturating_sub(out.len() - before);
+        }
     }
     out
 }
@@ -137,7 +144,7 @@ fn look(review: &Review) -> Vec<String> {
 fn losses(review: &Review, room: usize) -> Section {
     let section = |items: Vec<String>| Section::new("Deletes and replacements", "resource", items).whole();
     let long = section(review.losses.iter().map(loss).collect());
-    if long.items.iter().map(String::len).sum::<usize>() <= room / 2 {
+    if long.len() <= room / 2 {
         return long;
     }
     let short = |loss: &Loss| {
@@ -150,7 +157,7 @@ fn losses(review: &Review, room: usize) -> Section {
         )
     };
     let brief = section(review.losses.iter().map(short).collect());
-    if brief.items.iter().map(String::len).sum::<usize>() <= room {
+    if brief.len() <= room {
         return brief;
     }
     let mut causes: BTreeMap<(Action, &str), Vec<String>> = BTreeMap::new();
@@ -161,7 +168,21 @@ fn losses(review: &Review, room: usize) -> Section {
     let group = |((action, cause), names): ((Action, &str), Vec<String>)| {
         format!("- **{}** because {}: {}\n", action.word(), plain(cause), code(&names.join(" ")))
     };
-    section(causes.into_iter().map(group).collect())
+    let dense = section(causes.into_iter().map(group).collect());
+    if dense.len() <= room {
+        return dense;
+    }
+    // More than any comment holds. It says so before anything else, and names as many as it can.
+    let number = text::count(review.losses.len(), "resource");
+    let mut items = vec![format!(
+        "**{number} are deleted or replaced, more than a comment can name. Read the whole page before the merge.**\n\n"
+    )];
+    let mut used = items[0].len();
+    items.extend(brief.items.into_iter().take_while(|item| {
+        used += item.len();
+        used <= room
+    }));
+    section(items)
 }
 
 fn loss(loss: &Loss) -> String {
