@@ -180,7 +180,7 @@ impl Class {
 }
 
 /// What a model server computes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, clap::ValueEnum)]
 pub enum Device {
     /// A slice of a card.
     #[default]

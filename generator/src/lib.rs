@@ -17,16 +17,21 @@
 
 pub mod catalogue;
 pub mod cli;
+mod commands;
 pub mod disk;
+pub mod explain;
+pub mod export;
 mod farewell;
 pub mod fit;
 pub mod fleet;
 pub mod hcl;
 pub mod implied;
+pub mod init;
 pub mod layer;
 pub mod leaf;
 mod load;
 pub mod manifest;
+pub mod new;
 pub mod node;
 pub mod problem;
 pub mod raw;

@@ -57,6 +57,14 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Adds a tenant file that is not written yet.
+    pub fn add_tenant(&mut self, root: &Path, path: &str, text: &str) {
+        let source = Source::new(path, text);
+        self.tenants.extend(read_tenant(root, source, &self.catalogue, &mut self.problems));
+    }
+}
+
 /// Reads the files of a live repository.
 ///
 /// # Errors
@@ -133,13 +141,22 @@ fn tenant_file(
     catalogue: &Catalogue,
     problems: &mut Problems,
 ) -> Option<TenantFile> {
-    let source = match text(root, &format!("{TENANTS}/{name}")) {
-        Ok(source) => source,
+    match text(root, &format!("{TENANTS}/{name}")) {
+        Ok(source) => read_tenant(root, source, catalogue, problems),
         Err(problem) => {
             problems.push(problem);
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// The tenant of a file's text.
+fn read_tenant(
+    root: &Path,
+    source: Source,
+    catalogue: &Catalogue,
+    problems: &mut Problems,
+) -> Option<TenantFile> {
     let own = Node::parse(&source).map_err(|problem| problems.push(problem)).ok()?;
     let implied = Implied::of(&own, catalogue, problems);
     let node = implied.under(&own);
@@ -158,6 +175,7 @@ fn tenant_file(
             }
         }
     }
+    let name = source.path.rsplit('/').next().unwrap_or_default();
     let stem = name.trim_end_matches(".yaml").to_owned();
     Some(TenantFile { stem, source, own, implied, node, raw, texts })
 }

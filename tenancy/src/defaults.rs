@@ -2,6 +2,23 @@
 
 use crate::quantity::Mib;
 
+/// Declares constants whose doc comments are their reasons, and keeps those for
+/// whoever explains a tenant.
+macro_rules! defaults {
+    ($($(#[doc = $doc:literal])+ pub const $name:ident: $type:ty = $value:expr;)+) => {
+        $($(#[doc = $doc])+ pub const $name: $type = $value;)+
+
+        /// Why a default is what it is, by the name of its constant.
+        pub fn reason(name: &str) -> Option<&'static str> {
+            match name {
+                $(stringify!($name) => Some(concat!($($doc),+).trim_ascii()),)+
+                _ => None,
+            }
+        }
+    };
+}
+
+defaults! {
 /// Between two guard ticks: the seed's `*/5`, short enough that a resident that
 /// woke waits minutes and not hours, at 48 pods for a four-hour window.
 pub const GUARD_INTERVAL_S: u32 = 300;
@@ -89,14 +106,6 @@ pub const UNLOAD_METHOD: &str = "POST";
 /// Freeing memory takes a second; a server that needs longer is stuck, and the
 /// scale to 0 that follows frees it anyway.
 pub const UNLOAD_TIMEOUT_S: u32 = 10;
-
-/// The critical line where a card declares none: a quarter of the headroom.
-/// Above it a spike may still pass within the grace; below it the next
-/// allocation of a neighbour fails.
-pub fn critical_mib(headroom: Mib) -> Mib {
-    Mib(headroom.0 / 4)
-}
-
 /// Scratch space of a model server that declares none. A server that runs out
 /// of memory in a loop dumps cores: 148 GiB in 50 minutes were seen, which
 /// evicted a whole node. Weights that a server without storage downloads fit.
@@ -138,3 +147,11 @@ pub const REVISION_HISTORY: u32 = 3;
 /// The agent's image of this release. Provider, tenants and fleets may name a
 /// mirror of it.
 pub const AGENT_IMAGE: &str = concat!("ghcr.io/gpu-tenancy/gpu-agent:", env!("CARGO_PKG_VERSION"));
+}
+
+/// The critical line where a card declares none: a quarter of the headroom.
+/// Above it a spike may still pass within the grace; below it the next
+/// allocation of a neighbour fails.
+pub fn critical_mib(headroom: Mib) -> Mib {
+    Mib(headroom.0 / 4)
+}

@@ -15,6 +15,7 @@
 //! below H means that a resident which grows makes a tenant yield, and below
 //! zero that the resident itself may run out of memory.
 
+mod picture;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +33,9 @@ use tenancy::window::{Interval, Schedule};
 
 use crate::fleet::Fleet;
 
+pub use picture::svg;
 pub(crate) use report::spelled;
-pub use report::text;
+pub use report::{refusals, text};
 
 /// What may happen on a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -87,10 +89,19 @@ pub struct Sum {
 pub struct CardFit {
     /// The card.
     pub card: CardName,
-    /// Its declared size.
+    /// Its size, as declared or by its model.
     pub memory_mib: Option<u64>,
+    /// The model whose usual size that is, where none was declared.
+    pub memory_of_model: Option<&'static str>,
     /// What the driver keeps of it, where that was said.
     pub reserved_mib: Option<u64>,
+    /// The peaks of its tenants.
+    pub peaks_mib: BTreeMap<String, u64>,
+    /// How many slices of it the device plugin offers, where that was said.
+    pub slices: Option<u32>,
+    /// Tenants that may be awake together and want more slices than there are: the scheduler leaves
+    /// the last of them Pending, whatever the memory.
+    pub without_slice: Vec<SliceShortage>,
     /// Tenants whose peak is a person's guess.
     pub guessed: BTreeSet<String>,
     /// Residents that are not protected, with their peak where it is known.
@@ -102,6 +113,17 @@ pub struct CardFit {
     pub only_on: Vec<Stretch>,
     /// Nights that a change of the clocks makes longer or shorter.
     pub clock_changes: Vec<ClockChange>,
+}
+
+/// Tenants that want more slices than the device plugin offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SliceShortage {
+    /// The first time of it.
+    pub from: Timestamp,
+    /// Those that may be awake then.
+    pub tenants: BTreeSet<String>,
+    /// How many slices they want together.
+    pub wanted: u32,
 }
 
 /// A window that is not as long as it looks.
@@ -141,14 +163,42 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
                 Some(Claim { floor: &claim.floor, schedule: &stack.tenant.schedule })
             })
             .collect();
-        let space = Space::of(card, fleet.reserved.get(&card.name).copied());
-        card_fit(&space, &claims, day, zone)
+        let model = fleet.models.get(&card.name).filter(|_| card.memory_mib.is_none());
+        let mut space = Space::of(card, fleet.reserved.get(&card.name).copied());
+        space.memory = space.memory.or(model.map(|model| model.memory_mib));
+        let mut found = card_fit(&space, &claims, day, zone);
+        found.memory_of_model = model.map(|model| model.name);
+        found.slices = fleet.slices.get(&card.name).copied();
+        found.without_slice = without_slice(&found, fleet);
+        found
     };
     fleet.cards.values().map(of_card).collect()
 }
 
+/// The first time that each set of tenants wants more slices than there are.
+fn without_slice(card: &CardFit, fleet: &Fleet) -> Vec<SliceShortage> {
+    let Some(offered) = card.slices else { return Vec::new() };
+    let wanted: BTreeMap<String, u32> = fleet
+        .stacks
+        .values()
+        .map(|stack| (stack.tenant.id.to_string(), stack.tenant.server.slices))
+        .collect();
+    let mut seen = BTreeSet::new();
+    let all = card.week.iter().chain(&card.only_on);
+    all.filter_map(|stretch| {
+        let tenants = &stretch.sum.tenants;
+        let wanted = tenants.iter().filter_map(|tenant| wanted.get(tenant)).sum();
+        let found = SliceShortage { from: stretch.from, tenants: tenants.clone(), wanted };
+        (wanted > offered && seen.insert(tenants.clone())).then_some(found)
+    })
+    .collect()
+}
+
 /// The worst verdict of a fleet.
 pub fn worst(cards: &[CardFit]) -> Verdict {
+    if cards.iter().any(|card| !card.without_slice.is_empty()) {
+        return Verdict::Refuses;
+    }
     let stretches = cards.iter().flat_map(|card| card.week.iter().chain(&card.only_on));
     stretches
         .map(|stretch| stretch.sum.verdict)
@@ -203,7 +253,14 @@ pub fn card_fit(space: &Space<'_>, claims: &[Claim<'_>], day: Date, zone: &TimeZ
     CardFit {
         card: space.card.clone(),
         memory_mib: space.memory.map(|memory| memory.0),
+        memory_of_model: None,
         reserved_mib: space.reserved.map(|reserved| reserved.0),
+        peaks_mib: claims
+            .iter()
+            .map(|claim| (claim.floor.tenant.to_string(), claim.floor.peak_mib.0))
+            .collect(),
+        slices: None,
+        without_slice: Vec::new(),
         guessed: guessed.map(|claim| claim.floor.tenant.to_string()).collect(),
         may_grow: may_grow.map(|(name, r)| (name.to_string(), r.peak_mib.map(|peak| peak.0))).collect(),
         week,

@@ -12,23 +12,14 @@ use super::{CardFit, ClockChange, Stretch, Sum, Verdict};
 pub fn text(cards: &[CardFit], zone: &TimeZone, zone_name: &str) -> String {
     let mut out = String::new();
     for card in cards {
-        let size = match (card.memory_mib, card.reserved_mib) {
-            (Some(size), Some(reserved)) => format!("{}, the driver keeps {}", Mib(size), Mib(reserved)),
-            (Some(size), None) => Mib(size).to_string(),
-            (None, _) => "size not declared".to_owned(),
-        };
-        let _ = writeln!(out, "card {} ({size}), times in {zone_name}", card.card);
+        heading(&mut out, card, zone_name);
         if card.week.is_empty() && card.only_on.is_empty() {
             let _ = writeln!(out, "  no tenant lives on it");
         }
-        for (when, sum) in alike(&card.week, zone) {
+        for (when, sum) in times(card, zone) {
             stretch(&mut out, &when, sum, card);
         }
-        for stretch_of_year in &card.only_on {
-            let from = stretch_of_year.from.to_zoned(zone.clone());
-            let when = format!("only from {} {}", from.date(), from.strftime("%H:%M"));
-            stretch(&mut out, &when, &stretch_of_year.sum, card);
-        }
+        slices(&mut out, card, zone);
         for resident in card.may_grow.iter().filter(|(_, peak)| peak.is_none()).map(|(name, _)| name) {
             let _ = writeln!(out, "  note: {resident} has no declared peak and is not counted");
         }
@@ -38,12 +29,71 @@ pub fn text(cards: &[CardFit], zone: &TimeZone, zone_name: &str) -> String {
                 "  note: the driver keeps some of the memory; give it as `reserved:` of the card"
             );
         }
+        if let Some(model) = card.memory_of_model {
+            let _ = writeln!(
+                out,
+                "  note: that is what a {model} usually has; the node's label nvidia.com/gpu.memory says what this \
+                 one has, and `memory:` of the card is where it belongs"
+            );
+        }
         for change in &card.clock_changes {
             clock_change(&mut out, change);
         }
         out.push('\n');
     }
     out
+}
+
+/// Only what is refused, of [`text`].
+pub fn refusals(cards: &[CardFit], zone: &TimeZone, zone_name: &str) -> String {
+    let mut out = String::new();
+    for card in cards {
+        let refused: Vec<(String, &Sum)> =
+            times(card, zone).into_iter().filter(|(_, sum)| sum.verdict == Verdict::Refuses).collect();
+        if refused.is_empty() && card.without_slice.is_empty() {
+            continue;
+        }
+        heading(&mut out, card, zone_name);
+        for (when, sum) in refused {
+            stretch(&mut out, &when, sum, card);
+        }
+        slices(&mut out, card, zone);
+    }
+    out
+}
+
+fn heading(out: &mut String, card: &CardFit, zone_name: &str) {
+    let size = match (card.memory_mib, card.reserved_mib) {
+        (Some(size), Some(reserved)) => format!("{}, the driver keeps {}", Mib(size), Mib(reserved)),
+        (Some(size), None) => Mib(size).to_string(),
+        (None, _) => "size not declared".to_owned(),
+    };
+    let _ = writeln!(out, "card {} ({size}), times in {zone_name}", card.card);
+}
+
+/// When which tenants may be awake, for people.
+fn times<'c>(card: &'c CardFit, zone: &TimeZone) -> Vec<(String, &'c Sum)> {
+    let of_year = card.only_on.iter().map(|stretch| {
+        let from = stretch.from.to_zoned(zone.clone());
+        (format!("only from {} {}", from.date(), from.strftime("%H:%M")), &stretch.sum)
+    });
+    alike(&card.week, zone).into_iter().chain(of_year).collect()
+}
+
+fn slices(out: &mut String, card: &CardFit, zone: &TimeZone) {
+    for shortage in &card.without_slice {
+        let from = shortage.from.to_zoned(zone.clone());
+        let tenants: Vec<&str> = shortage.tenants.iter().map(String::as_str).collect();
+        let _ = writeln!(
+            out,
+            "  {} {}: {} want {} slices and the device plugin offers {}: one of them stays Pending",
+            Day::of(from.date()).as_str(),
+            from.strftime("%H:%M"),
+            tenants.join(", "),
+            shortage.wanted,
+            card.slices.unwrap_or(0),
+        );
+    }
 }
 
 /// Hours of the day at which the same tenants may be awake, and on which days.

@@ -45,7 +45,8 @@ record! {
         /// Which model it is, such as `T4`: what it can compute in, and how large it is where `memory`
         /// does not say.
         pub model: Option<At<&'static CardModel>>,
-        /// How many slices of it the device plugin offers (its `replicas`). One unless given.
+        /// How many slices of it the device plugin offers (its `replicas`), so that `fit` tells when
+        /// tenants want more.
         pub slices: Option<At<u32>>,
         /// Its size as the driver or the label `nvidia.com/gpu.memory` says, which lets `fit` and a plan
         /// refuse what can never fit.

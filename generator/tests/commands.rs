@@ -1,0 +1,252 @@
+//! The commands around `generate`: what they print, write and refuse.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+struct Folder(tempfile::TempDir);
+
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A live repository made by `init`.
+    fn begun() -> Self {
+        let folder = Self::new();
+        let run = folder.run(&["init"]);
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
+        folder
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-stacks"));
+        let output =
+            command.args(arguments).current_dir(self.0.path()).stdin(std::process::Stdio::null()).output();
+        let output = output.unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} has no {from:?}");
+        std::fs::write(self.path(path), text.replace(from, to)).unwrap();
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path.display().to_string());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn init_makes_a_repository_that_is_checked_and_fits() {
+    let folder = Folder::begun();
+    assert_eq!(folder.run(&["check"]).code, 0);
+    let fit = folder.run(&["fit", "--from", "2026-11-23"]);
+    assert_eq!(fit.code, 0, "{}", fit.out);
+    insta::assert_snapshot!(fit.out);
+    let again = folder.run(&["init"]);
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("fleet.yaml is there already, so nothing was written"), "{}", again.err);
+}
+
+#[test]
+fn init_names_the_node_the_card_and_the_zone_it_was_told() {
+    let folder = Folder::new();
+    let run = folder.run(&[
+        "init",
+        "live",
+        "--node",
+        "a.example.org",
+        "--model",
+        "NVIDIA L4",
+        "--time-zone",
+        "Europe/London",
+    ]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let fleet = folder.read("live/fleet.yaml");
+    for said in ["  a-0:", "node: a.example.org", "model: L4", "time_zone: Europe/London"] {
+        assert!(fleet.contains(said), "{said}: {fleet}");
+    }
+    let wrong = folder.run(&["init", "other", "--model", "T5"]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.err.contains("`T4` is the nearest") && !folder.path("other").exists(), "{}", wrong.err);
+}
+
+#[test]
+fn explain_says_where_each_value_comes_from() {
+    let folder = Folder::begun();
+    insta::assert_snapshot!(folder.run(&["explain", "tenants/narrator.yaml"]).out);
+    insta::assert_snapshot!("one_line", folder.run(&["explain", "tenants/narrator.yaml:11"]).out);
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.run(&["explain", "tenants/narrator.yaml", "--format", "json"]).out)
+            .unwrap();
+    let values = json["values"].as_array().unwrap();
+    let of = |key: &str| values.iter().find(|value| value["key"] == key).unwrap();
+    assert_eq!(of("image")["from"]["what"], "catalogue");
+    assert_eq!(of("image")["from"]["verified"], "source");
+    assert_eq!(of("storage.size")["from"]["verified"], serde_json::Value::Null);
+    assert_eq!(of("peak")["from"]["what"], "file");
+    assert_eq!(of("headroom")["from"]["path"], "fleet.yaml");
+    assert_eq!(of("guard_interval")["from"]["what"], "default");
+    for wrong in ["tenants/narrator.yaml:1", "tenants/nobody.yaml", "fleet.yaml"] {
+        let refused = folder.run(&["explain", wrong]);
+        assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{wrong}");
+    }
+}
+
+#[test]
+fn new_writes_from_flags_and_never_over_a_file() {
+    let folder = Folder::begun();
+    let flags = [
+        "new",
+        "voice",
+        "--server",
+        "kokoro",
+        "--namespace",
+        "tts",
+        "--card",
+        "gpu-1-0",
+        "--peak",
+        "2GiB",
+        "--window",
+        "noon=12:00-13:00",
+        "--set",
+        "env.LOG=debug",
+    ];
+    let dry = folder.run(&[&flags[..], &["--dry-run"]].concat());
+    assert_eq!(dry.code, 0, "{}", dry.err);
+    assert!(!folder.path("tenants/voice.yaml").exists());
+    assert_eq!(folder.run(&flags).code, 0);
+    assert_eq!(folder.read("tenants/voice.yaml"), dry.out);
+    insta::assert_snapshot!(dry.out);
+    assert_eq!(folder.run(&["generate"]).code, 0);
+    let again = folder.run(&flags);
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("tenants/voice.yaml is there already"), "{}", again.err);
+}
+
+#[test]
+fn new_without_a_terminal_names_what_is_missing_and_wrong_and_writes_nothing() {
+    let folder = Folder::begun();
+    let before = files_below(folder.0.path());
+    insta::assert_snapshot!(folder.run(&["new", "voice", "--server", "piper"]).err, @"error: there is no terminal to ask at, and no flag says --namespace, --card (or --device cpu), --peak, --window or --always. Nothing was written");
+    let wrong = folder.run(&["new", "v", "--server", "pipr", "--namespace", "tts", "--device", "cpu"]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.err.contains("`piper` is the nearest"), "{}", wrong.err);
+    assert_eq!(files_below(folder.0.path()), before);
+    // A tenant on the CPU needs neither card nor peak nor schedule.
+    assert_eq!(
+        folder.run(&["new", "v", "--server", "piper", "--namespace", "tts", "--device", "cpu"]).code,
+        0
+    );
+    assert_eq!(folder.run(&["generate"]).code, 0);
+}
+
+#[test]
+fn what_cannot_fit_is_not_generated_unless_told() {
+    let folder = Folder::begun();
+    folder.edit("tenants/narrator.yaml", "7GiB", "12GiB");
+    let refused = folder.run(&["generate"]);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.err);
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.run(&["generate", "--format", "json"]).out).unwrap();
+    assert!(json["error"].as_str().unwrap().contains("gpu-1-0"), "{json}");
+    assert_eq!(folder.run(&["generate", "--allow-overcommit"]).code, 0);
+    assert_eq!(folder.run(&["fit"]).code, 2);
+}
+
+#[test]
+fn more_slices_than_the_plugin_offers_do_not_fit() {
+    let folder = Folder::begun();
+    folder.edit("fleet.yaml", "    index: 0\n", "    index: 0\n    slices: 1\n");
+    let fit = folder.run(&["fit"]);
+    assert_eq!(fit.code, 2);
+    assert!(fit.out.contains("want 2 slices and the device plugin offers 1"), "{}", fit.out);
+    folder.edit("fleet.yaml", "slices: 1", "slices: 2");
+    assert_eq!(folder.run(&["fit"]).code, 0);
+}
+
+#[test]
+fn programs_get_json() {
+    let folder = Folder::begun();
+    folder.edit("tenants/narrator.yaml", "02:00", "03:00");
+    let check = folder.run(&["check", "--format", "json"]);
+    assert_eq!(check.code, 2);
+    let json: serde_json::Value = serde_json::from_str(&check.out).unwrap();
+    let paths: Vec<&str> =
+        json["changes"].as_array().unwrap().iter().map(|change| change["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["narrator/main.tf", ".gpu-stacks.manifest"]);
+    folder.edit("tenants/narrator.yaml", "03:00", "3:00");
+    let wrong = folder.run(&["check", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&wrong.out).unwrap();
+    assert_eq!((wrong.code, json["problems"][0]["line"].as_u64()), (1, Some(12)), "{json}");
+}
+
+#[test]
+fn an_export_holds_every_object_and_no_replica_count_but_the_first() {
+    let folder = Folder::begun();
+    let run = folder.run(&["export", "kustomize", "out"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let names: Vec<String> = files_below(&folder.path("out"))
+        .iter()
+        .map(|path| path.split("/out/").nth(1).unwrap().to_owned())
+        .collect();
+    insta::assert_snapshot!(names.join("\n"));
+    insta::assert_snapshot!(
+        "declared",
+        folder.read("out/fleet/configmap-gpu-tenancy-card.gpu-1-0.declared.yaml")
+    );
+    let deployment = "deployment-tts-narrator.yaml";
+    assert!(!folder.read(&format!("out/narrator/{deployment}")).contains("replicas:"));
+    assert!(folder.read(&format!("out/once/{deployment}")).contains("replicas: 0"));
+    assert_eq!(folder.run(&["export", "kustomize", "out"]).code, 1);
+}
+
+#[test]
+fn fit_draws_the_week() {
+    let folder = Folder::begun();
+    let svg = folder.run(&["fit", "--from", "2026-11-23", "--format", "svg"]).out;
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+    assert_eq!(svg.matches("tts/narrator 7,168 MiB, a guess").count(), 7);
+    assert_eq!(svg.matches("llm/writer 7,168 MiB, a guess").count(), 5);
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = folder.run(&["completions", shell]).out;
+        assert!(script.contains("explain") && script.contains("allow-overcommit"), "{shell}");
+    }
+}
