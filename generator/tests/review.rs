@@ -210,6 +210,22 @@ fn a_comment_of_a_thousand_remarks_or_deletions_keeps_its_limit_and_says_what_it
     assert!(text.contains("**5000 resources are deleted or replaced, more than a comment can name"));
 }
 
+/// `--filter-affected` plans the changed stacks alone; the others live on the card all the same.
+#[test]
+fn who_was_not_planned_is_counted_from_the_live_repository() {
+    let folder = folder("pull-request");
+    let fleet = gpu_stacks::load(&folder.join("live")).unwrap_or_else(|p| panic!("{}", p[0].line()));
+    let whisper = [folder.join("plans/whisper/tfplan.json")];
+    let with = review(&gather(&whisper, None, Some(fleet)).unwrap(), &settings());
+    let told: Vec<&str> = with.look.iter().map(|remark| remark.text.as_str()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("stt/whisper, tts/chatterbox would leave 1,598 MiB"), "{told:?}");
+    let alone = review(&gather(&whisper, None, None).unwrap(), &settings());
+    assert!(alone.look.is_empty());
+    let text = markdown::render(&alone, markdown::COMMENT_LIMIT, None);
+    assert!(text.contains("What is left cannot be said"), "{text}");
+}
+
 #[test]
 fn a_tenant_that_two_stacks_claim_is_told() {
     let review = of(vec![misfit(), Stack { name: "again".into(), ..misfit() }]);

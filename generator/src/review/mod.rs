@@ -6,6 +6,7 @@
 
 mod advice;
 mod assemble;
+mod beside;
 mod card;
 mod command;
 mod declared;
