@@ -27,6 +27,18 @@ pub(crate) struct PlanValues {
     pub(crate) proposed: Value,
 }
 
+/// What a resource said, and what identifies the resource by it.
+pub(crate) struct Told<T> {
+    pub(crate) said: T,
+    pub(crate) identity: Option<Value>,
+}
+
+impl Told<Outcome<Value>> {
+    fn failed(diagnostics: Diagnostics) -> Told<Outcome<Value>> {
+        Told { said: Outcome::failed(diagnostics), identity: None }
+    }
+}
+
 /// [`Resource`] on values.
 pub(crate) trait ErasedResource<D>: Send + Sync {
     fn type_name(&self) -> &'static str;
@@ -40,19 +52,19 @@ pub(crate) trait ErasedResource<D>: Send + Sync {
         private: Vec<u8>,
         provider: Option<Arc<D>>,
         cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<Planned<Value>, Diagnostics>>;
+    ) -> BoxFuture<'_, Result<Told<Planned<Value>>, Diagnostics>>;
     fn plan_destroy(&self, prior: Value, call: Call<D>) -> BoxFuture<'_, Diagnostics>;
-    fn create(&self, planned: Value, config: Value, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
+    fn create(&self, planned: Value, config: Value, call: Call<D>) -> BoxFuture<'_, Told<Outcome<Value>>>;
     fn update(
         &self,
         prior: Value,
         planned: Value,
         config: Value,
         call: Call<D>,
-    ) -> BoxFuture<'_, Outcome<Value>>;
+    ) -> BoxFuture<'_, Told<Outcome<Value>>>;
     fn delete(&self, prior: Value, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
-    fn read(&self, state: Value, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
-    fn import(&self, by: ImportBy<Value>, call: Call<D>) -> BoxFuture<'_, Outcome<Value>>;
+    fn read(&self, state: Value, call: Call<D>) -> BoxFuture<'_, Told<Outcome<Value>>>;
+    fn import(&self, by: ImportBy<Value>, call: Call<D>) -> BoxFuture<'_, Told<Outcome<Value>>>;
     fn identity(&self, model: &Value) -> Option<Value>;
     fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics>;
     fn identity_version(&self) -> i64;
@@ -87,9 +99,20 @@ macro_rules! decoded {
     ($value:expr) => {
         match decode($value) {
             Ok(model) => model,
-            Err(diagnostics) => return Outcome::failed(diagnostics),
+            Err(diagnostics) => return Told::failed(diagnostics),
         }
     };
+}
+
+impl<R: Resource> Typed<R> {
+    /// The outcome on values, with what identifies the resource in it.
+    fn told(&self, outcome: Outcome<R::Model>) -> Told<Outcome<Value>> {
+        let identity = match &outcome.remains {
+            Remains::State(model) => self.0.identity(model).map(|identity| identity.to_value()),
+            Remains::Gone | Remains::AsBefore => None,
+        };
+        Told { said: erase(outcome), identity }
+    }
 }
 
 impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
@@ -119,7 +142,7 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
         private: Vec<u8>,
         provider: Option<Arc<R::Data>>,
         cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<Planned<Value>, Diagnostics>> {
+    ) -> BoxFuture<'_, Result<Told<Planned<Value>>, Diagnostics>> {
         Box::pin(async move {
             let request = PlanRequest {
                 config: decode(values.config)?,
@@ -130,7 +153,9 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
                 cancel,
             };
             let Planned { model, replace, private, diagnostics } = self.0.plan(request).await?;
-            Ok(Planned { model: model.to_value(), replace, private, diagnostics })
+            let identity = self.0.identity(&model).map(|identity| identity.to_value());
+            let said = Planned { model: model.to_value(), replace, private, diagnostics };
+            Ok(Told { said, identity })
         })
     }
 
@@ -145,11 +170,16 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
         })
     }
 
-    fn create(&self, planned: Value, config: Value, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
+    fn create(
+        &self,
+        planned: Value,
+        config: Value,
+        call: Call<R::Data>,
+    ) -> BoxFuture<'_, Told<Outcome<Value>>> {
         Box::pin(async move {
             let (planned, config) = (decoded!(planned), decoded!(config));
             let Call { private, provider, cancel } = call;
-            erase(self.0.create(CreateRequest { planned, config, private, provider, cancel }).await)
+            self.told(self.0.create(CreateRequest { planned, config, private, provider, cancel }).await)
         })
     }
 
@@ -159,38 +189,43 @@ impl<R: Resource> ErasedResource<R::Data> for Typed<R> {
         planned: Value,
         config: Value,
         call: Call<R::Data>,
-    ) -> BoxFuture<'_, Outcome<Value>> {
+    ) -> BoxFuture<'_, Told<Outcome<Value>>> {
         Box::pin(async move {
             let (prior, planned, config) = (decoded!(prior), decoded!(planned), decoded!(config));
             let Call { private, provider, cancel } = call;
-            erase(self.0.update(UpdateRequest { prior, planned, config, private, provider, cancel }).await)
+            self.told(
+                self.0.update(UpdateRequest { prior, planned, config, private, provider, cancel }).await,
+            )
         })
     }
 
     fn delete(&self, prior: Value, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
         Box::pin(async move {
-            let prior = decoded!(prior);
+            let prior = match decode(prior) {
+                Ok(prior) => prior,
+                Err(diagnostics) => return Outcome::failed(diagnostics),
+            };
             let Call { private, provider, cancel } = call;
             erase(self.0.delete(DeleteRequest { prior, private, provider, cancel }).await)
         })
     }
 
-    fn read(&self, state: Value, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
+    fn read(&self, state: Value, call: Call<R::Data>) -> BoxFuture<'_, Told<Outcome<Value>>> {
         Box::pin(async move {
             let state = decoded!(state);
             let Call { private, provider, cancel } = call;
-            erase(self.0.read(ReadRequest { state, private, provider, cancel }).await)
+            self.told(self.0.read(ReadRequest { state, private, provider, cancel }).await)
         })
     }
 
-    fn import(&self, by: ImportBy<Value>, call: Call<R::Data>) -> BoxFuture<'_, Outcome<Value>> {
+    fn import(&self, by: ImportBy<Value>, call: Call<R::Data>) -> BoxFuture<'_, Told<Outcome<Value>>> {
         Box::pin(async move {
             let by = match by {
                 ImportBy::Id(id) => ImportBy::Id(id),
                 ImportBy::Identity(identity) => ImportBy::Identity(decoded!(identity)),
             };
             let Call { provider, cancel, .. } = call;
-            erase(self.0.import(ImportRequest { by, provider, cancel }).await)
+            self.told(self.0.import(ImportRequest { by, provider, cancel }).await)
         })
     }
 

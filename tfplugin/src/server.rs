@@ -29,9 +29,10 @@ pub(crate) use validate::Abilities;
 use crate::codec::private;
 use crate::data_source::ErasedDataSource;
 use crate::ephemeral::ErasedEphemeral;
-use crate::erased::{Call, ErasedResource};
+use crate::erased::{Call, ErasedResource, Told};
 use crate::function::{ErasedFunction, Signature};
 use crate::policy::consistency::Judged;
+use crate::policy::merge;
 use crate::policy::soundness::{self, Use};
 use crate::{Diagnostic, Diagnostics, Model, Provider, Schema, Type, Value};
 
@@ -123,6 +124,16 @@ impl<D> Entry<D> {
     /// Whether the resource says what identifies it.
     pub(crate) fn has_identity(&self) -> bool {
         !self.identity_schema.attributes.is_empty()
+    }
+
+    /// What a resource told, as Terraform gets it: without what is only written
+    /// and in the prior spelling; and what identifies it so.
+    fn settled(&self, told: Told<Value>, prior: Option<&Value>) -> (Value, Option<Value>) {
+        let Told { said: mut value, identity } = told;
+        let dropped = merge::forget_write_only(&self.schema, &mut value);
+        let respelled = prior.is_some_and(|prior| merge::respell(&self.schema, prior, &mut value));
+        let identity = if dropped || respelled { self.identity(&value) } else { identity };
+        (value, identity.filter(|_| self.has_identity()))
     }
 
     /// What the resource says that identifies it in this state. Parts of it may be unknown.

@@ -16,7 +16,7 @@ pub(crate) fn proposal(schema: &Schema, config: &Value, prior: Option<&Value>, m
     let beside = Beside { config: Some(config), prior };
     if let Value::Object(object) = &mut proposed {
         fill_defaults(schema, object, beside);
-        keep_spelling(schema, object, beside);
+        keep_spelling(schema, object, beside, &mut false);
     }
     if prior == Some(&proposed) {
         return proposed;
@@ -29,10 +29,18 @@ pub(crate) fn proposal(schema: &Schema, config: &Value, prior: Option<&Value>, m
 
 /// `value` with the spelling of `prior` wherever the schema says that both mean the same.
 pub(crate) fn with_spelling_of(schema: &Schema, prior: &Value, mut value: Value) -> Value {
-    if let Value::Object(object) = &mut value {
-        keep_spelling(schema, object, Beside { config: None, prior: Some(prior) });
-    }
+    respell(schema, prior, &mut value);
     value
+}
+
+/// Gives `value` the spelling of `prior` wherever the schema says that both
+/// mean the same. Says whether that changed anything.
+pub(crate) fn respell(schema: &Schema, prior: &Value, value: &mut Value) -> bool {
+    let mut changed = false;
+    if let Value::Object(object) = value {
+        keep_spelling(schema, object, Beside { config: None, prior: Some(prior) }, &mut changed);
+    }
+    changed
 }
 
 fn fill_defaults(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
@@ -49,32 +57,34 @@ fn fill_defaults(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
     }
 }
 
-fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
+fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>, changed: &mut bool) {
     for attribute in &schema.attributes {
         let beside = beside.attribute(&attribute.name);
         let Some(value) = object.get_mut(&attribute.name) else { continue };
         let Some(prior) = beside.prior.filter(|prior| !prior.is_null() && prior.is_wholly_known()) else {
             continue;
         };
-        if prior == value {
-            continue;
-        }
-        if value.is_null() || value.is_unknown() {
+        if prior == value || value.is_null() || value.is_unknown() {
             continue;
         }
         if let Some(respell) = attribute.rules.respell {
-            *value = respell(prior, std::mem::take(value));
+            let respelled = respell(prior, value.clone());
+            *changed |= respelled != *value;
+            *value = respelled;
         }
         let same = attribute.rules.same.as_ref();
         if value.is_wholly_known() && same.is_some_and(|same| same(prior, value)) {
+            *changed |= prior != value;
             *value = prior.clone();
         } else if let (Kind::Set(schema), Value::Set(old), Value::Set(new)) =
             (&attribute.kind, prior, &mut *value)
         {
-            let elements = respelled_set(schema, old, std::mem::take(new));
+            let elements = respelled_set(schema, old, std::mem::take(new), changed);
             *value = Value::set(elements);
         } else {
-            nested_mut(&attribute.kind, value, beside, keep_spelling);
+            nested_mut(&attribute.kind, value, beside, |schema, object, beside| {
+                keep_spelling(schema, object, beside, changed);
+            });
         }
     }
 }
@@ -82,7 +92,7 @@ fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
 /// The elements of a set, with prior spellings. An element has no place by
 /// which it could be found again, so it is paired with a prior one that it
 /// equals once it is spelled like it.
-fn respelled_set(schema: &Schema, old: &[Value], new: Vec<Value>) -> Vec<Value> {
+fn respelled_set(schema: &Schema, old: &[Value], new: Vec<Value>, changed: &mut bool) -> Vec<Value> {
     let mut left: Vec<&Value> = old.iter().filter(|old| !new.contains(old)).collect();
     let respelled = new.into_iter().map(|element| {
         if old.contains(&element) {
@@ -90,7 +100,10 @@ fn respelled_set(schema: &Schema, old: &[Value], new: Vec<Value>) -> Vec<Value> 
         }
         let means_it = |old: &&Value| with_spelling_of(schema, old, element.clone()) == **old;
         match left.iter().position(means_it) {
-            Some(position) => left.swap_remove(position).clone(),
+            Some(position) => {
+                *changed = true;
+                left.swap_remove(position).clone()
+            }
             None => element,
         }
     });
@@ -99,21 +112,32 @@ fn respelled_set(schema: &Schema, old: &[Value], new: Vec<Value>) -> Vec<Value> 
 
 /// `value` without what is only written, which neither a plan nor a state has.
 pub(crate) fn without_write_only(schema: &Schema, mut value: Value) -> Value {
-    if schema.has_write_only()
-        && let Value::Object(object) = &mut value
-    {
-        drop_write_only(schema, object, Beside { config: None, prior: None });
-    }
+    forget_write_only(schema, &mut value);
     value
 }
 
-fn drop_write_only(schema: &Schema, object: &mut Attributes, beside: Beside<'_>) {
+/// Forgets what is only written. Says whether there was any.
+pub(crate) fn forget_write_only(schema: &Schema, value: &mut Value) -> bool {
+    let mut changed = false;
+    if schema.has_write_only()
+        && let Value::Object(object) = value
+    {
+        drop_write_only(schema, object, &mut changed);
+    }
+    changed
+}
+
+fn drop_write_only(schema: &Schema, object: &mut Attributes, changed: &mut bool) {
     for attribute in &schema.attributes {
         let Some(value) = object.get_mut(&attribute.name) else { continue };
         if attribute.write_only {
+            *changed |= !value.is_null();
             *value = Value::Null;
         } else {
-            nested_mut(&attribute.kind, value, beside, drop_write_only);
+            let beside = Beside { config: None, prior: None };
+            nested_mut(&attribute.kind, value, beside, |schema, object, _| {
+                drop_write_only(schema, object, changed);
+            });
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::{Answer, Server};
-use crate::policy::{consistency, merge};
+use crate::erased::Told;
+use crate::policy::consistency;
 use crate::{Diagnostic, Diagnostics, Provider, Remains, Value};
 
 /// What Terraform asks to bring about. Nothing planned is a destroy, nothing prior a create.
@@ -27,24 +28,22 @@ impl<P: Provider> Server<P> {
             }
         };
         let resource = &entry.resource;
-        let outcome = match (prior.clone(), planned.clone(), config) {
+        let told = match (prior.clone(), planned.clone(), config) {
             (None, Some(planned), Some(config)) => resource.create(planned, config, call).await,
             (Some(prior), Some(planned), Some(config)) => resource.update(prior, planned, config, call).await,
-            (Some(prior), None, _) => resource.delete(prior, call).await,
+            (Some(prior), None, _) => Told { said: resource.delete(prior, call).await, identity: None },
             _ => return Answer::default(),
         };
+        let Told { said: outcome, identity } = told;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
-            Remains::State(state) => Some(state),
+            Remains::State(state) => Some(entry.settled(Told { said: state, identity }, planned.as_ref())),
             Remains::Gone => None,
-            Remains::AsBefore => prior,
+            // Nothing new was said; what identifies the resource is known to the host.
+            Remains::AsBefore => prior.map(|prior| (prior, planned_identity.clone())),
         };
-        let state = state.map(|state| merge::without_write_only(&entry.schema, state));
-        let state = match (&planned, state) {
-            (Some(planned), Some(state)) => Some(merge::with_spelling_of(&entry.schema, planned, state)),
-            (_, state) => state,
-        };
-        let identity = state.as_ref().and_then(|state| entry.identity(state));
+        let (state, identity) = state.unzip();
+        let identity = identity.flatten();
         if !diagnostics.has_errors() {
             diagnostics.extend(contradiction(planned.as_ref(), state.as_ref()));
             if let (true, Some(planned), Some(state)) = (self.strict, &planned, &state) {

@@ -1,16 +1,18 @@
 use super::apply::without_unknown;
 use super::{Answer, Server};
-use crate::policy::{consistency, merge};
+use crate::erased::Told;
+use crate::policy::consistency;
 use crate::{Diagnostic, Diagnostics, ImportBy, Provider, Remains, Value};
 
 impl<P: Provider> Server<P> {
     /// The state to start from; Terraform reads the resource next.
     pub(crate) async fn import(&self, type_name: &str, by: ImportBy<Value>) -> Result<Answer, Diagnostics> {
         let entry = self.entry(type_name)?;
-        let outcome = entry.resource.import(by.clone(), self.call(Vec::new())?).await;
+        let Told { said: outcome, identity } =
+            entry.resource.import(by.clone(), self.call(Vec::new())?).await;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
-            Remains::State(state) => Some(state),
+            Remains::State(state) => Some(entry.settled(Told { said: state, identity }, None)),
             Remains::Gone | Remains::AsBefore => None,
         };
         if state.is_none() && !diagnostics.has_errors() {
@@ -26,8 +28,8 @@ impl<P: Provider> Server<P> {
             ImportBy::Identity(identity) => Some(identity),
             ImportBy::Id(_) => None,
         };
-        let state = state.map(|state| merge::without_write_only(&entry.schema, state));
-        let now = state.as_ref().and_then(|state| entry.identity(state));
+        let (state, now) = state.unzip();
+        let now = now.flatten();
         if let Some(state) = state.as_ref().filter(|_| self.strict && !diagnostics.has_errors()) {
             diagnostics.extend(consistency::of_state(entry.judged(), state));
             // What is not known of the identity yet is known once the resource was read.

@@ -1,5 +1,5 @@
 use super::{Answer, Entry, Server};
-use crate::erased::PlanValues;
+use crate::erased::{PlanValues, Told};
 use crate::policy::{consistency, merge, replace};
 use crate::{Diagnostics, Path, Planned, Provider, Value};
 
@@ -61,16 +61,16 @@ impl<P: Provider> Server<P> {
         let judged_config = self.strict.then(|| config.clone());
         let asked = PlanValues { config, prior: prior.clone(), proposed };
         let planned = entry.resource.plan(asked, private.clone(), self.data(), self.cancel()).await?;
-        let Planned { model, mut replace, private: new_private, mut diagnostics } = planned;
-        let mut model = merge::without_write_only(&entry.schema, model);
+        let Told { said, identity } = planned;
+        let Planned { model, mut replace, private: new_private, mut diagnostics } = said;
+        let (model, identity) = entry.settled(Told { said: model, identity }, prior.as_ref());
         if let Some(prior) = &prior {
-            model = merge::with_spelling_of(&entry.schema, prior, model);
             let declared = replace::paths(&entry.schema, prior, &model);
             replace.extend(declared.into_iter().filter(|path| !replace.contains(path)).collect::<Vec<_>>());
         } else {
             replace.clear();
         }
-        let identity = entry.identity(&model).filter(Value::is_wholly_known);
+        let identity = identity.filter(Value::is_wholly_known);
         if let Some(config) = judged_config.filter(|_| !diagnostics.has_errors()) {
             let judged = entry.judged();
             diagnostics.extend(consistency::of_plan(judged, &config, prior.as_ref(), &model));

@@ -1,6 +1,7 @@
 use super::apply::without_unknown;
 use super::{Answer, Server};
-use crate::policy::{consistency, merge};
+use crate::erased::Told;
+use crate::policy::consistency;
 use crate::{Diagnostics, Provider, Remains, Value};
 
 /// What Terraform asks to look at.
@@ -16,17 +17,19 @@ impl<P: Provider> Server<P> {
         let entry = self.entry(type_name)?;
         let ReadInput { state: before, private, identity } = input;
         let private = entry.opened(&private)?;
-        let outcome = entry.resource.read(before.clone(), self.call(private.clone())?).await;
+        let Told { said: outcome, identity: told } =
+            entry.resource.read(before.clone(), self.call(private.clone())?).await;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
-            Remains::State(state) => {
-                let state = merge::without_write_only(&entry.schema, state);
-                Some(merge::with_spelling_of(&entry.schema, &before, state))
-            }
+            Remains::State(state) => Some(entry.settled(Told { said: state, identity: told }, Some(&before))),
             Remains::Gone => None,
-            Remains::AsBefore => Some(before),
+            Remains::AsBefore => {
+                let identity = entry.identity(&before);
+                Some((before, identity))
+            }
         };
-        let now = state.as_ref().and_then(|state| entry.identity(state));
+        let (state, now) = state.unzip();
+        let now = now.flatten();
         if let Some(state) = state.as_ref().filter(|_| self.strict && !diagnostics.has_errors()) {
             diagnostics.extend(consistency::of_state(entry.judged(), state));
             if entry.has_identity() {
