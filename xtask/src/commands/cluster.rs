@@ -1,9 +1,9 @@
 //! `cargo xtask cluster up|down|status`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 
 use crate::cluster::{self, Found};
@@ -46,10 +46,15 @@ pub(crate) fn run(places: &Places, action: &Action) -> Result<()> {
 /// The kubeconfig of the user's own cluster, which must answer.
 ///
 /// # Errors
-/// When KUBECONFIG is not set or the cluster does not answer.
+/// When KUBECONFIG is not set, names no file, or the cluster does not answer.
 pub(crate) fn of_the_user(places: &Places) -> Result<PathBuf> {
     let kubeconfig = std::env::var(environment::USER_KUBECONFIG)
         .context("--use-kubeconfig needs KUBECONFIG to be set to a file")?;
+    // kubectl takes a file that is not there for an empty one, and tries localhost.
+    ensure!(
+        Path::new(&kubeconfig).is_file(),
+        "KUBECONFIG={kubeconfig} is no file; set it to the kubeconfig of the cluster to use"
+    );
     let binaries = toolbox::cluster_binaries(places)?;
     step::output(Command::new(&binaries.cluster).args(["kubectl", "get", "--raw", "/readyz"]))
         .with_context(|| format!("the cluster of KUBECONFIG={kubeconfig} does not answer"))?;
