@@ -49,6 +49,8 @@ enum Task {
     Check,
     /// Render the registry's pages from the provider's schema.
     Docs(commands::docs::Options),
+    /// Play years of a card with our gates and with the shell gate, and write docs/simulation.md.
+    Simulate,
     /// Every test: tools, build, unit tests, then end-to-end tests against the cluster.
     Test(commands::test::Options),
 }
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Task::Image => commands::image::run(&places),
         Task::Check => commands::check::run(&places),
         Task::Docs(options) => commands::docs::run(&places, options),
+        Task::Simulate => commands::simulate::run(&places),
         Task::Test(options) => commands::test::run(&places, options),
     });
     match done {

@@ -14,6 +14,8 @@ use crate::script::*;
 pub struct Shape {
     /// The fewest and the most tenants.
     pub tenants: (usize, usize),
+    /// Whether the device's series attributes memory to pods; `None`: in some worlds.
+    pub attributes: Option<bool>,
     /// How many days.
     pub days: u32,
     /// The most troubles.
@@ -37,7 +39,7 @@ pub fn script_of(seed: u64, shape: Shape) -> Result<Script, String> {
 pub fn script(shape: Shape) -> impl Strategy<Value = Script> {
     let day_s = 86_400;
     let span_s = shape.days * day_s;
-    card().prop_flat_map(move |card| {
+    card(shape.attributes).prop_flat_map(move |card| {
         let usable = card.total_mib - card.reserved_mib;
         (
             any::<u64>(),
@@ -69,11 +71,15 @@ const STARTS_S: [i64; 6] = [
 ];
 
 /// A T4, an A10, a 4090, an L40S and an A100, as the driver reports them.
-fn card() -> impl Strategy<Value = CardSpec> {
+fn card(attributes: Option<bool>) -> impl Strategy<Value = CardSpec> {
     let size = select(vec![(15_360, 450), (23_028, 512), (24_564, 420), (46_068, 600), (81_920, 700)]);
     let every = prop_oneof![3 => Just(0_u32), 1 => Just(30)];
-    (size, any::<bool>(), every).prop_map(|((total_mib, reserved_mib), attributes, collects_every_s)| {
-        CardSpec { total_mib, reserved_mib, attributes, collects_every_s }
+    let attributes = any::<bool>().prop_map(move |any| attributes.unwrap_or(any));
+    (size, attributes, every).prop_map(|((total_mib, reserved_mib), attributes, collects_every_s)| CardSpec {
+        total_mib,
+        reserved_mib,
+        attributes,
+        collects_every_s,
     })
 }
 

@@ -46,10 +46,10 @@ fn trace(script: &Script) -> String {
 
 #[test]
 fn one_tenant_for_two_days() -> Result<(), Told> {
-    hold_in_all_worlds(Shape { tenants: (1, 1), days: 2, troubles: 4 }, 20)
+    hold_in_all_worlds(Shape { tenants: (1, 1), attributes: None, days: 2, troubles: 4 }, 20)
 }
 
 #[test]
 fn a_few_tenants_for_two_days() -> Result<(), Told> {
-    hold_in_all_worlds(Shape { tenants: (1, 4), days: 2, troubles: 10 }, 8)
+    hold_in_all_worlds(Shape { tenants: (1, 4), attributes: None, days: 2, troubles: 10 }, 8)
 }

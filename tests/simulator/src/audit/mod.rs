@@ -105,6 +105,10 @@ impl Audit {
         }
     }
 
+    fn is_hand_scaled(&self, resident: usize) -> bool {
+        self.residents[resident].hand_scaled
+    }
+
     pub(crate) fn hand_on_resident(&mut self, resident: usize) {
         self.residents[resident].hand_scaled = true;
     }

@@ -125,7 +125,11 @@ impl Audit {
     /// A server was let start.
     pub(crate) fn server_started(world: &mut World, tenant: usize, uid: u64) {
         world.audit.tally.starts += 1;
-        let over = u64::try_from(truth::by_processes(world).over_mib()).unwrap_or(0);
+        let sum = truth::by_processes(world);
+        let over = u64::try_from(sum.over_mib()).unwrap_or(0);
+        if over > 0 {
+            world.trace.say(world.now, || format!("the card is promised {over} MiB beyond its size: {sum}"));
+        }
         let tally = &mut world.audit.tally;
         tally.over_at_start_mib = tally.over_at_start_mib.max(over);
         let id = &world.tenants[tenant].id;

@@ -1,8 +1,10 @@
 //! Plays worlds drawn from seeds, with our gates and with the shell gate, and says how they went.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -36,6 +38,9 @@ struct Worlds {
     /// How many seeds.
     #[arg(long, default_value_t = 20)]
     seeds: u64,
+    /// Whether the source attributes memory to pods; in some worlds, if it is not said.
+    #[arg(long)]
+    attributes: Option<bool>,
     /// How many days each world lasts.
     #[arg(long, default_value_t = 30)]
     days: u32,
@@ -65,7 +70,8 @@ fn main() -> Result<ExitCode> {
 
 fn print(worlds: &Worlds) -> Result<ExitCode> {
     let tenants = (worlds.fewest_tenants, worlds.tenants);
-    let shape = Shape { tenants, days: worlds.days, troubles: worlds.troubles };
+    let shape =
+        Shape { tenants, attributes: worlds.attributes, days: worlds.days, troubles: worlds.troubles };
     let mut set = Set::new("", shape, worlds.seeds);
     for seed in worlds.first_seed..worlds.first_seed + worlds.seeds {
         let before = set;
@@ -102,27 +108,52 @@ fn one_world(set: &mut Set, seed: u64, trace: bool) -> Result<()> {
     Ok(())
 }
 
-/// The worlds of the page: about two troubles a day, and a card full of tenants.
-fn sets() -> [Set; 2] {
+/// The worlds of the page: about two troubles a day, with and without a source that attributes, and a
+/// card full of tenants.
+fn sets() -> [Set; 3] {
+    let few = |attributes| Shape { tenants: (1, 4), attributes: Some(attributes), days: 90, troubles: 250 };
+    let many = Shape { tenants: (30, 50), attributes: Some(true), days: 7, troubles: 30 };
     [
-        Set::new("A few tenants", Shape { tenants: (1, 4), days: 365, troubles: 1_000 }, 20),
-        Set::new("A card with very many", Shape { tenants: (30, 50), days: 60, troubles: 200 }, 5),
+        Set::new("A few tenants, and a source that says which pod holds what", few(true), 4),
+        Set::new("A few tenants, and a source that knows the device alone", few(false), 4),
+        Set::new("A card that very many want", many, 2),
     ]
 }
 
-fn write_page(path: &PathBuf) -> Result<ExitCode> {
+fn write_page(path: &Path) -> Result<ExitCode> {
     let mut sets = sets();
-    let mut said = Instant::now();
     for set in &mut sets {
-        for seed in 1..=set.seeds {
-            one_world(set, seed, false)?;
-            if said.elapsed() > Duration::from_secs(5) {
-                said = Instant::now();
-                eprintln!("{}: seed {seed} of {}", set.title, set.seeds);
-            }
-        }
+        play_all(set)?;
     }
     std::fs::write(path, page(&sets)).with_context(|| format!("{} cannot be written", path.display()))?;
     println!("wrote {}", path.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Plays a set's seeds on all cores.
+fn play_all(set: &mut Set) -> Result<()> {
+    let (next, shape) = (AtomicU64::new(1), *set);
+    let workers = available_parallelism().map_or(1, |cores| cores.get());
+    let played: Vec<Result<Set>> = std::thread::scope(|scope| {
+        let work = || {
+            let mut mine = shape;
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed > mine.seeds {
+                    return Ok(mine);
+                }
+                one_world(&mut mine, seed, false)?;
+                eprintln!("{}: played seed {seed} of {}", mine.title, mine.seeds);
+            }
+        };
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Set>>| {
+            thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a world could not be played to its end")))
+        };
+        threads.into_iter().map(join).collect()
+    });
+    for mine in played {
+        set.add(&mine?);
+    }
+    Ok(())
 }
