@@ -17,8 +17,8 @@ use tenancy::names::TenantId;
 
 use crate::observe::api::{Api, ApiError};
 use crate::observe::data;
+use crate::observe::fetch::root_cause;
 use crate::observe::object::Object;
-use crate::observe::scrape::root_cause;
 
 /// Writes a ledger over the one that was read, if their data differ.
 ///

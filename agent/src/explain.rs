@@ -8,7 +8,7 @@ use tenancy::declared::floor_key;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, OVERRIDE_ANNOTATION};
 use tenancy::names::TenantId;
-use tenancy::observation::{Sample, Trigger, Unknown};
+use tenancy::observation::{Demand, Sample, Trigger, Unknown};
 use tenancy::quantity::Mib;
 use tenancy::window::Schedule;
 
@@ -67,6 +67,11 @@ pub async fn explain(
     let mut scene = observe::scene(api, &gate).await?;
     if scene.observation.device.is_err() {
         scene.observation.device = through_the_api_server(api, &scene).await;
+    }
+    if matches!(scene.observation.demand, Demand::Unknown(_))
+        && let Some(asked) = observe::demand::ask_through(api, &gate).await
+    {
+        (scene.observation.demand, scene.demand_said) = (asked.verdict, asked.said);
     }
     let at = at.unwrap_or(scene.now);
     if let Ok(sample) = &mut scene.observation.device {
@@ -138,6 +143,7 @@ impl Explanation {
         }
         rows.push(("floor", self.floor()));
         rows.extend(self.schedule());
+        rows.extend(self.demand());
         rows.push(("ledger", self.ledger()));
         rows.extend(self.others());
         rows.push(("pods", self.pods()));
@@ -206,6 +212,18 @@ impl Explanation {
                 ("window", format!("{name} {window}: {when}"))
             })
             .collect()
+    }
+
+    /// Whether there is work, where anybody is asked.
+    fn demand(&self) -> Option<(&'static str, String)> {
+        let said = self.scene.demand_said.as_deref().unwrap_or_default();
+        let told = match &self.scene.observation.demand {
+            Demand::NotAsked => return None,
+            Demand::Yes => format!("work: {said}"),
+            Demand::No => format!("no work: {said}"),
+            Demand::Unknown(Unknown { reason }) => format!("unknown: {reason}"),
+        };
+        Some(("demand", told))
     }
 
     fn ledger(&self) -> String {

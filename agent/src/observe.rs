@@ -12,10 +12,11 @@ use tenancy::declared::{Declared, POINTER_KEY, declared_name, ledger_name, point
 use tenancy::gate::{GateConfig, ScaleTarget};
 use tenancy::ledger::{Ledger, Paused};
 use tenancy::names::{CardName, TenantId};
-use tenancy::observation::{Demand, Observation, PauseSeen, Sample, Unknown};
-use tenancy::window::Schedule;
+use tenancy::observation::{Observation, PauseSeen, Sample, Unknown};
 
 pub mod api;
+pub mod demand;
+pub mod fetch;
 pub mod object;
 pub mod scrape;
 pub mod seen;
@@ -61,6 +62,8 @@ pub struct Scene {
     pub deployment_version: String,
     /// The resourceVersions of the Option B targets' scales.
     pub pause_versions: BTreeMap<ScaleTarget, String>,
+    /// What the source of demand said, for people; `None` where nobody was asked.
+    pub demand_said: Option<String>,
     /// Addresses of the pods that are ready and stay.
     pub ready_ips: Vec<String>,
 }
@@ -82,7 +85,8 @@ impl Scene {
 /// Whatever else cannot be read is no error: it is unknown, and that is part of
 /// what was seen. Nobody is admitted then, and whoever should go goes.
 pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> {
-    let (card, tenant) = tokio::join!(card(api, &gate.tenant), tenant(api, &gate.tenant));
+    let (card, tenant, asked) =
+        tokio::join!(card(api, &gate.tenant), tenant(api, &gate.tenant), demand::ask(gate));
     let (card, (mut deployment, pods)) = (card?, tenant?);
     remember_override(&mut deployment, card.ledger.as_ref().ok(), &gate.tenant);
     let paused = card.ledger.as_ref().map(|ledger| ledger.entry(&gate.tenant).paused).unwrap_or_default();
@@ -96,12 +100,13 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
             deployment: deployment.seen,
             pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
             pauses,
-            demand: demand(gate),
+            demand: asked.verdict,
             clock_skew_s: api.clock_skew_s(),
         },
         card,
         deployment_version: deployment.version,
         pause_versions,
+        demand_said: asked.said,
         ready_ips,
     })
 }
@@ -230,15 +235,6 @@ async fn pauses(
         seen.insert(target, what);
     }
     Ok((seen, versions))
-}
-
-/// No source of demand exists yet, so windows are not asked and an on-demand
-/// tenant's demand is unknown.
-fn demand(gate: &GateConfig) -> Demand {
-    match gate.schedule {
-        Schedule::Windows(_) | Schedule::Always => Demand::NotAsked,
-        Schedule::OnDemand => Demand::Unknown,
-    }
 }
 
 /// The `data` of a ConfigMap; none is an empty map.

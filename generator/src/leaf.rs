@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::Schema;
 use tenancy::Invalid;
 use tenancy::card::model::{CardModel, Precision};
+use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
@@ -39,6 +40,8 @@ text_leaves! {
     ContainerName: "fetch-weights",
     Duration: "5m",
     EnvName: "HF_HOME",
+    HttpUrl: "http://queue.tts:8000/stats",
+    JsonPath: "$.queue.pending",
     HandedOver: "image",
     LabelKey: "app.kubernetes.io/part-of",
     LabelValue: "narration",

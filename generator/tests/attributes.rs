@@ -11,11 +11,10 @@ use hcl_edit::expr::{Expression, Object, ObjectKey};
 use hcl_edit::structure::Body;
 
 /// What no file can say, and why.
-const LEFT_OUT: [(&str, &str); 4] = [
+const LEFT_OUT: [(&str, &str); 3] = [
     ("provider.token", "a secret, which comes by KUBE_TOKEN or from `exec`"),
     ("provider.client_key", "a secret, which comes by KUBE_CLIENT_KEY_DATA or from a kubeconfig"),
     ("provider.client_certificate", "it goes with the key, by KUBE_CLIENT_CERT_DATA or a kubeconfig"),
-    ("gpu_windowed_service.on_demand", "no gate can be told yet where demand is read"),
 ];
 
 /// An attribute of a page: what its type makes of the values below it.

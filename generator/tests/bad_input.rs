@@ -115,6 +115,13 @@ fn schedules() {
         tenant_with("always: true\n"),
         tenant_with("always: yes\n"),
         tenant_with("guard_interval: 5\n"),
+        tenant("windows: { night: { start: \"02:00\", end: \"06:00\" } }", "on_demand: true"),
+        tenant_with("on_demand: true\n"),
+        tenant_with("demand: {}\n"),
+        tenant_with(
+            "demand: { http: { url: \"https://queue\", json_path: queue.pending }, prometheus: { url: prometheus } }\n",
+        ),
+        tenant_with("demand: { http: { url: \"http://queue\", json_path: $.a }, idle_after: 5s }\n"),
     ];
     insta::assert_snapshot!(lines.join("\n"));
 }

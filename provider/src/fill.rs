@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde_json::Value as Json;
 use tenancy::Invalid;
 use tenancy::check::{Problem, Step};
+use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
     PortName, TenantId, TenantName,
@@ -59,6 +60,8 @@ text! {
     ConfigKey: "unknown-a", "unknown-b";
     ContainerName: "unknown-a", "unknown-b";
     EnvName: "UNKNOWN_A", "UNKNOWN_B";
+    HttpUrl: "http://unknown-a", "http://unknown-b";
+    JsonPath: "$.unknown_a", "$.unknown_b";
     HandedOver: "image", "spec.template.spec.priorityClassName";
     LabelKey: "unknown-a", "unknown-b";
     LabelValue: "unknown-a", "unknown-b";

@@ -49,7 +49,9 @@ pub const CRASH_LIMIT: u32 = 3;
 /// On demand: a start is paid for before it is thrown away.
 pub const MIN_AWAKE_S: u32 = 600;
 /// On demand: a pause between two requests is not the end of the work.
-pub const EMPTY_BEFORE_SLEEP_S: u32 = 600;
+pub const IDLE_AFTER_S: u32 = 600;
+/// Below a minute two requests in a row would be two demands; a day is for ever.
+pub const IDLE_AFTER_RANGE_S: std::ops::RangeInclusive<u32> = 60..=86_400;
 /// A hand's override ends within a day, so that nobody forgets it for ever.
 pub const OVERRIDE_LIMIT_S: i64 = 86_400;
 /// The pause after starts that fail one after another doubles up to this: a

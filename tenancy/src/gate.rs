@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::demand::DemandProbe;
 use crate::names::{Namespace, ObjectName, TenantId};
 use crate::window::Schedule;
 
@@ -31,6 +32,9 @@ pub struct GateConfig {
     /// The call that makes the model server let go of its memory before it is scaled to 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unload: Option<UnloadCall>,
+    /// Whether there is work, and who says so. Without it nobody is asked: within a window the window alone decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<DemandProbe>,
     /// The bounds in time, in seconds.
     pub timing: Timing,
 }
@@ -136,6 +140,7 @@ mod tests {
             suspend: false,
             pauses: Vec::new(),
             unload: None,
+            demand: None,
             timing: Timing::default(),
         };
         change(&mut gate);

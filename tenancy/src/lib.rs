@@ -11,6 +11,7 @@ pub mod cron;
 pub mod decide;
 pub mod declared;
 pub mod defaults;
+pub mod demand;
 pub mod expand;
 pub mod floor;
 pub mod gate;

@@ -158,7 +158,7 @@ pub enum PauseSeen {
 }
 
 /// Whether there is work for a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Demand {
     /// Nobody asks for it: within a window the window alone decides.
     #[default]
@@ -168,5 +168,5 @@ pub enum Demand {
     /// There is none.
     No,
     /// It was asked for and could not be told. No action follows from that.
-    Unknown,
+    Unknown(Unknown),
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::demand::DemandProbe;
 use crate::gate::{ScaleTarget, Timing, UnloadCall};
 use crate::names::{
     ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName, TenantId,
@@ -361,6 +362,8 @@ pub struct Gate {
     pub pauses: Vec<ScaleTarget>,
     /// The call that makes the server let go of its memory.
     pub unload: Option<UnloadCall>,
+    /// Who says whether there is work.
+    pub demand: Option<DemandProbe>,
 }
 
 /// An absolute path within a container or an export, without `..` or `//`.

@@ -54,6 +54,10 @@ pub(crate) struct World {
     /// The time in the Date header.
     pub(crate) now: jiff::Timestamp,
     pub(crate) page: String,
+    /// What the tenant's queue answers.
+    pub(crate) queue: String,
+    /// More of the gate's configuration, for who reads it from the cluster.
+    pub(crate) gate: Value,
     pub(crate) ledger: BTreeMap<String, String>,
     pub(crate) replicas: u32,
     pub(crate) pods: Vec<Value>,
@@ -87,6 +91,8 @@ impl FakeApi {
             scenario,
             now: "2026-11-21T03:00:00Z".parse().unwrap(),
             page: page(0),
+            queue: String::new(),
+            gate: json!({}),
             ledger: BTreeMap::new(),
             replicas: 0,
             pods: vec![],
@@ -122,6 +128,10 @@ async fn answer(State(fake): State<FakeApi>, method: Method, uri: Uri, body: Byt
     fake.world(|world| {
         if uri.path() == "/metrics" {
             return world.page.clone().into_response();
+        }
+        if uri.path() == "/queue" || uri.path().contains("/services/queue:80/") {
+            world.calls.push(format!("GET queue {}", uri.path()));
+            return world.queue.clone().into_response();
         }
         if uri.path() == "/api/unload" {
             world.calls.push(format!("{method} unload"));
@@ -166,7 +176,7 @@ impl World {
             }
             ("GET", ["api", "v1", "namespaces", "tts", "configmaps", "speech-gate"]) => {
                 self.calls.push("GET configmap speech-gate".into());
-                let config = serde_json::to_string(&crate::gate::config(json!({}))).unwrap();
+                let config = serde_json::to_string(&crate::gate::config(self.gate.clone())).unwrap();
                 (200, json!({ "data": { "gate.json": config } }))
             }
             ("GET", ["apis", "apps", "v1", "namespaces", "tts", "deployments", "speech"]) => {

@@ -29,7 +29,7 @@ pub(crate) fn api(fake: &FakeApi) -> Api {
     Api::without_credentials(fake.url().parse().unwrap()).unwrap()
 }
 
-async fn tick(fake: &FakeApi, config: GateConfig) -> Result<(), GateError> {
+pub(crate) async fn tick(fake: &FakeApi, config: GateConfig) -> Result<(), GateError> {
     let tick = Tick {
         gate: config,
         trigger: Trigger::Guard,
@@ -42,7 +42,7 @@ async fn tick(fake: &FakeApi, config: GateConfig) -> Result<(), GateError> {
 }
 
 /// The entry of our tenant while it is awake with a pod.
-fn awake(fake: &FakeApi, more: Value) {
+pub(crate) fn awake(fake: &FakeApi, more: Value) {
     fake.world(|world| {
         let mut entry = json!({
             "state": "awake", "since": world.now, "awake_since": world.now,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admit;
+mod demand;
 mod explain;
 mod exporter;
 mod fake_api;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
-use gpu_agent::observe::scrape;
+use gpu_agent::observe::{fetch, scrape};
 
 /// An exporter whose every page misbehaves in its own way; answers its address.
 async fn exporter() -> String {
@@ -46,5 +46,5 @@ async fn an_exporter_that_hangs_is_given_three_seconds() {
     let asked = Instant::now();
     let why = scrape::page(&url).await.unwrap_err();
     assert!(why.ends_with("took longer than 3 s"), "{why}");
-    assert!(asked.elapsed() < scrape::TIMEOUT + Duration::from_secs(1));
+    assert!(asked.elapsed() < fetch::TIMEOUT + Duration::from_secs(1));
 }

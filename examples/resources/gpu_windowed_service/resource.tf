@@ -25,3 +25,22 @@ resource "gpu_windowed_service" "chatterbox" {
     HF_HOME  = "/data/hf_cache"
   }
 }
+
+# Awake whenever its queue holds work and the card has room, at any hour.
+resource "gpu_windowed_service" "images" {
+  namespace  = "images"
+  name       = "comfyui"
+  vram_floor = gpu_vram_floor.images.id
+  image      = "registry.example.org/comfyui:0.3"
+  port       = 8188
+  service    = { port = 8188 }
+
+  on_demand = true
+  demand = {
+    http = {
+      url       = "http://jobs.images:8000/queue"
+      json_path = "$['running', 'pending']" # two lists of jobs
+    }
+    idle_after = "15m"
+  }
+}

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tenancy::Invalid;
 use tenancy::card::model::Precision;
+use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName,
@@ -54,7 +55,7 @@ record! {
         pub windows: Option<Entries<WindowName, RawWindow>>,
         /// Awake at all times, counted as protected.
         pub always: Option<At<bool>>,
-        /// Awake whenever there is work. Refused until the gate can be told where demand is read.
+        /// Awake whenever there is work and room, at any hour. `demand` says where work is seen.
         pub on_demand: Option<At<bool>>,
         /// Asleep until a person says otherwise.
         pub suspend: Option<At<bool>>,
@@ -66,6 +67,9 @@ record! {
         pub pauses: Option<Vec<At<ScaleTarget>>>,
         /// The call that makes the server let go of its memory before it is put to sleep.
         pub unload: Option<RawUnload>,
+        /// Where the gate sees whether there is work. With `windows`, the tenant wakes in one only when
+        /// there is.
+        pub demand: Option<RawDemand>,
         /// Image of gpu-agent. The fleet's unless given. A tenant that is always awake has no gate and uses none.
         pub agent_image: Option<At<String>>,
 
@@ -202,6 +206,39 @@ record! {
         pub port: Option<At<Port>>,
         /// How long it may take. Ten seconds unless given.
         pub timeout: Option<At<Duration>>,
+    }
+}
+
+record! {
+    /// Where the gate sees whether there is work: one of `http` and `prometheus`.
+    pub struct RawDemand {
+        /// A GET that is answered with JSON.
+        pub http: Option<RawDemandHttp>,
+        /// An instant query to a Prometheus.
+        pub prometheus: Option<RawDemandPrometheus>,
+        /// How long there must be no work before it is put to sleep. Ten minutes unless given.
+        pub idle_after: Option<At<Duration>>,
+    }
+}
+
+record! {
+    /// A GET that is answered with JSON.
+    pub struct RawDemandHttp {
+        /// The address, as a pod of the tenant's namespace reaches it.
+        pub url: At<HttpUrl>,
+        /// The JSONPath (RFC 9535) of a number, a truth value or a list: above 0, `true` and not
+        /// empty mean work.
+        pub json_path: At<JsonPath>,
+    }
+}
+
+record! {
+    /// An instant query to a Prometheus.
+    pub struct RawDemandPrometheus {
+        /// The server, without `/api/v1/query`.
+        pub url: At<HttpUrl>,
+        /// The query; above 0 means work, and no series means nothing.
+        pub query: At<String>,
     }
 }
 

@@ -2,6 +2,7 @@
 //! a default keeps its one home and a stack says only what its tenant's file says.
 
 use tenancy::defaults as d;
+use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::tenant::{
     AccessMode, Backing, ConfigMode, DeletionPolicy, HandedOver, InitContainer, Metadata, ObjectKind, Probe,
@@ -62,6 +63,7 @@ fn schedule(tenant: &Tenant, fleet: &Fleet) -> Attributes {
     let pauses = gate.pauses.iter().map(|target| format!("{}/{}", target.namespace, target.deployment));
     group.set_filled("pauses", texts(pauses));
     group.set_some("unload", gate.unload.as_ref().map(|call| unload(call, &tenant.server)));
+    group.set_some("demand", gate.demand.as_ref().map(demand));
     if fleet.provider.agent_image.as_deref().unwrap_or(d::AGENT_IMAGE) != gate.image {
         group.set("agent_image", gate.image.as_str());
     }
@@ -110,6 +112,27 @@ fn unload(call: &UnloadCall, server: &Server) -> Hcl {
     }
     if call.timeout_s != d::UNLOAD_TIMEOUT_S {
         object.set("timeout", seconds(call.timeout_s));
+    }
+    object.object()
+}
+
+fn demand(probe: &DemandProbe) -> Hcl {
+    let mut object = Attributes::default();
+    let mut source = Attributes::default();
+    match &probe.source {
+        DemandSource::Http { url, json_path } => {
+            source.set("url", url.as_str());
+            source.set("json_path", json_path.as_str());
+            object.set("http", source.object());
+        }
+        DemandSource::Prometheus { url, query } => {
+            source.set("url", url.as_str());
+            source.set("query", query.as_str());
+            object.set("prometheus", source.object());
+        }
+    }
+    if probe.idle_after_s != d::IDLE_AFTER_S {
+        object.set("idle_after", seconds(probe.idle_after_s));
     }
     object.object()
 }

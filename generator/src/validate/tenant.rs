@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tenancy::card::Card;
 use tenancy::card::model::CardModel;
+use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::names::{CardName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
@@ -78,6 +79,7 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
     // itself wants is refused below.
     let called = schedule != Schedule::Always || (!on_cpu && layer::get(&file.own, "unload").is_some());
     let unload = if called { unload(raw, &server) } else { None };
+    let demand = if on_cpu { None } else { demand(raw, check) };
     let pauses = raw.pauses.iter().flatten().filter(|_| !on_cpu).map(|target| target.value.clone());
     let pod = pod(raw, defaults, card, check);
     let tenant = Tenant {
@@ -96,6 +98,7 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
             timing: timing(raw),
             pauses: pauses.collect(),
             unload,
+            demand,
         },
         pod_patch: raw.pod_patch.as_ref().map(|patch| patch.0.clone()),
         handed_over: raw.hand_over.iter().flatten().map(|field| field.value.clone()).collect(),
@@ -205,7 +208,7 @@ fn name(check: &mut Check<'_>) -> Option<TenantName> {
 }
 
 fn schedule(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<Schedule> {
-    const ACCEPTED: &str = "Give `windows` or `always: true`.";
+    const ACCEPTED: &str = "Give `windows`, or say `always: true`, or `on_demand: true` with `demand`.";
     let said = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
     match (&raw.windows, said(&raw.always), said(&raw.on_demand)) {
         (Some(raw), false, false) => windows(raw, defaults, check).map(Schedule::Windows),
@@ -302,6 +305,29 @@ fn unload(raw: &RawTenant, server: &tenant::Server) -> Option<UnloadCall> {
         port,
         timeout_s: unload.timeout.as_ref().map_or(d::UNLOAD_TIMEOUT_S, |timeout| timeout.seconds),
     })
+}
+
+fn demand(raw: &RawTenant, check: &mut Check<'_>) -> Option<DemandProbe> {
+    let demand = raw.demand.as_ref()?;
+    let source = match (&demand.http, &demand.prometheus) {
+        (Some(http), None) => {
+            DemandSource::Http { url: http.url.value.clone(), json_path: http.json_path.value.clone() }
+        }
+        (None, Some(prometheus)) => DemandSource::Prometheus {
+            url: prometheus.url.value.clone(),
+            query: prometheus.query.value.clone(),
+        },
+        (None, None) => {
+            check.refuse_at("demand", "it does not say whom to ask", "Give `http` or `prometheus`.");
+            return None;
+        }
+        (Some(_), Some(_)) => {
+            check.refuse_at("demand", "it asks twice", "Give one of `http` and `prometheus`.");
+            return None;
+        }
+    };
+    let idle_after_s = demand.idle_after.as_ref().map_or(d::IDLE_AFTER_S, |length| length.seconds);
+    Some(DemandProbe { source, idle_after_s })
 }
 
 fn timing(raw: &RawTenant) -> Timing {

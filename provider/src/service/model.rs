@@ -3,7 +3,7 @@
 use tfplugin::{Attr, List, Map, Set, model};
 
 use super::parts::{
-    FrontModel, InitModel, ProbeModel, SecretKeyModel, StorageModel, TimeoutsModel, TimingModel,
+    DemandModel, FrontModel, InitModel, ProbeModel, SecretKeyModel, StorageModel, TimeoutsModel, TimingModel,
     TolerationModel, UnloadModel, WindowModel,
 };
 use super::spec::{same_amounts, same_length};
@@ -48,7 +48,7 @@ model! {
         pub(crate) service: Attr<FrontModel> = optional(),
         /// When it may be awake, by name.
         pub(crate) windows: Attr<Map<WindowModel>> = optional().exactly_one_of(&["on_demand", "always"]),
-        /// Awake whenever there is work.
+        /// Awake whenever there is work and room, at any hour. `demand` says where work is seen.
         pub(crate) on_demand: Attr<bool> = optional().conflicts_with(&["always"]),
         /// Awake at all times: Terraform owns the replicas and no gate runs.
         pub(crate) always: Attr<bool> = optional(),
@@ -64,6 +64,9 @@ model! {
         pub(crate) pauses: Attr<Set<String>> = optional(),
         /// The call that makes the server let go of its memory before it is put to sleep.
         pub(crate) unload: Attr<UnloadModel> = optional(),
+        /// Where the gate sees whether there is work. With `windows`, the tenant wakes in a window only
+        /// when there is, and sleeps when there has been none for a while.
+        pub(crate) demand: Attr<DemandModel> = optional(),
         /// Image of gpu-agent; the provider's unless set.
         pub(crate) agent_image: Attr<String> = optional(),
         /// Plain environment. It is not secret.

@@ -167,6 +167,43 @@ model! {
 }
 
 model! {
+    /// Where the gate sees whether there is work: one of `http` and `prometheus`. An answer that is
+    /// no number and no truth value, or none at all, is not taken for an empty queue: nobody is
+    /// woken by it, and nobody put to sleep.
+    pub(crate) struct DemandModel {
+        /// A GET that is answered with JSON.
+        pub(crate) http: Attr<DemandHttpModel> = optional().exactly_one_of(&["prometheus"]),
+        /// An instant query to a Prometheus.
+        pub(crate) prometheus: Attr<DemandPrometheusModel> = optional(),
+        /// How long there must be no work before the tenant is put to sleep. Once awake it stays so
+        /// for 10 minutes in any case. `10m` unless set.
+        pub(crate) idle_after: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
+    }
+}
+
+model! {
+    /// A GET that is answered with JSON, within 3 seconds and 1 MiB.
+    pub(crate) struct DemandHttpModel {
+        /// The address, as a pod of the tenant's namespace reaches it: `http://queue.tts:8000/stats`.
+        pub(crate) url: Attr<String> = required(),
+        /// The JSONPath (RFC 9535) of a number, a truth value or a list: above 0, `true` and not
+        /// empty mean work. What it finds in several places is added up.
+        pub(crate) json_path: Attr<String> = required(),
+    }
+}
+
+model! {
+    /// An instant query to a Prometheus.
+    pub(crate) struct DemandPrometheusModel {
+        /// The server, such as `http://prometheus.monitoring:9090`.
+        pub(crate) url: Attr<String> = required(),
+        /// The query, in PromQL; above 0 means work. No series means nothing: where it is to mean an
+        /// empty queue, end the query with `or vector(0)`.
+        pub(crate) query: Attr<String> = required(),
+    }
+}
+
+model! {
     /// Bounds in time of the gate, beside `guard_interval` and `grace_period`.
     pub(crate) struct TimingModel {
         /// From admission until the model answers, as a person expects it. `3m` unless set.

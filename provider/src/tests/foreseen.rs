@@ -11,8 +11,9 @@ use crate::floor::{FloorModel, MeasuredModel};
 use crate::provider::Gpu;
 use crate::service::ServiceModel;
 use crate::service::parts::{
-    FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, StorageModel,
-    TcpModel, TimeoutsModel, TimingModel, TolerationModel, UnloadModel, WindowModel,
+    DemandHttpModel, DemandModel, DemandPrometheusModel, FrontModel, FrontPortModel, HttpModel, InitModel,
+    NfsModel, ProbeModel, SecretKeyModel, StorageModel, TcpModel, TimeoutsModel, TimingModel,
+    TolerationModel, UnloadModel, WindowModel,
 };
 
 fn map<T>(elements: impl IntoIterator<Item = (&'static str, T)>) -> Attr<Map<T>> {
@@ -140,6 +141,14 @@ fn tenants() -> Vec<ServiceModel> {
             SecretKeyModel { secret: "t".into(), key: "l".into(), optional: Attr::Null },
         )]),
         init_containers: map([("fetch", InitModel { image: "j".into(), ..InitModel::default() })]),
+        demand: Attr::Known(DemandModel {
+            prometheus: Attr::Known(DemandPrometheusModel {
+                url: "http://prometheus:9090".into(),
+                query: "jobs".into(),
+            }),
+            idle_after: "20m".into(),
+            ..DemandModel::default()
+        }),
         unload: Attr::Known(UnloadModel { path: "/off".into(), ..UnloadModel::default() }),
         hand_over: set(&["spec.template.spec.priorityClassName"]),
         priority_class: "day".into(),
@@ -150,6 +159,13 @@ fn tenants() -> Vec<ServiceModel> {
     let third = ServiceModel {
         windows: Attr::Null,
         on_demand: Attr::Known(true),
+        demand: Attr::Known(DemandModel {
+            http: Attr::Known(DemandHttpModel {
+                url: "http://queue/stats".into(),
+                json_path: "$.jobs".into(),
+            }),
+            ..DemandModel::default()
+        }),
         storage: Attr::Known(claimed),
         service: Attr::Null,
         ..chatterbox()

@@ -2,6 +2,8 @@
 
 use super::Problem;
 use crate::declared::SYSTEM_NAMESPACE;
+use crate::defaults::IDLE_AFTER_RANGE_S;
+use crate::demand::{DemandProbe, DemandSource};
 use crate::gate::UnloadCall;
 use crate::tenant::Tenant;
 use crate::window::{Schedule, Window};
@@ -19,6 +21,9 @@ pub(super) fn check(tenant: &Tenant, problems: &mut Vec<Problem>) {
     if let Some(call) = &tenant.gate.unload {
         unload(tenant, call, problems);
     }
+    if let Some(probe) = &tenant.gate.demand {
+        demand(tenant, probe, problems);
+    }
 }
 
 fn schedule(tenant: &Tenant, problems: &mut Vec<Problem>) {
@@ -34,11 +39,12 @@ fn schedule(tenant: &Tenant, problems: &mut Vec<Problem>) {
                 }
             }
         }
-        Schedule::OnDemand => {
-            let message = "Nothing tells the gate yet whether there is demand, so the tenant would never wake. Give it \
-                 `windows`, or say `always`.";
+        Schedule::OnDemand if tenant.gate.demand.is_none() => {
+            let message = "Nothing tells the gate whether there is work, so the tenant would never wake. Say in `demand` \
+                 where it is read, or give it `windows`.";
             problems.push(Problem::at("on_demand", message));
         }
+        Schedule::OnDemand => {}
         Schedule::Always => {}
     }
 }
@@ -89,6 +95,35 @@ fn pauses(tenant: &Tenant, problems: &mut Vec<Problem>) {
         }
         if pauses[..index].contains(target) {
             problems.push(Problem::at("pauses", format!("{spelled} is named twice. Name it once.")));
+        }
+    }
+}
+
+fn demand(tenant: &Tenant, probe: &DemandProbe, problems: &mut Vec<Problem>) {
+    let mut refuse = |message: String| problems.push(Problem::at("demand", message));
+    if tenant.schedule == Schedule::Always {
+        refuse(
+            "A tenant that is always awake is not put to sleep for want of work. Leave it out, or say `on_demand` \
+             instead of `always`."
+                .to_owned(),
+        );
+    }
+    if !IDLE_AFTER_RANGE_S.contains(&probe.idle_after_s) {
+        refuse(format!(
+            "Its idle_after of {} s is not from a minute to a day. Write a value such as `10m`.",
+            probe.idle_after_s
+        ));
+    }
+    if let DemandSource::Prometheus { url, query } = &probe.source {
+        if query.trim().is_empty() {
+            refuse("Its query is empty. Write one such as `sum(queue_length)`.".to_owned());
+        }
+        if url.as_str().contains(['?', '#']) || url.as_str().trim_end_matches('/').ends_with("/api/v1/query")
+        {
+            refuse(format!(
+                "Its address {url} is more than the server's. Write it without `/api/v1/query` and what follows, such \
+                 as `http://prometheus.monitoring:9090`."
+            ));
         }
     }
 }

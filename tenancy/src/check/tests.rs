@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::card::Card;
+use crate::demand::{DemandProbe, DemandSource};
 use crate::expand::fixture::chatterbox;
 use crate::floor::Floor;
 use crate::gate::ScaleTarget;
@@ -24,6 +25,11 @@ fn list(problems: &[Problem]) -> String {
 }
 
 type Case = (&'static str, fn(&mut Tenant));
+
+fn demand(url: &str, query: &str, idle_after_s: u32) -> Option<DemandProbe> {
+    let source = DemandSource::Prometheus { url: url.parse().unwrap(), query: query.into() };
+    Some(DemandProbe { source, idle_after_s })
+}
 
 /// What a person can get wrong, one thing at a time.
 const CASES: &[Case] = &[
@@ -153,6 +159,11 @@ const CASES: &[Case] = &[
         t.schedule = Schedule::Windows(BTreeMap::from([("blink".parse().unwrap(), window)]));
     }),
     ("on demand without demand", |t| t.schedule = Schedule::OnDemand),
+    ("always awake with demand", |t| {
+        (t.schedule, t.gate.unload) = (Schedule::Always, None);
+        t.gate.demand = demand("http://prometheus:9090", "sum(jobs)", 600);
+    }),
+    ("demand of no sense", |t| t.gate.demand = demand("http://prometheus/api/v1/query", " ", 1)),
     ("guard between minutes", |t| t.gate.timing.guard_interval_s = 90),
     ("guard every two hours", |t| t.gate.timing.guard_interval_s = 7200),
     ("no grace", |t| {

@@ -9,7 +9,7 @@ use crate::declared::Declared;
 use crate::defaults::MEMORY_RETURN_S;
 use crate::floor::Floor;
 use crate::ledger::{Admission, PodRef, State};
-use crate::observation::{Demand, PodSeen, Sample};
+use crate::observation::{Demand, PodSeen, Sample, Unknown};
 use crate::quantity::Mib;
 use crate::window::Schedule;
 
@@ -133,13 +133,15 @@ fn too_late(seen: &Seen, wake: &Wake) -> Option<Verdict> {
 
 fn no_demand(seen: &Seen, wake: &Wake) -> Option<Verdict> {
     let on_demand = seen.gate.schedule == Schedule::OnDemand;
-    let reason = match seen.observation.demand {
+    let asked = on_demand || seen.gate.demand.is_some();
+    let reason = match &seen.observation.demand {
         _ if wake.by_hand => return None,
         Demand::Yes => return None,
-        Demand::NotAsked if !on_demand => return None,
-        Demand::No => "There is no work for it.",
-        Demand::Unknown | Demand::NotAsked => {
-            "It is not known whether there is work for it, so it stays asleep."
+        Demand::NotAsked if !asked => return None,
+        Demand::No => "There is no work for it.".to_owned(),
+        Demand::NotAsked => "It is not known whether there is work for it, so it stays asleep.".to_owned(),
+        Demand::Unknown(Unknown { reason }) => {
+            format!("It is not known whether there is work for it: {reason}. It stays asleep.")
         }
     };
     Some(Verdict::new(Rule::NoDemand, reason))

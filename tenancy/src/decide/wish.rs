@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::hand::{self, Hand, Override};
 use super::seen::Seen;
 use super::{Rule, say};
-use crate::defaults::{EMPTY_BEFORE_SLEEP_S, MIN_AWAKE_S};
+use crate::defaults::{IDLE_AFTER_S, MIN_AWAKE_S};
 use crate::gate::OVERRIDE_ANNOTATION;
 use crate::ledger::State;
 use crate::observation::Demand;
@@ -115,7 +115,8 @@ fn by_demand(seen: &Seen, draft: &mut Draft, until: Option<Timestamp>) -> Wish {
     }
     let empty = seen.since(*draft.entry.empty_since.get_or_insert(seen.now));
     let awake = draft.entry.awake_since.map_or(0, |awake| seen.since(awake));
-    if empty >= i64::from(EMPTY_BEFORE_SLEEP_S) && awake >= i64::from(MIN_AWAKE_S) {
+    let idle_after = seen.gate.demand.as_ref().map_or(IDLE_AFTER_S, |probe| probe.idle_after_s);
+    if empty >= i64::from(idle_after) && awake >= i64::from(MIN_AWAKE_S) {
         let reason = format!("There has been no work for {}.", say::span(empty));
         return Wish::Sleep(Rule::Idle, reason);
     }

@@ -98,6 +98,7 @@ pub(crate) fn chatterbox() -> Tenant {
                 port: 8004,
                 timeout_s: 20,
             }),
+            demand: None,
         },
         pod_patch: None,
         handed_over: BTreeSet::new(),

@@ -27,6 +27,7 @@ pub(super) fn gate_config(tenant: &Tenant) -> GateConfig {
         suspend: tenant.suspend,
         pauses: tenant.gate.pauses.clone(),
         unload: tenant.gate.unload.clone(),
+        demand: tenant.gate.demand.clone(),
         timing: tenant.gate.timing,
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tenancy::defaults as d;
+use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, Timing};
 use tenancy::window::{Day, Schedule, Window};
 use tfplugin::{Attr, Set};
@@ -10,7 +11,9 @@ use super::Found;
 use crate::duration::Seconds;
 use crate::provider::Data;
 use crate::service::model::ServiceModel;
-use crate::service::parts::{TimingModel, UnloadModel, WindowModel};
+use crate::service::parts::{
+    DemandHttpModel, DemandModel, DemandPrometheusModel, TimingModel, UnloadModel, WindowModel,
+};
 
 pub(super) fn fill(model: &mut ServiceModel, found: &Found, data: &Data) {
     let pod = &found.deployment["spec"]["template"]["spec"];
@@ -47,6 +50,7 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found, data: &Data) {
             timeout: length(call.timeout_s, d::UNLOAD_TIMEOUT_S),
         })
         .into();
+    model.demand = config.demand.map(demand).into();
     agent_image(model, pod, data);
 }
 
@@ -64,6 +68,20 @@ fn window(window: &Window) -> WindowModel {
         days: if window.days().len() < Day::ALL.len() { Attr::Known(days()) } else { Attr::Null },
         time_zone: Attr::Known(window.time_zone().to_string()),
     }
+}
+
+fn demand(probe: DemandProbe) -> DemandModel {
+    let (http, prometheus) = match probe.source {
+        DemandSource::Http { url, json_path } => {
+            let (url, json_path) = (Attr::Known(url.to_string()), Attr::Known(json_path.to_string()));
+            (Attr::Known(DemandHttpModel { url, json_path }), Attr::Null)
+        }
+        DemandSource::Prometheus { url, query } => {
+            let (url, query) = (Attr::Known(url.to_string()), Attr::Known(query));
+            (Attr::Null, Attr::Known(DemandPrometheusModel { url, query }))
+        }
+    };
+    DemandModel { http, prometheus, idle_after: length(probe.idle_after_s, d::IDLE_AFTER_S) }
 }
 
 /// A length, left out where it is the default.

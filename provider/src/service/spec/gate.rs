@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tenancy::defaults as d;
+use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::gate::{ScaleTarget, Timing, UnloadCall};
 use tenancy::names::{Namespace, ObjectName};
 use tenancy::tenant::{Gate, HandedOver};
@@ -13,7 +14,7 @@ use super::server::port_number;
 use crate::duration::Seconds;
 use crate::fill::Fill;
 use crate::service::model::ServiceModel;
-use crate::service::parts::{TimingModel, UnloadModel};
+use crate::service::parts::{DemandHttpModel, DemandModel, DemandPrometheusModel, TimingModel, UnloadModel};
 
 pub(super) fn gate(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) -> Gate {
     let image = if model.agent_image.is_null() { agent_image } else { &model.agent_image };
@@ -22,6 +23,7 @@ pub(super) fn gate(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut 
         timing: timing(model, fill),
         pauses: pauses(model, fill),
         unload: unload(model, fill),
+        demand: demand(model, fill),
     }
 }
 
@@ -114,6 +116,30 @@ fn unload(model: &ServiceModel, fill: &mut Fill) -> Option<UnloadCall> {
     };
     let timeout = fill.parse::<Seconds>(&call.timeout, &path.field("timeout"));
     Some(UnloadCall { method, path: place, port, timeout_s: timeout.map_or(d::UNLOAD_TIMEOUT_S, |it| it.0) })
+}
+
+fn demand(model: &ServiceModel, fill: &mut Fill) -> Option<DemandProbe> {
+    let http = DemandHttpModel { url: Attr::Unknown, json_path: Attr::Unknown };
+    let prometheus = DemandPrometheusModel { url: Attr::Unknown, query: Attr::Unknown };
+    let stand_in = DemandModel { http: Attr::Known(http.clone()), ..DemandModel::default() };
+    let path = at("demand");
+    let probe = match &model.demand {
+        Attr::Unknown => fill.perhaps(&stand_in)?,
+        probe => probe.known()?,
+    };
+    let idle_after = fill.parse::<Seconds>(&probe.idle_after, &path.field("idle_after"));
+    let source = if probe.prometheus.is_null() {
+        let http = fill.any(&probe.http, &http, &http)?;
+        let path = path.field("http");
+        let url = fill.parse(&http.url, &path.field("url"));
+        let json_path = fill.parse(&http.json_path, &path.field("json_path"));
+        DemandSource::Http { url: url?, json_path: json_path? }
+    } else {
+        let prometheus = fill.any(&probe.prometheus, &prometheus, &prometheus)?;
+        let url = fill.parse(&prometheus.url, &path.field("prometheus").field("url"))?;
+        DemandSource::Prometheus { url, query: fill.string(&prometheus.query)? }
+    };
+    Some(DemandProbe { source, idle_after_s: idle_after.map_or(d::IDLE_AFTER_S, |it| it.0) })
 }
 
 /// The number of the main port, where it is known. Problems with it are told by the server's conversion.

@@ -68,13 +68,19 @@ fn row_27_no_demand() {
     world.of(CHATTERBOX).gate.schedule = Schedule::OnDemand;
     for (demand, rule) in [
         (Demand::No, Rule::NoDemand),
-        (Demand::Unknown, Rule::NoDemand),
+        (unanswered(), Rule::NoDemand),
         (Demand::NotAsked, Rule::NoDemand),
         (Demand::Yes, Rule::Admitted),
     ] {
         world.of(CHATTERBOX).demand = demand;
         world.expect(CHATTERBOX, rule);
     }
+    world.of(CHATTERBOX).demand = unanswered();
+    world.amend(CHATTERBOX, |entry| *entry = crate::ledger::Entry::asleep(entry.since));
+    world.of(CHATTERBOX).replicas = 0;
+    world.of(CHATTERBOX).pods.clear();
+    let decision = world.expect(CHATTERBOX, Rule::NoDemand);
+    insta::assert_snapshot!(decision.reason, @"It is not known whether there is work for it: asking http://queue/stats failed: connection refused. It stays asleep.");
     // Within a window nobody needs to ask; but an answer counts.
     let mut world = World::t4(0).with_chatterbox();
     world.of(CHATTERBOX).demand = Demand::No;

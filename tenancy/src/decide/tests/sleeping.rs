@@ -197,7 +197,7 @@ fn row_10_idle() {
 /// Demand flaps, or is not known for a while: the ten minutes begin anew.
 #[test]
 fn only_ten_empty_minutes_in_a_row_count() {
-    for between in [Demand::Yes, Demand::Unknown] {
+    for between in [Demand::Yes, unanswered()] {
         let mut world = World::t4(0).with_chatterbox();
         world.of(CHATTERBOX).gate.schedule = Schedule::OnDemand;
         world.of(CHATTERBOX).demand = Demand::Yes;
@@ -208,6 +208,55 @@ fn only_ten_empty_minutes_in_a_row_count() {
             world.expect(CHATTERBOX, Rule::Hold);
         }
     }
+}
+
+/// A tenant may say how long its work may be away; ten minutes awake it has in any case.
+#[test]
+fn a_tenant_s_own_patience_counts_and_a_start_is_not_thrown_away() {
+    for (idle_after, sleeps_after) in [(60, 600), (1800, 1800)] {
+        let mut world = World::t4(0).with_chatterbox();
+        world.of(CHATTERBOX).gate.demand = probe(idle_after);
+        world.of(CHATTERBOX).demand = Demand::Yes;
+        world.wake(CHATTERBOX, 4096);
+        world.of(CHATTERBOX).demand = Demand::No;
+        world.expect(CHATTERBOX, Rule::Hold);
+        world.wait(sleeps_after - 1);
+        world.expect(CHATTERBOX, Rule::Hold);
+        world.wait(1);
+        world.expect(CHATTERBOX, Rule::Idle);
+    }
+}
+
+/// Defects 10 and 11: a probe that fails neither wakes nor puts to sleep, however long it does.
+#[test]
+fn a_probe_that_fails_changes_nothing() {
+    let mut world = World::t4(0).with_chatterbox();
+    world.of(CHATTERBOX).gate.demand = probe(600);
+    for unknown in [unanswered(), Demand::NotAsked] {
+        world.of(CHATTERBOX).demand = unknown;
+        world.expect(CHATTERBOX, Rule::NoDemand);
+    }
+    world.of(CHATTERBOX).demand = Demand::Yes;
+    world.wake(CHATTERBOX, 4096);
+    for unknown in [unanswered(), Demand::NotAsked] {
+        world.of(CHATTERBOX).demand = unknown;
+        world.wait(3600);
+        world.expect(CHATTERBOX, Rule::Hold);
+    }
+    world.now = at("2026-11-21T06:00:00Z");
+    world.expect(CHATTERBOX, Rule::OutsideWindow);
+}
+
+/// Work that comes outside the windows waits for one.
+#[test]
+fn work_outside_the_windows_wakes_nobody() {
+    let mut world = World::t4(0).with_chatterbox();
+    world.of(CHATTERBOX).gate.demand = probe(600);
+    world.of(CHATTERBOX).demand = Demand::Yes;
+    world.now = at("2026-11-21T01:59:59Z");
+    world.expect(CHATTERBOX, Rule::OutsideWindow);
+    world.wait(1);
+    world.expect(CHATTERBOX, Rule::Admitted);
 }
 
 #[test]

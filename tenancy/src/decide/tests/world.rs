@@ -9,6 +9,7 @@ use crate::admit::{Admission, AdmitSituation, admit_pod};
 use crate::card::{Card, Device, DeviceSource, Resident, Source};
 use crate::decide::{Decision, Event, Rule, Situation, decide};
 use crate::declared::Declared;
+use crate::demand::{DemandProbe, DemandSource};
 use crate::floor::{Basis, Floor};
 use crate::gate::{GateConfig, ScaleTarget, Timing};
 use crate::ledger::{Entry, Ledger, PodRef, State};
@@ -55,6 +56,17 @@ pub(super) fn id(text: &str) -> TenantId {
 
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
+}
+
+/// The answer of a source of demand that failed.
+pub(super) fn unanswered() -> Demand {
+    Demand::Unknown(Unknown { reason: "asking http://queue/stats failed: connection refused".into() })
+}
+
+/// A source of demand; who answers is the world's.
+pub(super) fn probe(idle_after_s: u32) -> Option<DemandProbe> {
+    let (url, json_path) = ("http://queue/stats".parse().unwrap(), "$.pending".parse().unwrap());
+    Some(DemandProbe { source: DemandSource::Http { url, json_path }, idle_after_s })
 }
 
 pub(super) fn night() -> Schedule {
@@ -123,6 +135,7 @@ impl World {
             suspend: false,
             pauses: Vec::new(),
             unload: None,
+            demand: None,
             timing: Timing::default(),
         };
         let deployed = Deployed {
@@ -239,7 +252,7 @@ impl World {
                 },
                 pods: Ok(one.pods.iter().map(|(pod, _)| pod.clone()).collect()),
                 pauses,
-                demand: one.demand,
+                demand: one.demand.clone(),
                 clock_skew_s: one.skew_s,
             },
         }

@@ -83,6 +83,7 @@ impl World {
             suspend: false,
             pauses: pauses.into_iter().map(scale_target).collect::<Result<_, _>>()?,
             unload: None,
+            demand: None,
             timing: Timing { guard_interval_s: spec.guard_interval_s, ..Timing::default() },
         };
         self.declared.floors.insert(
