@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tenancy::gate::{GATE_CONFIG_DIR, GATE_CONFIG_KEY};
 use tenancy::ledger::PodRef;
-use tenancy::names::TenantId;
+use tenancy::names::{CardName, TenantId};
 use tenancy::observation::Trigger;
 
 use crate::admit::Admit;
@@ -17,6 +17,7 @@ use crate::exporter::{self, sampler::Settings};
 use crate::gate::{self, Tick};
 use crate::observe::api::Api;
 use crate::report::{self, Format};
+use crate::watch::{self, Watch};
 use crate::{copy, explain};
 
 /// Admits, holds, yields and closes the tenants of a GPU.
@@ -55,6 +56,11 @@ enum Command {
     /// folder /var/log/containers, and no right in the cluster. A driver that is
     /// missing or dies is a metric and a line, and is asked for again.
     Exporter(ExporterArgs),
+    /// Looks at one card every few seconds, and does for its tenants what their gates would.
+    ///
+    /// One of several watchers of a card acts, by a Lease. Serves /metrics,
+    /// /readyz and /livez. Lets go of the Lease on SIGTERM.
+    Watch(WatchArgs),
     /// Prints the version.
     Version,
 }
@@ -137,6 +143,28 @@ struct ExporterArgs {
     containers: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct WatchArgs {
+    /// The card's name.
+    #[arg(long)]
+    card: CardName,
+    /// The port of /metrics, /readyz and /livez.
+    #[arg(long, default_value_t = tenancy::defaults::WATCHER_PORT)]
+    port: u16,
+    /// Seconds between two looks at the card.
+    #[arg(long, value_name = "SECONDS", default_value_t = tenancy::defaults::WATCH_INTERVAL_S, value_parser = clap::value_parser!(u64).range(1..=60))]
+    interval: u64,
+    /// This watcher's name, which no other watcher of the card has.
+    #[arg(long, env = "POD_NAME", hide_env_values = true)]
+    pod_name: String,
+    /// A kubeconfig, where this does not run inside a pod.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// For whom lines are printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 fn time(text: &str) -> Result<Timestamp, String> {
     let zoned = || text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp());
     text.parse::<Timestamp>()
@@ -182,6 +210,7 @@ pub fn run(cli: Cli) -> ExitCode {
             true => Ok(()),
             false => Err(why),
         }),
+        Command::Watch(args) => on_one_thread(watch(args)),
         Command::Version => {
             println!("gpu-agent {}", env!("CARGO_PKG_VERSION"));
             Ok(())
@@ -242,6 +271,20 @@ async fn exporter(args: ExporterArgs) -> Outcome {
     Ok(exporter::run(args.node, args.port, settings).await?)
 }
 
+async fn watch(args: WatchArgs) -> Outcome {
+    let api = Api::connect(args.kubeconfig.as_deref()).await?;
+    let mut watch = Watch::new(args.card, args.pod_name, args.format);
+    watch.interval = Duration::from_secs(args.interval);
+    let port = args.port;
+    let listener =
+        exporter::server::listen(port).await.map_err(|cause| watch::WatchError::Listen { port, cause })?;
+    let mut term = terminated()?;
+    let stop = async move {
+        term.recv().await;
+    };
+    Ok(watch.run(&api, listener, stop).await?)
+}
+
 /// SIGTERM came.
 #[derive(Debug, thiserror::Error)]
 #[error("told to go, so going; whatever was under way is found by the next tick")]
@@ -250,12 +293,19 @@ struct Told;
 /// Runs on one thread until done or SIGTERM. As process 1 of a container this
 /// program would otherwise not even notice the signal.
 fn until_told_to_go(work: impl Future<Output = Outcome>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    on_one_thread(async {
+        let mut term = terminated()?;
         tokio::select! {
             outcome = work => outcome,
             _ = term.recv() => Err(Told.into()),
         }
     })
+}
+
+fn on_one_thread(work: impl Future<Output = Outcome>) -> Outcome {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn terminated() -> std::io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
 }

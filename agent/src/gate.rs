@@ -131,7 +131,46 @@ impl Tick {
         effort: &mut Effort,
     ) -> Result<(), GateError> {
         let started = Instant::now();
-        let (mut lost, mut at_once) = (0, 0);
+        let mut at_once = 0;
+        loop {
+            let Turn { decision, failed, .. } = self.turn(api, printer, effort).await?;
+            match failed {
+                None => {}
+                Some(why) if decision.scale == Some(0) && started.elapsed() + AGAIN < self.max_duration => {
+                    // A yield that is not done is tried again, not left to the next tick.
+                    printer.note(&format!(
+                        "\"{}\" could not be carried out, trying again: {why}",
+                        decision.reason
+                    ));
+                    effort.wait(AGAIN).await;
+                    continue;
+                }
+                Some(why) => return Err(GateError::Act { reason: decision.reason, why }),
+            }
+            let Some(pause) = decision.again_in else { return Ok(()) };
+            if started.elapsed() + pause >= self.max_duration {
+                printer.note("more is under way; the next tick goes on");
+                return Ok(());
+            }
+            at_once = if pause.is_zero() { at_once + 1 } else { 0 };
+            if at_once >= AT_ONCE_LIMIT {
+                return Err(GateError::Circling);
+            }
+            effort.wait(pause).await;
+        }
+    }
+
+    /// One decision that nobody overtook, and what became of it.
+    ///
+    /// # Errors
+    /// Nothing could be observed, or every decision was overtaken.
+    pub async fn turn(
+        &self,
+        api: &Api,
+        printer: &Printer<'_>,
+        effort: &mut Effort,
+    ) -> Result<Turn, GateError> {
+        let mut lost = 0;
         loop {
             let scene = observe::scene(api, &self.gate).await?;
             let situation = Situation {
@@ -148,7 +187,6 @@ impl Tick {
             let decision = decide(&situation);
             effort.decided(&decision);
             match self.carry_out(api, printer, &scene, &decision).await {
-                Ok(()) => lost = 0,
                 Err(ApiError::Conflict { asked, message }) => {
                     lost += 1;
                     if lost >= LOST_LIMIT {
@@ -156,29 +194,9 @@ impl Tick {
                     }
                     printer.note(&format!("overtaken while {asked}; observing and deciding again"));
                     effort.wait(act::jitter()).await;
-                    continue;
                 }
-                Err(why) if decision.scale == Some(0) && started.elapsed() + AGAIN < self.max_duration => {
-                    // A yield that is not done is tried again, not left to the next tick.
-                    printer.note(&format!(
-                        "\"{}\" could not be carried out, trying again: {why}",
-                        decision.reason
-                    ));
-                    effort.wait(AGAIN).await;
-                    continue;
-                }
-                Err(why) => return Err(GateError::Act { reason: decision.reason, why }),
+                outcome => return Ok(Turn { situation, decision, failed: outcome.err() }),
             }
-            let Some(pause) = decision.again_in else { return Ok(()) };
-            if started.elapsed() + pause >= self.max_duration {
-                printer.note("more is under way; the next tick goes on");
-                return Ok(());
-            }
-            at_once = if pause.is_zero() { at_once + 1 } else { 0 };
-            if at_once >= AT_ONCE_LIMIT {
-                return Err(GateError::Circling);
-            }
-            effort.wait(pause).await;
         }
     }
 
@@ -235,6 +253,17 @@ impl Tick {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// A decision with its grounds and its outcome.
+#[derive(Debug)]
+pub struct Turn {
+    /// What it rests on.
+    pub situation: Situation,
+    /// The decision.
+    pub decision: Decision,
+    /// The first call that failed while it was carried out.
+    pub failed: Option<ApiError>,
 }
 
 /// What a tick cost, and what it came to.

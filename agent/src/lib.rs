@@ -1,5 +1,5 @@
-//! What runs in the cluster: the gate of a tenant, the admit check of its pod
-//! and the commands beside them.
+//! What runs in the cluster: the gate of a tenant, the admit check of its pod,
+//! the watcher of a card and the commands beside them.
 //!
 //! A run is `observe -> decide -> act`. Deciding is pure and lives in
 //! `tenancy`; only [`observe`] and [`act`] speak to the world, and what a page
@@ -15,3 +15,5 @@ pub mod gate;
 pub mod metrics;
 pub mod observe;
 pub mod report;
+pub mod status;
+pub mod watch;

@@ -32,6 +32,13 @@ pub struct Card {
     /// Processes on the card that nobody here schedules.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub residents: BTreeMap<ResidentName, Resident>,
+    /// Whether a watcher looks at it every few seconds, beside its tenants' CronJobs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub watch: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Which device of a node is meant.

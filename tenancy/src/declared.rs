@@ -44,6 +44,17 @@ pub fn gate_account(tenant: &TenantId) -> String {
     format!("{}-gate", tenant.name)
 }
 
+/// Name of the ServiceAccount in [`SYSTEM_NAMESPACE`] as which every card's
+/// watcher runs. It is one for all cards, because a tenant's Role is bound to it
+/// where its card is not known.
+pub const WATCHER_ACCOUNT: &str = "watcher";
+
+/// Name of what a card's watcher has for itself alone: its Lease, and the Role
+/// and RoleBinding for that and for the card's declared object.
+pub fn watcher_name(card: &CardName) -> String {
+    format!("card.{card}.watcher")
+}
+
 /// A card with every floor that is entered on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {

@@ -91,6 +91,21 @@ pub const EXPORTER_PORT: u16 = 9401;
 /// lasts a second is seen.
 pub const EXPORTER_INTERVAL_S: u64 = 1;
 
+/// The port of a watcher's page: beside our exporter's.
+pub const WATCHER_PORT: u16 = 9402;
+/// Between two scrapes of a card by its watcher: a few KiB from one page, and
+/// whoever must yield has heard of it before a person would look.
+pub const WATCH_INTERVAL_S: u64 = 5;
+/// Between two looks of a watcher at a tenant about whom the card's figures and
+/// the clock say nothing new. It bounds how late a hand, a crash or a changed
+/// configuration is seen, as the quickest CronJob would, and is what a watcher costs at rest.
+pub const WATCH_REST_S: u64 = 60;
+/// How long a watcher's Lease holds without being renewed: so long its card is
+/// looked at by the CronJobs alone when its node dies.
+pub const WATCH_LEASE_S: u64 = 30;
+/// Between two renewals of that Lease: two may fail before a watcher stops acting.
+pub const WATCH_RENEW_S: u64 = 10;
+
 /// A tenant is given one share of its card unless it says otherwise.
 pub const SLICES: u32 = 1;
 /// What NVIDIA's device plugin calls a share, unless it was told to rename it.

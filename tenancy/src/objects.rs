@@ -21,6 +21,7 @@ pub enum Kind {
     ServiceAccount,
     Role,
     RoleBinding,
+    Lease,
     Deployment,
     Service,
     CronJob,
@@ -28,7 +29,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds in the order of application.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Namespace,
         Kind::PersistentVolume,
         Kind::PersistentVolumeClaim,
@@ -36,6 +37,7 @@ impl Kind {
         Kind::ServiceAccount,
         Kind::Role,
         Kind::RoleBinding,
+        Kind::Lease,
         Kind::Deployment,
         Kind::Service,
         Kind::CronJob,
@@ -51,6 +53,7 @@ impl Kind {
             Kind::ServiceAccount => "ServiceAccount",
             Kind::Role => "Role",
             Kind::RoleBinding => "RoleBinding",
+            Kind::Lease => "Lease",
             Kind::Deployment => "Deployment",
             Kind::Service => "Service",
             Kind::CronJob => "CronJob",
@@ -61,6 +64,7 @@ impl Kind {
     pub fn api_version(self) -> &'static str {
         match self {
             Kind::Role | Kind::RoleBinding => "rbac.authorization.k8s.io/v1",
+            Kind::Lease => "coordination.k8s.io/v1",
             Kind::Deployment => "apps/v1",
             Kind::CronJob => "batch/v1",
             _ => "v1",
@@ -77,6 +81,7 @@ impl Kind {
             Kind::ServiceAccount => "serviceaccounts",
             Kind::Role => "roles",
             Kind::RoleBinding => "rolebindings",
+            Kind::Lease => "leases",
             Kind::Deployment => "deployments",
             Kind::Service => "services",
             Kind::CronJob => "cronjobs",
@@ -98,7 +103,7 @@ impl Kind {
             Kind::RoleBinding => 3,
             Kind::Role => 4,
             Kind::ServiceAccount => 5,
-            Kind::ConfigMap => 6,
+            Kind::ConfigMap | Kind::Lease => 6,
             Kind::PersistentVolumeClaim => 7,
             Kind::PersistentVolume => 8,
             Kind::Namespace => 9,
@@ -153,8 +158,8 @@ pub enum Tenure {
     Own,
     /// Made by the resource and kept when it is destroyed: a claim's data.
     Retained,
-    /// A namespace, which several may share: made if absent, deleted only by
-    /// who made it and when nothing else is in it.
+    /// What several may share: made if absent. A namespace is deleted only by
+    /// who made it and when nothing else is in it; anything else stays when it is left.
     Ground,
     /// Fields within an object that another resource makes. It must exist
     /// before; on destroy the fields are dropped and the object stays.
@@ -345,7 +350,7 @@ mod tests {
         assert_eq!(applied, Kind::ALL);
         let deleted: Vec<Kind> = objects.delete_order().into_iter().map(|object| object.kind).collect();
         assert_eq!(deleted[..2], [Kind::CronJob, Kind::Deployment]);
-        assert_eq!(deleted[7..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
+        assert_eq!(deleted[8..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What the agent asks the API server for: each object by its name, and nothing
 //! that a tenant's gate has no right to.
 
-use tenancy::declared::{SYSTEM_NAMESPACE, gate_account};
+use tenancy::declared::{SYSTEM_NAMESPACE, gate_account, watcher_name};
 use tenancy::gate::ScaleTarget;
-use tenancy::names::TenantId;
+use tenancy::names::{CardName, TenantId};
 
 /// Something that the API server has, with the words for people and the remedy when it is not to be had.
 #[derive(Debug, Clone)]
@@ -45,6 +45,16 @@ impl Object {
             path: format!("/api/v1/namespaces/{}/configmaps/{name}", tenant.namespace),
             told: format!("ConfigMap {}/{name}", tenant.namespace),
             remedy: TENANT_REMEDY,
+        }
+    }
+
+    /// The Lease by which the watchers of a card agree on one of them.
+    pub fn lease(card: &CardName) -> Self {
+        let name = watcher_name(card);
+        Self {
+            path: format!("/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/{name}"),
+            told: format!("Lease {SYSTEM_NAMESPACE}/{name}"),
+            remedy: "Apply the card's `gpu_card` with `watch = true` again; it makes it and the rights to it.",
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) enum Scenario {
     Away,
     /// A proxy drops the Date header.
     NoDate,
+    /// The Lease can be read and not written.
+    LeaseAway,
 }
 
 /// What the fake cluster has.
@@ -64,6 +66,8 @@ pub(crate) struct World {
     /// Replicas of other Deployments, by `namespace/name`.
     pub(crate) others: BTreeMap<String, u32>,
     pub(crate) events: Vec<Value>,
+    /// The `spec` of the card's Lease, and its version.
+    pub(crate) lease: (Value, u64),
     /// Every call as `VERB what`, with what it changed.
     pub(crate) calls: Vec<String>,
     version: u64,
@@ -98,6 +102,7 @@ impl FakeApi {
             pods: vec![],
             others: BTreeMap::new(),
             events: vec![],
+            lease: (Value::Null, 1),
             calls: vec![],
             version: 100,
         };
@@ -113,9 +118,10 @@ impl FakeApi {
         with(&mut self.world.lock().unwrap())
     }
 
-    /// What was asked so far, without the reads.
+    /// What was asked so far, without the reads and the Lease.
     pub(crate) fn deeds(&self) -> Vec<String> {
-        self.world(|world| world.calls.iter().filter(|call| !call.starts_with("GET")).cloned().collect())
+        let is_deed = |call: &&String| !call.starts_with("GET") && !call.ends_with(" lease");
+        self.world(|world| world.calls.iter().filter(is_deed).cloned().collect())
     }
 
     pub(crate) fn url(&self) -> String {
@@ -186,6 +192,10 @@ impl World {
                     _ => (200, self.deployment()),
                 }
             }
+            (verb, ["apis", "coordination.k8s.io", "v1", "namespaces", "gpu-tenancy", "leases", name]) => {
+                assert_eq!(*name, "card.t4.watcher");
+                self.lease(verb, body)
+            }
             (verb, ["apis", "apps", "v1", "namespaces", namespace, "deployments", name, "scale"]) => {
                 self.scale(verb, &format!("{namespace}/{name}"), body)
             }
@@ -237,6 +247,22 @@ impl World {
         let version = self.version.to_string();
         let metadata = json!({ "name": name, "namespace": "gpu-tenancy", "resourceVersion": version });
         (200, json!({ "metadata": metadata, "data": data }))
+    }
+
+    fn lease(&mut self, verb: &str, body: &Value) -> (u16, Value) {
+        self.calls.push(format!("{verb} lease"));
+        let version = self.lease.1.to_string();
+        if verb == "PUT" {
+            if self.scenario == Scenario::LeaseAway {
+                return refusal(503, "etcd is leaderless");
+            }
+            if body["metadata"]["resourceVersion"] != version {
+                return refusal(409, "the object has been modified");
+            }
+            self.lease = (body["spec"].clone(), self.lease.1 + 1);
+        }
+        let metadata = json!({ "name": "card.t4.watcher", "resourceVersion": self.lease.1.to_string() });
+        (200, json!({ "metadata": metadata, "spec": self.lease.0 }))
     }
 
     fn write_ledger(&mut self, body: &Value) -> (u16, Value) {

@@ -12,3 +12,4 @@ mod fake_nvml;
 mod gate;
 mod program;
 mod scrape;
+mod watch;

@@ -11,7 +11,7 @@ use crate::fake_api::{FakeApi, Scenario};
 use crate::gate::config;
 
 /// A folder with a kubeconfig for the fake and the tenant's gate configuration.
-fn folder(fake: &FakeApi) -> tempfile::TempDir {
+pub(crate) fn folder(fake: &FakeApi) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "fake",
@@ -28,7 +28,7 @@ fn write(path: &PathBuf, text: &str) {
     std::fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-fn program(folder: &Path) -> Command {
+pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-agent"));
     command
         .env_clear()

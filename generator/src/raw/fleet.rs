@@ -58,6 +58,8 @@ record! {
         pub critical: Option<At<Mib>>,
         /// Processes on the card that nobody here schedules, by name.
         pub residents: Option<Entries<ResidentName, RawResident>>,
+        /// Whether a watcher looks at it every few seconds, beside its tenants' CronJobs.
+        pub watch: Option<At<bool>>,
         /// Objects of the card that exist already and are taken over, as `Kind/name`.
         pub adopt: Option<Vec<At<String>>>,
     }

@@ -56,6 +56,9 @@ fn attributes(card: &Card, adopted: Option<&Vec<String>>) -> Attributes {
         object.object()
     });
     block.set_filled("residents", residents);
+    if card.watch {
+        block.set("watch", Hcl::Bool(true));
+    }
     block.set_filled("adopt", texts(adopted.into_iter().flatten()));
     block
 }

@@ -161,6 +161,7 @@ impl<'v> Values<'v> {
             memory_mib: self.parse("memory")?,
             critical_mib: self.parse("critical")?,
             residents: residents.into_iter().flatten().map(resident).collect::<Result<_, _>>()?,
+            watch: self.flag("watch")?,
         })
     }
 

@@ -80,6 +80,7 @@ fn card(name: &At<CardName>, raw: &RawCard, problems: &mut Problems) -> Option<C
         memory_mib: raw.memory.as_ref().map(|memory| memory.value),
         critical_mib: raw.critical.as_ref().map(|critical| critical.value),
         residents,
+        watch: raw.watch.as_ref().is_some_and(|watch| watch.value),
     })
 }
 

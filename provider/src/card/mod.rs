@@ -6,6 +6,8 @@ mod spec;
 use std::time::Duration;
 
 use tenancy::declared::{SYSTEM_NAMESPACE, declared_name};
+use tenancy::defaults::AGENT_IMAGE;
+use tenancy::expand::watched_card;
 use tenancy::objects::Key;
 use tfplugin::{
     Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
@@ -22,6 +24,20 @@ use crate::provider::Data;
 pub(crate) use model::{CardIdentity, CardModel, same_memory};
 #[cfg(test)]
 pub(crate) use model::{ResidentModel, SourceModel};
+
+/// The agent's image as it may turn out: twice the same where it is known.
+fn images(image: &Attr<String>) -> (&str, &str) {
+    match image {
+        Attr::Known(image) => (image, image),
+        Attr::Null => (AGENT_IMAGE, AGENT_IMAGE),
+        Attr::Unknown => ("a", "b"),
+    }
+}
+
+/// The agent's image, once the provider is configured.
+fn image(data: &Data) -> &str {
+    data.agent_image.as_str().unwrap_or(AGENT_IMAGE)
+}
 
 /// How long a deletion may take: small objects without finalizers of ours.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -51,7 +67,11 @@ impl Resource for CardResource {
             known.insert(name.to_owned(), cards.clone().filter(|(a, b)| a == b).map(|(a, _)| a));
         }
         planned.objects = match cards {
-            Some((a, b)) => picture::planned(&tenancy::expand::card(&a), &tenancy::expand::card(&b), digests),
+            Some((a, b)) => {
+                let image = request.provider.as_ref().map_or(Attr::Unknown, |data| data.agent_image.clone());
+                let (in_a, in_b) = images(&image);
+                picture::planned(&watched_card(&a, in_a), &watched_card(&b, in_b), digests)
+            }
             None => Attr::Unknown,
         };
         Ok(Planned::new(planned))
@@ -63,7 +83,7 @@ impl Resource for CardResource {
             Ok(card) => card,
             Err(problems) => return Outcome::failed(problems),
         };
-        let desired = tenancy::expand::card(&card);
+        let desired = watched_card(&card, image(&request.provider));
         model.objects = picture::known(&desired, request.provider.digests);
         model.id = model.name.clone();
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
@@ -77,7 +97,7 @@ impl Resource for CardResource {
             Ok(card) => card,
             Err(problems) => return Outcome::failed(problems),
         };
-        let desired = tenancy::expand::card(&card);
+        let desired = watched_card(&card, image(&request.provider));
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
         let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
         outcome::read(model, looked, &lifecycle.title)
@@ -89,7 +109,7 @@ impl Resource for CardResource {
             Ok(card) => card,
             Err(problems) => return Outcome::failed(problems),
         };
-        let desired = tenancy::expand::card(&card);
+        let desired = watched_card(&card, image(&request.provider));
         model.objects = picture::known(&desired, request.provider.digests);
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
         let adopt = adopted(&model.adopt);
@@ -121,7 +141,8 @@ impl Resource for CardResource {
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
         let mut model = spec::model(&card);
-        model.objects = picture::known(&tenancy::expand::card(&card), request.provider.digests);
+        model.objects =
+            picture::known(&watched_card(&card, image(&request.provider)), request.provider.digests);
         Outcome::state(model)
     }
 

@@ -58,6 +58,10 @@ model! {
         pub(crate) critical: Attr<String> = optional().same_if(|a, b| same_memory(a, b)),
         /// Processes on the card that nobody here schedules, by name.
         pub(crate) residents: Attr<Map<ResidentModel>> = optional(),
+        /// Run a watcher: one small Deployment in `gpu-tenancy` that looks at the card every few
+        /// seconds and does for each of its tenants what that tenant's CronJobs do every few minutes.
+        /// They stay as its safety net; a long `guard_interval` makes them few. `false` unless set.
+        pub(crate) watch: Attr<bool> = optional(),
         /// Objects that exist already and are taken over, as `Kind/name`.
         pub(crate) adopt: Attr<Set<String>> = optional(),
         /// The card's name, which floors refer to.

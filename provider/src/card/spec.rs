@@ -26,6 +26,7 @@ fn convert(model: &CardModel, fill: &mut Fill) -> Option<Card> {
     let memory_mib: Option<Mib> = fill.parse(&model.memory, &at("memory"));
     let critical_mib: Option<Mib> = fill.parse(&model.critical, &at("critical"));
     let stand_in = ResidentModel { namespace: Attr::Unknown, ..ResidentModel::default() };
+    let watch = fill.flag(&model.watch).unwrap_or(false);
     let mut residents = BTreeMap::new();
     for (key, resident) in fill.map(&model.residents) {
         let path = at("residents").key(key);
@@ -52,6 +53,7 @@ fn convert(model: &CardModel, fill: &mut Fill) -> Option<Card> {
         memory_mib,
         critical_mib,
         residents,
+        watch,
     })
 }
 
@@ -186,6 +188,7 @@ pub(super) fn model(card: &Card) -> CardModel {
         memory: spelled(card.memory_mib),
         critical: spelled(card.critical_mib),
         residents: if card.residents.is_empty() { Attr::Null } else { Attr::Known(residents.collect()) },
+        watch: card.watch.then_some(true).into(),
         adopt: Attr::Null,
         id: Attr::Known(card.name.to_string()),
         objects: Attr::Null,

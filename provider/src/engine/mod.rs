@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tenancy::leaves::from_fields_v1;
-use tenancy::objects::{Object, Tenure};
+use tenancy::objects::{Kind, Object, Tenure};
 use tfplugin::CancellationToken;
 
 use crate::api::{Api, Live, Ref};
@@ -72,7 +72,9 @@ impl<'a> Engine<'a> {
             uid: live.uid().to_owned(),
             fields: kept::digest(&self.owned(object, live)),
             retained: object.tenure == Tenure::Retained,
-            entry: object.tenure == Tenure::Entry,
+            // What is shared and no namespace, such as the watchers' account, is only ever left.
+            entry: object.tenure == Tenure::Entry
+                || (object.tenure == Tenure::Ground && object.kind != Kind::Namespace),
         }
     }
 }

@@ -189,6 +189,8 @@ impl Draft {
             clock_skew_s: (skew.saturating_abs() > CLOCK_SKEW_LIMIT_S).then_some(skew),
             told_at: if tell { Some(seen.now) } else { told_at },
         };
+        let interval_s = seen.gate.timing.guard_interval_s;
+        self.entry.tally.count(rule, seen.now, before.as_ref(), interval_s);
         self.entry.status = Some(status.clone());
         let mut ledger = seen.ledger.clone();
         ledger.entries.insert(seen.me.clone(), self.entry);

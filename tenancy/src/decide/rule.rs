@@ -72,6 +72,27 @@ impl Rule {
         )
     }
 
+    /// Whether it sends a tenant away for the card's sake or its own, and not
+    /// because its time is over.
+    pub fn is_yield(self) -> bool {
+        use Rule::*;
+        matches!(
+            self,
+            BlindYield | CriticalYield | WrongCard | CrashLoop | PodPending | LoadingLimit | ShortYield
+        )
+    }
+
+    /// Whether it keeps a tenant asleep that may be awake.
+    pub fn is_refusal(self) -> bool {
+        use Rule::*;
+        matches!(self, NoFloor | BackingOff | TooLate | Blind | WaitForMemory | Refused)
+    }
+
+    /// Whether it was taken without the card's figures.
+    pub fn is_blind(self) -> bool {
+        matches!(self, Rule::BlindHold | Rule::Blind | Rule::BlindYield)
+    }
+
     /// Whether a start came to nothing by the tenant's own fault or its place's.
     pub(super) fn is_failed_start(self) -> bool {
         use Rule::*;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{labels, object, of_tenant};
-use crate::declared::gate_account;
+use crate::declared::{SYSTEM_NAMESPACE, WATCHER_ACCOUNT, gate_account};
 use crate::gate::ScaleTarget;
 use crate::names::{SUBDOMAIN_LIMIT, TenantId, fit};
 use crate::objects::{Kind, Object, Tenure, identity};
@@ -30,6 +30,8 @@ fn own_rights(tenant: &Tenant) -> Value {
     role(&[
         scale(name),
         json!({"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [name], "verbs": ["get"]}),
+        // The gate has it mounted; a watcher has to read it.
+        json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [gate_account(&tenant.id)], "verbs": ["get"]}),
         json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}),
         json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}),
     ])
@@ -67,14 +69,20 @@ pub(super) fn role(rules: &[Value]) -> Value {
     json!({ "rules": rules })
 }
 
-/// The content of a RoleBinding that gives a Role to a tenant's gate.
+/// The content of a RoleBinding that gives a Role to a tenant's gate, and to
+/// the watchers, which do the same for it where its card has one.
 pub(super) fn binding(role: &str, tenant: &TenantId) -> Value {
+    binding_of(
+        role,
+        &[(&gate_account(tenant), tenant.namespace.as_str()), (WATCHER_ACCOUNT, SYSTEM_NAMESPACE)],
+    )
+}
+
+/// The content of a RoleBinding that gives a Role to ServiceAccounts, each by name and namespace.
+pub(super) fn binding_of(role: &str, accounts: &[(&str, &str)]) -> Value {
+    let subject = |(name, namespace): &(&str, &str)| json!({"kind": "ServiceAccount", "name": name, "namespace": namespace});
     json!({
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
-        "subjects": [{
-            "kind": "ServiceAccount",
-            "name": gate_account(tenant),
-            "namespace": tenant.namespace.as_str(),
-        }],
+        "subjects": accounts.iter().map(subject).collect::<Vec<Value>>(),
     })
 }

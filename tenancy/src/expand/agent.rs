@@ -59,7 +59,7 @@ pub(super) fn gate_container(name: &str, tenant: &Tenant, args: &[&str]) -> Valu
         .collect();
     container["volumeMounts"] = json!([
         {"name": CONFIG_VOLUME, "mountPath": GATE_CONFIG_DIR, "readOnly": true},
-        {"name": TOKEN_VOLUME, "mountPath": TOKEN_DIR, "readOnly": true},
+        token_mount(),
     ]);
     container
 }
@@ -67,14 +67,21 @@ pub(super) fn gate_container(name: &str, tenant: &Tenant, args: &[&str]) -> Valu
 /// The volumes that a [`gate_container`] mounts. The token is projected here
 /// and not by Kubernetes, which would give it to every container of the pod.
 pub(super) fn gate_volumes(tenant: &Tenant) -> [Value; 2] {
-    [
-        json!({"name": CONFIG_VOLUME, "configMap": {"name": config_name(tenant)}}),
-        json!({"name": TOKEN_VOLUME, "projected": {"sources": [
-            {"serviceAccountToken": {"expirationSeconds": 3600, "path": "token"}},
-            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-            {"downwardAPI": {"items": [
-                {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
-            ]}},
-        ]}}),
-    ]
+    [json!({"name": CONFIG_VOLUME, "configMap": {"name": config_name(tenant)}}), token_volume()]
+}
+
+/// The volume with the token of the pod's account.
+pub(super) fn token_volume() -> Value {
+    json!({"name": TOKEN_VOLUME, "projected": {"sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3600, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [
+            {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
+        ]}},
+    ]}})
+}
+
+/// The mount of [`token_volume`], where clients look for it.
+pub(super) fn token_mount() -> Value {
+    json!({"name": TOKEN_VOLUME, "mountPath": TOKEN_DIR, "readOnly": true})
 }

@@ -17,11 +17,13 @@ pub(crate) mod reserved;
 mod server;
 mod service;
 mod storage;
+mod watcher;
 
 pub use card::card;
 pub use config::config_key;
 pub use floor::floor;
 pub use labels::{CONFIG_CHECKSUM, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, TENANT_LABEL, is_ours, selector};
+pub use watcher::watched_card;
 
 use serde_json::Value;
 

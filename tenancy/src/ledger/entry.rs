@@ -83,6 +83,38 @@ pub struct Entry {
     /// What the last tick decided and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// What its gate has come to so far.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    pub tally: Tally,
+}
+
+/// The counters of a tenant's gate, which itself lives for seconds. They only
+/// grow, and there is one for each rule at most.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Decisions that were written, by rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub decisions: BTreeMap<Rule, u64>,
+    /// For how many seconds the card's figures were not known to the gate while
+    /// it was asked.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub unknown_s: u64,
+}
+
+impl Tally {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Counts a decision. Of the time since the one before it, what was blind is
+    /// counted, up to `most_s`: nobody knows what a gate would have seen that was not asked.
+    pub fn count(&mut self, rule: Rule, now: Timestamp, before: Option<&Status>, most_s: u32) {
+        let count = self.decisions.entry(rule).or_default();
+        *count = count.saturating_add(1);
+        let Some(before) = before.filter(|status| status.rule.is_blind()) else { return };
+        let passed = u64::try_from(now.as_second().saturating_sub(before.at.as_second())).unwrap_or(0);
+        self.unknown_s = self.unknown_s.saturating_add(passed.min(u64::from(most_s)));
+    }
 }
 
 /// What a tenant is doing.
@@ -256,6 +288,10 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+fn is_none_yet(seconds: &u64) -> bool {
+    *seconds == 0
+}
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -287,6 +323,7 @@ impl Entry {
             drain: None,
             told: BTreeMap::new(),
             status: None,
+            tally: Tally::default(),
         }
     }
 

@@ -19,7 +19,9 @@ use crate::names::TenantId;
 
 mod entry;
 
-pub use entry::{Admission, CardMemory, Drain, Entry, OverrideSeen, Paused, PodRef, State, Status, Yield};
+pub use entry::{
+    Admission, CardMemory, Drain, Entry, OverrideSeen, Paused, PodRef, State, Status, Tally, Yield,
+};
 
 /// The key for what concerns the card as a whole. No tenant has it: tenants'
 /// keys contain a dot.

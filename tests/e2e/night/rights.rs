@@ -174,6 +174,7 @@ fn a_gate_may_do_what_it_does_and_nothing_else() -> Result<()> {
     // The same by the API server's own account, so that nothing was forgotten above.
     let expected = [
         "create events".to_owned(),
+        format!("get configmaps {DEPLOYMENT}-gate"),
         format!("get deployments {DEPLOYMENT}"),
         format!("get,patch deployments/scale {DEPLOYMENT}"),
         "list pods".to_owned(),

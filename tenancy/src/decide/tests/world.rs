@@ -95,6 +95,7 @@ impl World {
             memory_mib: None,
             critical_mib: None,
             residents: BTreeMap::new(),
+            watch: false,
         };
         Self {
             now: at("2026-11-21T02:00:00Z"),

@@ -193,6 +193,7 @@ fn card(script: &Script) -> Result<Card, Invalid> {
         memory_mib: None,
         critical_mib: None,
         residents,
+        watch: false,
     })
 }
 

@@ -1,0 +1,67 @@
+//! What a watcher remembers of a tenant between two of its turns.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tenancy::decide::{Decision, Rule, Situation, decide};
+use tenancy::ledger::Ledger;
+use tenancy::observation::{Sample, Unknown};
+
+use crate::gate::Turn;
+
+/// The last turn of a tenant's gate.
+#[derive(Debug)]
+pub(super) struct Memory {
+    at: Instant,
+    last: Option<Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    situation: Situation,
+    rule: Rule,
+    /// More is under way, so the next look is a turn whatever the card says.
+    goes_on: bool,
+}
+
+impl Memory {
+    /// Of a tenant whose gate took its turn.
+    pub(super) fn of(turn: Turn) -> Self {
+        let goes_on = is_deed(&turn.decision) || turn.failed.is_some();
+        let last = Last { rule: turn.decision.rule, situation: turn.situation, goes_on };
+        Self { at: Instant::now(), last: Some(last) }
+    }
+
+    /// Of a tenant whose gate could not take its turn.
+    pub(super) fn absent() -> Self {
+        Self { at: Instant::now(), last: None }
+    }
+
+    /// Whether its turn has come without anything new.
+    pub(super) fn is_due(&self, rest: Duration) -> bool {
+        self.at.elapsed() >= rest || self.last.as_ref().is_some_and(|last| last.goes_on)
+    }
+
+    /// Whether the gate would do or say anything new, were everything of the
+    /// tenant as it was and the card as it is now. Nothing is done on this
+    /// answer but to look properly.
+    pub(super) fn has_to_act(
+        &self,
+        ledger: Option<&Ledger>,
+        device: Result<Sample, Unknown>,
+        now: Timestamp,
+    ) -> bool {
+        let Some(last) = &self.last else { return false };
+        let mut situation = Situation { now, ..last.situation.clone() };
+        if let Some(ledger) = ledger {
+            situation.ledger = Ok(ledger.clone());
+        }
+        situation.observation.device = device;
+        let decision = decide(&situation);
+        decision.rule != last.rule || is_deed(&decision)
+    }
+}
+
+fn is_deed(decision: &Decision) -> bool {
+    decision.unload || decision.scale.is_some() || !decision.pauses.is_empty() || decision.again_in.is_some()
+}

@@ -1,0 +1,195 @@
+//! A watcher against the fake: who acts, how fast, when it stops, and what it asks.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use gpu_agent::report::Format;
+use gpu_agent::watch::Watch;
+use gpu_agent::watch::lease::Times;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::fake_api::{FakeApi, Scenario, page};
+use crate::gate::{api, awake};
+use crate::program::{folder, program};
+
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// A watcher with short times in a thread of its own, as its client is of one thread.
+struct Running {
+    stop: Option<oneshot::Sender<()>>,
+    ended: JoinHandle<()>,
+    url: String,
+}
+
+fn watch(fake: &FakeApi, instance: &str) -> Running {
+    let mut watch = Watch::new("t4".parse().unwrap(), instance.to_owned(), Format::Text);
+    watch.interval = INTERVAL;
+    watch.times = Times { holds: Duration::from_secs(2), renew: Duration::from_millis(300) };
+    let (fake, (stop, stopped)) = (fake.clone(), oneshot::channel::<()>());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let ended = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let stopped = async move { drop(stopped.await) };
+            watch.run(&api(&fake), listener, stopped).await.unwrap();
+        });
+    });
+    Running { stop: Some(stop), ended, url }
+}
+
+impl Running {
+    async fn stop(mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.ended.await.unwrap();
+    }
+
+    async fn page(&self) -> String {
+        gpu_agent::observe::scrape::page(&format!("{}/metrics", self.url)).await.unwrap()
+    }
+}
+
+async fn until(what: &str, limit: Duration, mut is: impl FnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    while !is() {
+        assert!(started.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    started.elapsed()
+}
+
+fn holder(fake: &FakeApi) -> String {
+    fake.world(|world| world.lease.0["holderIdentity"].as_str().unwrap_or("nobody").to_owned())
+}
+
+/// The fake's time stands still, and a Lease that is judged by it never runs out by itself.
+fn pass(fake: &FakeApi, seconds: i64) {
+    fake.world(|world| world.now += jiff::SignedDuration::from_secs(seconds));
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_below_its_critical_line_is_answered_within_one_interval() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    let watcher = watch(&fake, "one");
+    let looked = |fake: &FakeApi| fake.world(|world| world.state()) == "awake" && !fake.deeds().is_empty();
+    until("the first turn", PATIENCE, || looked(&fake)).await;
+    tokio::time::sleep(2 * INTERVAL).await;
+    let calls = |fake: &FakeApi| {
+        fake.world(|world| world.calls.iter().filter(|call| !call.ends_with(" lease")).count())
+    };
+    let before = calls(&fake);
+    tokio::time::sleep(5 * INTERVAL).await;
+    assert_eq!(calls(&fake), before, "at rest nothing is asked of the API server");
+
+    fake.world(|world| world.page = page(14_700));
+    let took = until("the scale call", PATIENCE, || fake.world(|world| world.replicas) == 0).await;
+    assert!(took < INTERVAL + Duration::from_millis(500), "{took:?}");
+    let deeds = fake.deeds();
+    assert!(deeds.contains(&"PUT ledger: draining".to_owned()), "{deeds:?}");
+    println!("from the metric to the scale call: {took:?} of an interval of {INTERVAL:?}");
+    watcher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_watchers_one_acts_and_hands_over_when_told_to_go() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    let one = watch(&fake, "one");
+    until("the first leads", PATIENCE, || holder(&fake) == "one").await;
+    let two = watch(&fake, "two");
+    until("the tenant is admitted", PATIENCE, || fake.world(|world| world.replicas) == 1).await;
+    tokio::time::sleep(3 * INTERVAL).await;
+    assert_eq!(holder(&fake), "one");
+    let events = fake.world(|world| world.events.clone());
+    assert!(events.iter().all(|event| event["reportingInstance"] == "one"), "{events:?}");
+    assert!(one.page().await.contains("gpu_tenancy_watcher_leads{card=\"t4\"} 1.0"));
+    let idle = two.page().await;
+    assert!(idle.contains("gpu_tenancy_watcher_leads{card=\"t4\"} 0.0"), "{idle}");
+    assert!(!idle.contains("gpu_tenancy_gate_"), "{idle}");
+    one.stop().await;
+    let took = until("the second leads", PATIENCE, || holder(&fake) == "two").await;
+    assert!(took < Duration::from_secs(1), "it waited for a Lease that was let go of: {took:?}");
+    two.stop().await;
+    assert_eq!(holder(&fake), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_the_lease_stops_acting() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    let watcher = watch(&fake, "one");
+    until("it leads", PATIENCE, || !fake.deeds().is_empty()).await;
+    let now = fake.world(|world| world.now);
+    fake.world(|world| {
+        world.lease.0 = json!({ "holderIdentity": "other", "leaseDurationSeconds": 30, "renewTime": now });
+        world.lease.1 += 1;
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    fake.world(|world| world.page = page(14_700));
+    tokio::time::sleep(5 * INTERVAL).await;
+    assert_eq!(fake.world(|world| world.replicas), 1, "{:?}", fake.deeds());
+    pass(&fake, 31);
+    until("it acts again once the other's has run out", PATIENCE, || fake.world(|world| world.replicas) == 0)
+        .await;
+    watcher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_renew_stops_while_the_lease_still_holds() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    let watcher = watch(&fake, "one");
+    until("it leads", PATIENCE, || !fake.deeds().is_empty()).await;
+    fake.world(|world| world.scenario = Scenario::LeaseAway);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    fake.world(|world| world.page = page(14_700));
+    tokio::time::sleep(5 * INTERVAL).await;
+    assert_eq!(fake.world(|world| world.replicas), 1, "{:?}", fake.deeds());
+    watcher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_counts_what_the_gates_have_come_to() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    let watcher = watch(&fake, "one");
+    until("the first turn", PATIENCE, || !fake.deeds().is_empty()).await;
+    fake.world(|world| world.page = page(14_700));
+    until("the yield", PATIENCE, || fake.world(|world| world.replicas) == 0).await;
+    tokio::time::sleep(2 * INTERVAL).await;
+    let page = watcher.page().await;
+    let tenant = "card=\"t4\",namespace=\"tts\",tenant=\"speech\"";
+    for line in [
+        format!("gpu_tenancy_gate_yields_total{{{tenant},rule=\"critical_yield\"}} 1"),
+        format!("gpu_tenancy_gate_decisions_total{{{tenant},rule=\"critical_yield\"}} 1"),
+        format!("gpu_tenancy_gate_state{{{tenant},state=\"draining\"}} 1.0"),
+        format!("gpu_tenancy_gate_unknown_seconds_total{{{tenant}}} 0"),
+        format!("gpu_tenancy_floor_peak_bytes{{{tenant}}} 4294967296.0"),
+        "gpu_tenancy_watcher_sample_up{card=\"t4\"} 1.0".to_owned(),
+    ] {
+        assert!(page.contains(&line), "{line} is not in\n{page}");
+    }
+    watcher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_lets_go_of_the_lease_on_sigterm() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    let folder = folder(&fake);
+    let mut command = program(folder.path());
+    command.args(["watch", "--card", "t4", "--port", "0"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    until("it leads", PATIENCE, || holder(&fake) == "a-pod").await;
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(holder(&fake), "");
+    let spec: Value = fake.world(|world| world.lease.0.clone());
+    assert_eq!(spec["leaseTransitions"], 1);
+}
