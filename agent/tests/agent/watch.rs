@@ -157,7 +157,7 @@ async fn who_cannot_renew_stops_while_the_lease_still_holds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_counts_what_the_gates_have_come_to() {
     let fake = FakeApi::start(Scenario::Fine).await;
-    awake(&fake, json!({}));
+    awake(&fake, json!({ "tally": { "decisions": { "refused": 1 } } }));
     let watcher = watch(&fake, "one");
     until("the first turn", PATIENCE, || !fake.deeds().is_empty()).await;
     fake.world(|world| world.page = page(14_700));
@@ -175,6 +175,7 @@ async fn the_page_counts_what_the_gates_have_come_to() {
     ] {
         assert!(page.contains(&line), "{line} is not in\n{page}");
     }
+    crate::monitoring::names_only_what_is_on(&page);
     watcher.stop().await;
 }
 
