@@ -1,9 +1,10 @@
 //! What a gate does to the world, one small call each: the ledger, a scale, the
 //! model server's unload, an Event.
 
+use std::io::Cursor;
 use std::time::Duration;
 
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -71,13 +72,17 @@ pub async fn put_to_sleep(api: &Api, scale: &Object) -> Result<(), ApiError> {
 pub async fn unload(call: &UnloadCall, ip: &str) -> Result<(), String> {
     let host = if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() };
     let url = format!("http://{host}:{}{}", call.port, call.path);
-    let request = http::Request::builder()
-        .method(call.method.as_str())
-        .uri(&url)
-        .header(http::header::CONTENT_LENGTH, 0)
-        .body(Empty::<&[u8]>::new())
+    let mut request = http::Request::builder().method(call.method.as_str()).uri(&url);
+    if call.body.is_some() {
+        request = request.header(http::header::CONTENT_TYPE, "application/json");
+    }
+    let body = call.body.as_ref().map_or_else(String::new, |body| json!(body).to_string());
+    let request = request
+        .header(http::header::CONTENT_LENGTH, body.len())
+        .body(Full::new(Cursor::new(body.into_bytes())))
         .map_err(|why| format!("{} {url} cannot be sent: {why}", call.method))?;
-    let client: Client<HttpConnector, Empty<&[u8]>> = Client::builder(TokioExecutor::new()).build_http();
+    let client: Client<HttpConnector, Full<Cursor<Vec<u8>>>> =
+        Client::builder(TokioExecutor::new()).build_http();
     let limit = Duration::from_secs(u64::from(call.timeout_s));
     match tokio::time::timeout(limit, client.request(request)).await {
         Ok(Ok(response)) if response.status().is_success() => Ok(()),

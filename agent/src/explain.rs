@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
-use tenancy::decide::{Decision, Situation, decide};
+use tenancy::decide::{Decision, Situation, decide, used_by_resident};
 use tenancy::declared::floor_key;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, OVERRIDE_ANNOTATION};
@@ -146,6 +146,7 @@ impl Explanation {
         rows.extend(self.demand());
         rows.push(("ledger", self.ledger()));
         rows.extend(self.others());
+        rows.extend(self.residents());
         rows.push(("pods", self.pods()));
         if let Some(annotation) = &self.scene.observation.deployment.override_annotation {
             rows.push(("by hand", format!("{OVERRIDE_ANNOTATION}={annotation}")));
@@ -160,6 +161,10 @@ impl Explanation {
             sample.free_mib, sample.total_mib, sample.used_mib, sample.reserved_mib
         );
         let mut rows = vec![("card", bar(sample, own)), ("", figures)];
+        if let Ok(declared) = &self.scene.card.declared {
+            let age = span(self.at.duration_since(sample.at));
+            rows.push(("", format!("seen {age} ago at {}", scrape::url(&declared.card))));
+        }
         for (pod, mib) in sample.per_pod.iter().flatten() {
             rows.push(("", format!("{mib} held by {}/{}", pod.namespace, pod.pod)));
         }
@@ -255,6 +260,26 @@ impl Explanation {
                 ("beside it", format!("{tenant} {}{}", entry.state, peak.unwrap_or_default()))
             })
             .collect()
+    }
+
+    /// The declared residents, and what each may still take.
+    fn residents(&self) -> Vec<(&'static str, String)> {
+        let Ok(declared) = &self.scene.card.declared else { return Vec::new() };
+        let sample = self.scene.observation.device.as_ref().ok();
+        let residents = declared.card.residents.iter().map(|(name, resident)| {
+            let held = sample.and_then(|sample| used_by_resident(sample, resident, declared));
+            let holds = held.map_or("holds what is not known".to_owned(), |held| format!("holds {held}"));
+            let may = match (resident.peak_mib, held) {
+                (None, _) => "may take any amount, as it has no peak".to_owned(),
+                (Some(peak), None) => format!("may take up to its peak of {peak}"),
+                (Some(peak), Some(held)) => {
+                    format!("may take {} more", Mib(peak.0.saturating_sub(held.0)))
+                }
+            };
+            let kept = if resident.protected { "kept for it" } else { "not protected" };
+            ("resident", format!("{name} {holds}, {may} ({kept})"))
+        });
+        residents.collect()
     }
 
     fn pods(&self) -> String {

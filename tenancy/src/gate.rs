@@ -83,6 +83,9 @@ pub struct UnloadCall {
     pub path: String,
     /// The tenant's container port that takes the call.
     pub port: u16,
+    /// What is sent with it, as JSON; nothing unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<serde_json::Map<String, serde_json::Value>>,
     /// How long the call may take.
     pub timeout_s: u32,
 }

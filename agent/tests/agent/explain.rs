@@ -10,7 +10,7 @@ async fn told(fake: &FakeApi, at: Option<&str>) -> String {
     let at = at.map(|at| at.parse().unwrap());
     let told = explain(&api(fake), &"tts/speech".parse().unwrap(), at).await.unwrap();
     assert!(fake.deeds().is_empty(), "explaining changes nothing");
-    let rendered = told.render(false);
+    let rendered = told.render(false).replace(&fake.address.to_string(), "exporter");
     assert!(told.render(true).contains("\u{1b}[1mtts/speech\u{1b}[0m"));
     // The table's numbers are tenancy's to change.
     let (before, after) = rendered.split_once("rule ").unwrap();
@@ -41,10 +41,25 @@ async fn another_time_with_the_card_as_it_is_now() {
 }
 
 #[tokio::test]
+async fn residents_with_what_each_may_still_take() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| {
+        let held = "DCGM_FI_DEV_FB_USED{gpu=\"0\",UUID=\"GPU-1\",hostname=\"gpu-1\",namespace=\"llama\",pod=\"llama-0\",vgpu=\"0\"} 4096\n";
+        world.page = page(4096) + held;
+        world.residents = serde_json::json!({
+            "comfyui": { "namespace": "images" },
+            "llama": { "namespace": "llama", "peak_mib": 9216, "protected": true },
+            "whisper": { "namespace": "stt", "peak_mib": 3072 },
+        });
+    });
+    assert_snapshot!(told(&fake, None).await);
+}
+
+#[tokio::test]
 async fn a_card_that_does_not_answer() {
     let fake = FakeApi::start(Scenario::Fine).await;
     fake.world(|world| world.page.clear());
-    assert_snapshot!(told(&fake, None).await.replace(&fake.address.to_string(), "exporter"));
+    assert_snapshot!(told(&fake, None).await);
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) queue: String,
     /// More of the gate's configuration, for who reads it from the cluster.
     pub(crate) gate: Value,
+    /// The card's declared residents.
+    pub(crate) residents: Value,
     pub(crate) ledger: BTreeMap<String, String>,
     pub(crate) replicas: u32,
     pub(crate) pods: Vec<Value>,
@@ -97,6 +99,7 @@ impl FakeApi {
             page: page(0),
             queue: String::new(),
             gate: json!({}),
+            residents: json!({}),
             ledger: BTreeMap::new(),
             replicas: 0,
             pods: vec![],
@@ -140,7 +143,7 @@ async fn answer(State(fake): State<FakeApi>, method: Method, uri: Uri, body: Byt
             return world.queue.clone().into_response();
         }
         if uri.path() == "/api/unload" {
-            world.calls.push(format!("{method} unload"));
+            world.calls.push(format!("{method} unload {body}"));
             return StatusCode::OK.into_response();
         }
         let (status, answer) = match world.scenario {
@@ -238,6 +241,7 @@ impl World {
                 "card": json!({
                     "name": "t4", "node": "gpu-1", "device": { "uuid": "GPU-1" },
                     "source": { "device": { "dcgm": format!("{url}/metrics") } },
+                    "residents": self.residents,
                 }).to_string(),
                 "floor.tts.speech": floor("tts/speech", 4096),
                 "floor.llm.rival": rival,

@@ -178,10 +178,13 @@ async fn the_model_server_is_asked_to_unload_before_it_is_scaled() {
     let fake = FakeApi::start(Scenario::Fine).await;
     awake(&fake, json!({}));
     noon(&fake);
-    let unload = json!({ "unload": { "method": "POST", "path": "/api/unload", "port": fake.address.port(), "timeout_s": 5 } });
+    let unload = json!({ "unload": { "method": "POST", "path": "/api/unload", "port": fake.address.port(), "body": { "keep_alive": 0 }, "timeout_s": 5 } });
     tick(&fake, config(unload)).await.unwrap();
     let deeds = fake.deeds();
-    assert_eq!(deeds[..3], ["PUT ledger: draining", "POST unload", "PATCH scale tts/speech: 0"]);
+    assert_eq!(
+        deeds[..3],
+        ["PUT ledger: draining", "POST unload {\"keep_alive\":0}", "PATCH scale tts/speech: 0"]
+    );
 }
 
 #[tokio::test]

@@ -204,6 +204,8 @@ record! {
         pub path: At<String>,
         /// The number of the port that takes it. The main one's unless given.
         pub port: Option<At<Port>>,
+        /// What is sent with it, as JSON. Nothing unless given.
+        pub body: Option<Verbatim>,
         /// How long it may take. Ten seconds unless given.
         pub timeout: Option<At<Duration>>,
     }

@@ -110,6 +110,7 @@ fn unload(call: &UnloadCall, server: &Server) -> Hcl {
     if server.ports.get(&server.main_port) != Some(&call.port) {
         object.set("port", Hcl::Number(call.port.into()));
     }
+    object.set_some("body", call.body.as_ref().map(json));
     if call.timeout_s != d::UNLOAD_TIMEOUT_S {
         object.set("timeout", seconds(call.timeout_s));
     }

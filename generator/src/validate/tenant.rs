@@ -303,6 +303,7 @@ fn unload(raw: &RawTenant, server: &tenant::Server) -> Option<UnloadCall> {
         method: unload.method.as_ref().map_or(d::UNLOAD_METHOD, |method| method.0).to_owned(),
         path: unload.path.value.clone(),
         port,
+        body: unload.body.as_ref().map(|body| body.0.clone()),
         timeout_s: unload.timeout.as_ref().map_or(d::UNLOAD_TIMEOUT_S, |timeout| timeout.seconds),
     })
 }

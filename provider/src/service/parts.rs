@@ -161,7 +161,9 @@ model! {
         pub(crate) path: Attr<String> = required(),
         /// The server's port that takes the call, by number; the main one unless set.
         pub(crate) port: Attr<i64> = optional().range(1..=65535),
-        /// How long the call may take. `10s` unless set.
+        /// What is sent with it, as JSON: `jsonencode({ model = "m", keep_alive = 0 })`. Nothing unless set.
+        pub(crate) body: Attr<String> = optional(),
+        /// How long the call may take, at most the grace period. `10s` unless set.
         pub(crate) timeout: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
     }
 }

@@ -52,6 +52,7 @@ fn tenants() -> Vec<ServiceModel> {
             method: "DELETE".into(),
             path: "/unload".into(),
             port: Attr::Known(9000),
+            body: r#"{"keep_alive": 0}"#.into(),
             timeout: "3s".into(),
         }),
         agent_image: "agent:1".into(),
@@ -149,7 +150,7 @@ fn tenants() -> Vec<ServiceModel> {
             idle_after: "20m".into(),
             ..DemandModel::default()
         }),
-        unload: Attr::Known(UnloadModel { path: "/off".into(), ..UnloadModel::default() }),
+        unload: Attr::Known(UnloadModel { path: "/off".into(), body: "{}".into(), ..UnloadModel::default() }),
         hand_over: set(&["spec.template.spec.priorityClassName"]),
         priority_class: "day".into(),
         labels: map([("Service", [("c".to_owned(), "d".into())].into())]),

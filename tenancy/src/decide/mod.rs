@@ -20,6 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use rule::Rule;
+pub use seen::used_by_resident;
 
 use draft::{Draft, Verdict};
 use seen::Seen;

@@ -287,8 +287,9 @@ fn used_by_tenant(sample: &Sample, tenant: &TenantId) -> Option<Mib> {
     })
 }
 
-/// What the resident's pods hold, if the sample lists any of them.
-fn used_by_resident(sample: &Sample, resident: &Resident, declared: &Declared) -> Option<Mib> {
+/// What a resident's pods hold, in MiB, if the sample lists any of them. Pods of
+/// tenants in the same namespace are not the resident's.
+pub fn used_by_resident(sample: &Sample, resident: &Resident, declared: &Declared) -> Option<Mib> {
     let ours = |namespace: &str, pod: &str| {
         declared
             .floors

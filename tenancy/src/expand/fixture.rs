@@ -96,6 +96,7 @@ pub(crate) fn chatterbox() -> Tenant {
                 method: "POST".into(),
                 path: "/api/unload".into(),
                 port: 8004,
+                body: None,
                 timeout_s: 20,
             }),
             demand: None,

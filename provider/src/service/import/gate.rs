@@ -47,6 +47,7 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found, data: &Data) {
             method: (call.method != d::UNLOAD_METHOD).then_some(call.method).into(),
             path: Attr::Known(call.path),
             port: (Some(call.port) != main).then_some(i64::from(call.port)).into(),
+            body: call.body.map(|body| Value::Object(body).to_string()).into(),
             timeout: length(call.timeout_s, d::UNLOAD_TIMEOUT_S),
         })
         .into();

@@ -114,8 +114,15 @@ fn unload(model: &ServiceModel, fill: &mut Fill) -> Option<UnloadCall> {
     } else {
         port_number(&call.port, &path.field("port"), fill)?
     };
+    let body = fill.json(&call.body, &path.field("body"));
     let timeout = fill.parse::<Seconds>(&call.timeout, &path.field("timeout"));
-    Some(UnloadCall { method, path: place, port, timeout_s: timeout.map_or(d::UNLOAD_TIMEOUT_S, |it| it.0) })
+    Some(UnloadCall {
+        method,
+        path: place,
+        port,
+        body,
+        timeout_s: timeout.map_or(d::UNLOAD_TIMEOUT_S, |it| it.0),
+    })
 }
 
 fn demand(model: &ServiceModel, fill: &mut Fill) -> Option<DemandProbe> {

@@ -235,6 +235,7 @@ fn the_unload_call_comes_with_the_yield_of_a_ready_pod() {
         method: "POST".into(),
         path: "/api/unload".into(),
         port: 8004,
+        body: None,
         timeout_s: 30,
     });
     world.residents.insert("llama".into(), 10_400);
