@@ -62,12 +62,19 @@ pub fn farewells(changes: &[Change]) -> Vec<Farewell> {
     }
     let farewell = |(stack, tenant): (String, Tenant)| {
         let fate = match arrived.get(&tenant.id) {
+            // Another layout: the state stays where it is.
+            Some(to) if unit(to) == unit(&stack) => return None,
             Some(to) => Fate::Moved { to: to.clone() },
             None => Fate::Gone { claim: tenant.claim },
         };
-        Farewell { stack, tenant: tenant.id, fate }
+        Some(Farewell { stack, tenant: tenant.id, fate })
     };
-    left.into_iter().map(farewell).collect()
+    left.into_iter().filter_map(farewell).collect()
+}
+
+/// The name of a stack without the folder of its layout.
+fn unit(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or(folder)
 }
 
 /// What to do about it, as whole sentences.

@@ -9,7 +9,7 @@ use tenancy::names::{CardName, EnvName, Namespace};
 use tenancy::quantity::Mib;
 use tenancy::tenant::{AbsolutePath, Tenant};
 
-use crate::leaf::{Binary, Duration, PlanObjects};
+use crate::leaf::{Binary, Duration, Layout, PlanObjects};
 
 /// All cards and tenants of one live repository.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Fleet {
     pub backend: Backend,
     /// Which program terragrunt runs, if that was said.
     pub binary: Option<Binary>,
+    /// How the stacks are laid out.
+    pub layout: Layout,
 }
 
 /// One tenant and what only its stack knows.

@@ -90,6 +90,7 @@ word_leaves! {
     Device: "device" = "gpu" => Device::Gpu, "cpu" => Device::Cpu;
     DeletionPolicy: "deletion policy" = "retain" => DeletionPolicy::Retain, "delete" => DeletionPolicy::Delete;
     HttpMethod: "method" = "POST" => HttpMethod("POST"), "DELETE" => HttpMethod("DELETE");
+    Layout: "layout" = "root" => Layout::Root, "stack" => Layout::Stack;
     ObjectKind: "kind of object" =
         "Namespace" => ObjectKind::Namespace, "PersistentVolume" => ObjectKind::PersistentVolume,
         "PersistentVolumeClaim" => ObjectKind::PersistentVolumeClaim, "ConfigMap" => ObjectKind::ConfigMap,
@@ -209,6 +210,29 @@ pub enum Binary {
     /// OpenTofu's.
     Tofu,
 }
+
+/// How the stacks of a live repository are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// A folder for each, beside fleet.yaml.
+    #[default]
+    Root,
+    /// Units of one `terragrunt.stack.hcl`.
+    Stack,
+}
+
+impl Layout {
+    /// Where the folder of a stack lies, below the live repository.
+    pub fn folder(self, stack: &str) -> String {
+        match self {
+            Layout::Root => stack.to_owned(),
+            Layout::Stack => format!("{UNITS}/{stack}"),
+        }
+    }
+}
+
+/// The folder of the units that a `terragrunt.stack.hcl` is made of.
+pub const UNITS: &str = "units";
 
 /// What plans show of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

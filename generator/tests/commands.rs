@@ -250,3 +250,25 @@ fn completions_name_the_commands() {
         assert!(script.contains("explain") && script.contains("allow-overcommit"), "{shell}");
     }
 }
+
+#[test]
+fn the_layout_of_units_keeps_the_places_of_states() {
+    let folder = Folder::begun();
+    folder.edit("fleet.yaml", "defaults:\n", "layout: stack\ndefaults:\n");
+    let refused = folder.run(&["generate"]);
+    assert!(refused.err.contains("which `terragrunt stack clean` deletes"), "{}", refused.err);
+    folder.edit("fleet.yaml", "layout: stack\n", "layout: stack\nbackend: { local: { path: states } }\n");
+    let told = folder.run(&["generate"]).out;
+    assert!(!told.contains("destroy") && !told.contains("state"), "{told}");
+    assert!(!folder.path("narrator").exists() && !folder.path("fleet").exists());
+    insta::assert_snapshot!("stack_hcl", folder.read("terragrunt.stack.hcl"));
+    insta::assert_snapshot!("unit_hcl", folder.read("units/narrator/terragrunt.hcl"));
+    assert!(
+        folder.read("root.hcl").contains(
+            "path = \"${get_parent_terragrunt_dir()}/states/${replace(path_relative_to_include(), \".terragrunt-stack/\", \"\")}/terraform.tfstate\""
+        ),
+        "{}",
+        folder.read("root.hcl")
+    );
+    assert_eq!(folder.run(&["check"]).code, 0);
+}

@@ -9,7 +9,7 @@ use tenancy::tenant::ObjectKind;
 use tenancy::window::Zone;
 
 use super::RawToleration;
-use crate::leaf::{Binary, PlanObjects, Url};
+use crate::leaf::{Binary, Layout, PlanObjects, Url};
 use crate::read::{At, Entries};
 use crate::record;
 
@@ -28,6 +28,9 @@ record! {
         /// Which program terragrunt runs. Left out, terragrunt chooses; with both
         /// installed, set TG_TF_PATH too.
         pub binary: Option<At<Binary>>,
+        /// How the stacks are laid out: `root`, a folder for each beside this file, or `stack`, units
+        /// of one terragrunt.stack.hcl. `root` unless given. States keep their places.
+        pub layout: Option<At<Layout>>,
     }
 }
 

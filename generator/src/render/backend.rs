@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Attribute, Attributes, map, texts};
 use crate::fleet::{Backend, Fleet, Provider};
 use crate::hcl::{self, Hcl};
-use crate::leaf::Binary;
+use crate::leaf::{Binary, Layout};
 use crate::load::FLEET;
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ pub(super) fn root(fleet: &Fleet) -> RootPage {
         Binary::Terraform => hcl::quoted("terraform"),
         Binary::Tofu => hcl::quoted("tofu"),
     });
-    let (name, config) = backend(&fleet.backend);
+    let (name, config) = backend(&fleet.backend, fleet.layout);
     RootPage {
         source: FLEET,
         binary,
@@ -39,8 +39,13 @@ pub(super) fn root(fleet: &Fleet) -> RootPage {
     }
 }
 
-fn backend(backend: &Backend) -> (&'static str, Attributes) {
+fn backend(backend: &Backend, layout: Layout) -> (&'static str, Attributes) {
     let mut config = Attributes::default();
+    // The same in both layouts, so that a change of layout moves no state.
+    let unit = match layout {
+        Layout::Root => "path_relative_to_include()",
+        Layout::Stack => r#"replace(path_relative_to_include(), ".terragrunt-stack/", "")"#,
+    };
     match backend {
         Backend::Local { path: None } => {
             config.set("path", Hcl::Expression(r#""${get_terragrunt_dir()}/terraform.tfstate""#.into()));
@@ -49,14 +54,14 @@ fn backend(backend: &Backend) -> (&'static str, Attributes) {
         Backend::Local { path: Some(path) } => {
             let folder = hcl::escaped(path.trim_end_matches('/'));
             let base = if path.starts_with('/') { "" } else { "${get_parent_terragrunt_dir()}/" };
-            let text = format!("\"{base}{folder}/${{path_relative_to_include()}}/terraform.tfstate\"");
+            let text = format!("\"{base}{folder}/${{{unit}}}/terraform.tfstate\"");
             config.set("path", Hcl::Expression(text));
             ("local", config)
         }
         Backend::S3 { bucket, region, key_prefix, endpoint } => {
             let prefix = key_prefix.as_deref().map(|prefix| prefix.trim_matches('/')).unwrap_or_default();
             let prefix = if prefix.is_empty() { String::new() } else { hcl::escaped(prefix) + "/" };
-            let key = format!("\"{prefix}${{path_relative_to_include()}}/terraform.tfstate\"");
+            let key = format!("\"{prefix}${{{unit}}}/terraform.tfstate\"");
             config.set("bucket", bucket.as_str());
             config.set("key", Hcl::Expression(key));
             config.set("region", region.as_str());
@@ -69,8 +74,8 @@ fn backend(backend: &Backend) -> (&'static str, Attributes) {
             ("s3", config)
         }
         Backend::Kubernetes { namespace, config_path, config_context } => {
-            let suffix = r#""${replace(path_relative_to_include(), "/", "-")}""#;
-            config.set("secret_suffix", Hcl::Expression(suffix.into()));
+            let suffix = format!("\"${{replace({unit}, \"/\", \"-\")}}\"");
+            config.set("secret_suffix", Hcl::Expression(suffix));
             config.set("namespace", namespace.to_string());
             config.set_some("config_path", config_path.as_deref());
             config.set_some("config_context", config_context.as_deref());

@@ -16,6 +16,7 @@ use tenancy::names::CardName;
 
 use crate::fleet::{Claim, Fleet, Stack};
 use crate::hcl::{self, Hcl};
+use crate::leaf::Layout;
 use crate::load::{FLEET, TENANTS};
 use crate::schema;
 
@@ -40,10 +41,12 @@ pub enum RenderError {
     },
 }
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("header", include_str!("../../../templates/header.hbs")),
     ("root.hcl", include_str!("../../../templates/root.hcl.hbs")),
     ("gitignore", include_str!("../../../templates/gitignore.hbs")),
+    ("only-in-stack", include_str!("../../../templates/only-in-stack.hbs")),
+    ("stack.hcl", include_str!("../../../templates/stack.hcl.hbs")),
     ("fleet/main.tf", include_str!("../../../templates/fleet/main.tf.hbs")),
     ("fleet/terragrunt.hcl", include_str!("../../../templates/fleet/terragrunt.hcl.hbs")),
     ("tenant/main.tf", include_str!("../../../templates/tenant/main.tf.hbs")),
@@ -58,19 +61,32 @@ pub fn render(fleet: &Fleet) -> Result<BTreeMap<String, String>, RenderError> {
     let mut out = Output { templates: templates()?, files: BTreeMap::new() };
     out.text(".gitignore", "gitignore", &Page { source: FLEET })?;
     out.hcl("root.hcl", "root.hcl", &backend::root(fleet))?;
-    out.hcl("fleet/terragrunt.hcl", "fleet/terragrunt.hcl", &Page { source: FLEET })?;
-    out.hcl("fleet/main.tf", "fleet/main.tf", &card::cards(fleet))?;
+    let is_unit = fleet.layout == Layout::Stack;
+    let folder = fleet.layout.folder(FLEET_STACK);
+    let page = UnitPage { source: FLEET, has_claim: false, is_unit };
+    out.hcl(&format!("{folder}/terragrunt.hcl"), "fleet/terragrunt.hcl", &page)?;
+    out.hcl(&format!("{folder}/main.tf"), "fleet/main.tf", &card::cards(fleet))?;
+    if is_unit {
+        let names = std::iter::once(FLEET_STACK).chain(fleet.stacks.keys().map(String::as_str));
+        let units = names.map(|name| Unit {
+            label: hcl::quoted(name),
+            source: hcl::quoted(&format!("./{}", fleet.layout.folder(name))),
+        });
+        let page = StackPage { source: FLEET, units: units.collect() };
+        out.hcl("terragrunt.stack.hcl", "stack.hcl", &page)?;
+    }
     out.files.insert("schema/catalogue.json".to_owned(), schema::catalogue());
     out.files.insert("schema/fleet.json".to_owned(), schema::fleet());
     out.files.insert("schema/tenant.json".to_owned(), schema::tenant());
     for (name, stack) in &fleet.stacks {
         let source = format!("{TENANTS}/{name}.yaml");
-        let page = UnitPage { source: &source, has_claim: stack.claim.is_some() };
-        out.hcl(&format!("{name}/terragrunt.hcl"), "tenant/terragrunt.hcl", &page)?;
-        out.hcl(&format!("{name}/main.tf"), "tenant/main.tf", &tenant(&source, stack, fleet))?;
+        let folder = fleet.layout.folder(name);
+        let page = UnitPage { source: &source, has_claim: stack.claim.is_some(), is_unit };
+        out.hcl(&format!("{folder}/terragrunt.hcl"), "tenant/terragrunt.hcl", &page)?;
+        out.hcl(&format!("{folder}/main.tf"), "tenant/main.tf", &tenant(&source, stack, fleet))?;
         for (path, text) in &stack.tenant.config {
             if let Some(file) = stack.config_files.get(path) {
-                out.files.insert(format!("{name}/config/{file}"), text.clone());
+                out.files.insert(format!("{folder}/config/{file}"), text.clone());
             }
         }
     }
@@ -127,7 +143,26 @@ struct UnitPage<'p> {
     source: &'p str,
     /// Whether it claims memory of a card, which must be there first.
     has_claim: bool,
+    /// Whether it is a unit of a `terragrunt.stack.hcl`.
+    is_unit: bool,
 }
+
+/// What `terragrunt.stack.hcl` needs.
+#[derive(Serialize)]
+struct StackPage {
+    source: &'static str,
+    units: Vec<Unit>,
+}
+
+/// One unit of it; its path is its name.
+#[derive(Serialize)]
+struct Unit {
+    label: String,
+    source: String,
+}
+
+/// The stack of the cards.
+const FLEET_STACK: &str = "fleet";
 
 /// One line of a block: an attribute with the text of its value.
 #[derive(Debug, Serialize)]

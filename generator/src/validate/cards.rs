@@ -7,6 +7,7 @@ use tenancy::names::{CardName, ResidentName};
 
 use super::{FleetFile, located, of_domain};
 use crate::fleet::{Backend, Exec, Provider};
+use crate::leaf::Layout;
 use crate::problem::{Place, Problem, Problems};
 use crate::raw::{RawCard, RawFleet, RawSource};
 use crate::read::{At, Entries};
@@ -109,6 +110,17 @@ fn figures(card: &Place, raw: &RawSource, refuse: &mut impl FnMut(&Place, &str, 
 /// The backend; in each stack's folder when none was given.
 pub(super) fn backend(file: &FleetFile<'_>, problems: &mut Problems) -> Option<Backend> {
     let raw = file.raw;
+    let beside = raw
+        .backend
+        .as_ref()
+        .is_none_or(|backend| backend.local.as_ref().is_some_and(|local| local.path.is_none()));
+    if let Some(layout) = raw.layout.as_ref().filter(|layout| beside && layout.value == Layout::Stack) {
+        let reason = "the states would lie in .terragrunt-stack, which `terragrunt stack clean` deletes";
+        problems.push(
+            Problem::at(layout.place.clone(), reason)
+                .accepted("Give `backend: { local: { path: states } }`, or another backend."),
+        );
+    }
     let Some(backend) = &raw.backend else { return Some(Backend::Local { path: None }) };
     let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());
     match (&backend.local, &backend.s3, &backend.kubernetes) {

@@ -51,7 +51,7 @@ pub struct FleetFile<'f> {
 }
 
 /// Folder names of a live repository that no stack may have.
-const TAKEN: [&str; 4] = ["catalogue", "fleet", "schema", "tenants"];
+const TAKEN: [&str; 5] = ["catalogue", "fleet", "schema", "tenants", crate::leaf::UNITS];
 
 /// Builds the fleet, recording everything that is wrong.
 pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problems) -> Option<Fleet> {
@@ -98,6 +98,7 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
         provider: cards::provider(raw),
         backend: backend?,
         binary,
+        layout: raw.layout.as_ref().map_or_else(Default::default, |layout| layout.value),
     };
     problems.is_empty().then_some(fleet)
 }
