@@ -123,8 +123,8 @@ enum Command {
         #[arg(long, default_value = "UTC")]
         time_zone: Zone,
         /// What to print.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = FitFormat::Text)]
+        format: FitFormat,
     },
     /// Show what a pull request does to tenants and cards, from the plans of its stacks. Exit with 2
     /// when a person must look at it, 1 on an error.
@@ -165,8 +165,26 @@ enum Format {
     Text,
     /// Everything, for programs.
     Json,
-    /// A picture of the week; of `fit` only.
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum FitFormat {
+    /// A table for people.
+    Text,
+    /// Everything, for programs.
+    Json,
+    /// A picture of the week.
     Svg,
+}
+
+impl FitFormat {
+    /// In which form a failure is told.
+    fn of_failure(self) -> Format {
+        match self {
+            FitFormat::Json => Format::Json,
+            FitFormat::Text | FitFormat::Svg => Format::Text,
+        }
+    }
 }
 
 /// The stacks are not what they should be, or the fleet does not fit.
@@ -203,7 +221,7 @@ pub fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Fit { path, from, time_zone, format } => {
-            fit(&path, from, &time_zone, format).map_err(|failure| (failure, format))
+            fit(&path, from, &time_zone, format).map_err(|failure| (failure, format.of_failure()))
         }
         Command::Review(arguments) => review(&arguments).map_err(in_text),
         Command::Schema { file } => {
@@ -219,7 +237,7 @@ pub fn run() -> ExitCode {
     };
     done.unwrap_or_else(|(failure, format)| {
         match format {
-            Format::Text | Format::Svg => failure.print(),
+            Format::Text => failure.print(),
             Format::Json => print_json(&failure.json()),
         }
         ExitCode::FAILURE
@@ -293,14 +311,14 @@ fn check(root: &Path, show_diff: bool, format: Format) -> Result<ExitCode, Failu
     Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
-fn fit(root: &Path, from: Option<Date>, zone: &Zone, format: Format) -> Result<ExitCode, Failure> {
+fn fit(root: &Path, from: Option<Date>, zone: &Zone, format: FitFormat) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
     let from = from.unwrap_or_else(|| Timestamp::now().to_zoned(zone.rules().clone()).date());
     let cards = fit::fit(&fleet, from, zone.rules());
     match format {
-        Format::Text => print(&fit::text(&cards, zone.rules(), zone.name())),
-        Format::Svg => print(&fit::svg(&cards, from, zone.rules(), zone.name())),
-        Format::Json => {
+        FitFormat::Text => print(&fit::text(&cards, zone.rules(), zone.name())),
+        FitFormat::Svg => print(&fit::svg(&cards, from, zone.rules(), zone.name())),
+        FitFormat::Json => {
             let json =
                 serde_json::to_string_pretty(&cards).map_err(|error| Failure::Ours(error.to_string()))?;
             print(&(json + "\n"));

@@ -137,8 +137,28 @@ fn names() {
         problems(&[("fleet.yaml", FLEET), ("tenants/My_Tenant.yaml", TENANT)]),
         problems(&[("fleet.yaml", FLEET), ("tenants/fleet.yaml", TENANT)]),
         problems(&[("fleet.yaml", FLEET), ("tenants/t.yml", TENANT)]),
+        tenant_with("name: ../x\n"),
+        problems(&[("fleet.yaml", FLEET), ("tenants/con.yaml", TENANT)]),
+        problems(&[("fleet.yaml", FLEET), ("tenants/lpt1.yaml", TENANT)]),
+        problems(&[("fleet.yaml", FLEET), ("tenants/units.yaml", TENANT)]),
     ];
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn one_namespace_is_described_once() {
+    let with = |name: &str, tier: &str| {
+        format!("{TENANT}name: {name}\nlabels: {{ Namespace: {{ tier: \"{tier}\" }} }}\n")
+    };
+    let of = |a: &str, b: &str| {
+        problems(&[
+            ("fleet.yaml", FLEET),
+            ("tenants/a.yaml", &with("a", a)),
+            ("tenants/b.yaml", &with("b", b)),
+        ])
+    };
+    assert_eq!(of("1", "1"), "nothing is wrong");
+    insta::assert_snapshot!(of("1", "2"), @r#"tenants/b.yaml:8:30: namespace tts is given tier = "2" here and "1" by tenants/a.yaml. Tenants of one namespace say the same of it, or each has its own."#);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod tenant;
 use std::collections::BTreeMap;
 
 use tenancy::check;
-use tenancy::names::{CardName, LabelKey, TenantId};
+use tenancy::names::{CardName, LabelKey, Namespace, TenantId};
 use tenancy::tenant::{Backing, Metadata, ObjectKind};
 
 use crate::fleet::{Fleet, Stack};
@@ -69,6 +69,13 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
                     .accepted("Name it with lower-case letters, digits and hyphens, and end it in `.yaml`."),
             );
         }
+        if is_device(&file.stem) {
+            let reason = format!("{} is a device on Windows, where no folder can have that name", file.stem);
+            problems.push(
+                Problem::with_path(&*file.source.path, reason)
+                    .accepted("Name the file otherwise; `name:` in it keeps the tenant's name."),
+            );
+        }
         if TAKEN.contains(&file.stem.as_str()) {
             problems.push(
                 Problem::with_path(&*file.source.path, "its stack would lie in a folder that is taken")
@@ -115,6 +122,16 @@ fn names_a_stack(stem: &str) -> bool {
     !stem.is_empty() && stem.chars().all(legal) && !stem.starts_with('-') && !stem.ends_with('-')
 }
 
+/// Names that Windows keeps for devices. A repository with such a folder cannot
+/// be checked out there.
+fn is_device(stem: &str) -> bool {
+    let numbered = |kind: &str| {
+        stem.strip_prefix(kind)
+            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+    };
+    ["con", "prn", "aux", "nul"].contains(&stem) || numbered("com") || numbered("lpt")
+}
+
 fn unknown_card(named: &At<CardName>, known: &[String]) -> Problem {
     let name = named.as_str();
     let nearest = tenancy::window::nearest(name, known.iter().cloned());
@@ -126,13 +143,37 @@ fn unknown_card(named: &At<CardName>, known: &[String]) -> Problem {
         .accepted(format!("Cards in fleet.yaml are {}.", known.join(", ")))
 }
 
-/// What two tenants must not share: their id, and an NFS export, whose files
-/// both would write.
+/// What two tenants must not share: their id, an NFS export, whose files both
+/// would write, and a namespace of which they say different things.
 fn shared_ground(files: &[TenantFile], stacks: &BTreeMap<String, Stack>, problems: &mut Problems) {
     let mut ids: BTreeMap<&TenantId, &TenantFile> = BTreeMap::new();
     let mut exports: BTreeMap<(&str, &str), &TenantFile> = BTreeMap::new();
+    let mut described: BTreeMap<(&Namespace, &LabelKey), (&str, &TenantFile)> = BTreeMap::new();
     for file in files {
         let Some(stack) = stacks.get(&file.stem) else { continue };
+        let namespace = stack.tenant.namespace();
+        let on_namespace = stack.tenant.metadata.get(&ObjectKind::Namespace);
+        let labels = on_namespace.iter().flat_map(|it| &it.labels).map(|(key, value)| (key, value.as_str()));
+        let notes =
+            on_namespace.iter().flat_map(|it| &it.annotations).map(|(key, value)| (key, value.as_str()));
+        for (key, value) in labels.chain(notes) {
+            let Some((other, first)) = described.insert((namespace, key), (value, file)) else { continue };
+            if other != value {
+                let reason = format!(
+                    "namespace {namespace} is given {key} = {value:?} here and {other:?} by {}",
+                    first.source.path
+                );
+                let kind = ["labels", "annotations"].iter().find_map(|kind| {
+                    let path = [kind, "Namespace", key.as_str()];
+                    path.iter().try_fold(&file.node, |node, part| crate::layer::get(node, part)).map(|_| path)
+                });
+                let place = kind.map_or(file.raw.namespace.place.clone(), |path| located(&file.node, &path));
+                problems.push(
+                    Problem::at(place, reason)
+                        .accepted("Tenants of one namespace say the same of it, or each has its own."),
+                );
+            }
+        }
         let id = &stack.tenant.id;
         if let Some(first) = ids.insert(id, file) {
             let place =
