@@ -47,6 +47,8 @@ pub(super) fn by_ledger(world: &World, ledger: &Ledger, then: &Snapshot, me: Opt
         let gave_way = tenants
             .filter_map(|tenant| after.entries.get(&world.tenants[tenant].id))
             .any(|entry| gave_way(world, index, entry));
+        // One that a hand brought back takes its room before he for whom it gave way has noticed.
+        let gave_way = gave_way && (me.is_some() || world.residents[index].replicas == 0);
         let holds = then.held_by(|owner| owner == Owner::Resident(index));
         // Who holds nothing is not listed, and judged by nobody to be owed when the card is short.
         if !gave_way && (me.is_some() || holds > 0) {

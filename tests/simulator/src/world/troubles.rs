@@ -187,7 +187,9 @@ impl World {
                 self.set_replicas(tenant, replicas);
             }
             Trouble::HandScalesResident { resident, replicas } => {
-                if let Some(resident) = self.script.resident(resident) {
+                // A hand that sets what is set already leaves no mark that anybody could see.
+                let changed = |resident: &usize| self.residents[*resident].replicas != replicas;
+                if let Some(resident) = self.script.resident(resident).filter(changed) {
                     self.audit.hand_on_resident(resident);
                     self.set_resident_replicas(resident, replicas);
                 }
