@@ -4,12 +4,6 @@ use super::world::*;
 use crate::decide::Rule;
 use crate::ledger::State;
 
-fn awake() -> World {
-    let mut world = World::t4(4096).with_chatterbox();
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
 #[test]
 fn row_06_switched_off() {
     let mut world = awake();

@@ -4,12 +4,6 @@ use super::world::*;
 use crate::decide::Rule;
 use crate::ledger::State;
 
-fn awake() -> World {
-    let mut world = World::t4(4096).with_chatterbox();
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
 /// Both awake; whisper came last.
 fn two_awake() -> World {
     let mut world = awake();

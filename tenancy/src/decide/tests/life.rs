@@ -7,12 +7,6 @@ use crate::decide::Rule;
 use crate::ledger::State;
 use crate::quantity::Mib;
 
-fn awake() -> World {
-    let mut world = World::t4(4096).with_chatterbox();
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
 /// Its floor was moved or its CronJobs are gone: it would never yield, and the
 /// card would be short for ever.
 #[test]

@@ -6,28 +6,6 @@ use crate::ledger::State;
 use crate::observation::{PauseSeen, Phase};
 use crate::window::Schedule;
 
-fn awake() -> World {
-    let mut world = World::t4(4096).with_chatterbox();
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
-/// Chatterbox is awake and llama is down for it.
-fn paused() -> World {
-    let mut world = World::t4(10_000).with_chatterbox();
-    world.scales.insert(target("llama", "llama"), 2);
-    world.of(CHATTERBOX).gate.pauses = vec![target("llama", "llama")];
-    world.expect(CHATTERBOX, Rule::Pausing);
-    world.expect(CHATTERBOX, Rule::Pausing);
-    world.residents.insert("llama".into(), 0);
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
-fn llama(world: &World) -> u32 {
-    world.scales[&target("llama", "llama")]
-}
-
 #[test]
 fn a_target_that_is_paused_no_longer_gets_its_replicas_back_in_mid_window() {
     let mut world = paused();

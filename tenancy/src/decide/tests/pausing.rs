@@ -4,27 +4,6 @@ use super::world::*;
 use crate::decide::{Rule, decide};
 use crate::observation::PauseSeen;
 
-/// Llama holds 10,000 with two replicas; chatterbox pauses it for its window.
-fn option_b() -> World {
-    let mut world = World::t4(10_000).with_chatterbox();
-    world.scales.insert(target("llama", "llama"), 2);
-    world.of(CHATTERBOX).gate.pauses = vec![target("llama", "llama")];
-    world
-}
-
-fn paused() -> World {
-    let mut world = option_b();
-    world.expect(CHATTERBOX, Rule::Pausing);
-    world.expect(CHATTERBOX, Rule::Pausing);
-    world.residents.insert("llama".into(), 0);
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
-fn llama(world: &World) -> u32 {
-    world.scales[&target("llama", "llama")]
-}
-
 #[test]
 fn row_30_pausing() {
     let mut world = option_b();

@@ -6,12 +6,6 @@ use crate::ledger::State;
 use crate::observation::{Demand, Trigger};
 use crate::window::Schedule;
 
-fn awake() -> World {
-    let mut world = World::t4(4096).with_chatterbox();
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
 #[test]
 fn row_09_outside_window() {
     let mut world = awake();

@@ -12,12 +12,6 @@ fn unknown(reason: &str) -> Unknown {
     Unknown { reason: reason.to_owned() }
 }
 
-fn awake() -> World {
-    let mut world = World::t4(4096).with_chatterbox();
-    world.wake(CHATTERBOX, 4096);
-    world
-}
-
 /// Looks with something taken out of what is seen, and acts.
 fn look(world: &mut World, without: impl FnOnce(&mut Situation)) -> Decision {
     let mut situation = world.situation(CHATTERBOX);

@@ -388,3 +388,33 @@ impl World {
         self.events.iter().any(|event| event.reason == reason)
     }
 }
+
+/// Chatterbox is awake beside a llama of 4,096.
+pub(super) fn awake() -> World {
+    let mut world = World::t4(4096).with_chatterbox();
+    world.wake(CHATTERBOX, 4096);
+    world
+}
+
+/// Llama holds 10,000 with two replicas; chatterbox pauses it for its window.
+pub(super) fn option_b() -> World {
+    let mut world = World::t4(10_000).with_chatterbox();
+    world.scales.insert(target("llama", "llama"), 2);
+    world.of(CHATTERBOX).gate.pauses = vec![target("llama", "llama")];
+    world
+}
+
+/// Chatterbox is awake and llama is down for it.
+pub(super) fn paused() -> World {
+    let mut world = option_b();
+    world.expect(CHATTERBOX, Rule::Pausing);
+    world.expect(CHATTERBOX, Rule::Pausing);
+    world.residents.insert("llama".into(), 0);
+    world.wake(CHATTERBOX, 4096);
+    world
+}
+
+/// The replicas of llama.
+pub(super) fn llama(world: &World) -> u32 {
+    world.scales[&target("llama", "llama")]
+}
