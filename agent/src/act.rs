@@ -16,9 +16,9 @@ use tenancy::gate::UnloadCall;
 use tenancy::ledger::Ledger;
 use tenancy::names::TenantId;
 
+use crate::cause::root_cause;
 use crate::observe::api::{Api, ApiError};
 use crate::observe::data;
-use crate::observe::fetch::root_cause;
 use crate::observe::object::Object;
 
 /// Writes a ledger over the one that was read, if their data differ.

@@ -7,6 +7,7 @@
 
 pub mod act;
 pub mod admit;
+mod cause;
 pub mod cli;
 pub mod copy;
 pub mod explain;

@@ -10,6 +10,8 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::struct_wrappers::device::ProcessInfo;
 use nvml_wrapper::{Device, Nvml};
 
+use crate::cause::chain;
+
 /// The library's name where none is given: the loader finds it where the NVIDIA
 /// container runtime mounts it.
 pub const LIBRARY: &str = "libnvidia-ml.so.1";
@@ -275,20 +277,6 @@ fn add(listed: &mut Vec<Process>, process: Process) {
         Some(known) => known.bytes = known.bytes.max(process.bytes),
         None => listed.push(process),
     }
-}
-
-/// An error with its causes, in NVML's or the loader's words.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

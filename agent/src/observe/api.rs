@@ -14,6 +14,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
 use super::object::Object;
+use crate::cause::chain;
 
 /// How long one call may take, with a margin over the API server's own slowness in a storm.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -301,20 +302,6 @@ fn refusal(status: u16, bytes: &[u8], object: &Object, doing: &str) -> ApiError 
 /// Reads `Sat, 21 Nov 2026 07:00:00 GMT`.
 fn http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
-}
-
-/// An error with its causes, since the last one is what helps.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::cause::root_cause;
 use crate::metrics;
 
 /// An exporter or a queue answers in milliseconds; one that takes longer is in trouble.
@@ -67,13 +68,4 @@ pub async fn get(url: &str, manner: Manner) -> Result<String, String> {
         Ok(page) => page,
         Err(_) => Err(format!("{told} {url} took longer than {} s", TIMEOUT.as_secs())),
     }
-}
-
-/// The innermost cause, which names the refused connection or the unknown host.
-pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(cause) = inner.source() {
-        inner = cause;
-    }
-    inner.to_string()
 }
