@@ -11,6 +11,7 @@
 //! keys that cannot be read survive an older one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -38,17 +39,27 @@ pub struct Ledger {
     /// one, nobody is admitted: a claim that nobody counts is memory promised twice.
     pub unreadable: BTreeMap<String, String>,
     /// The text of every key as it was read.
-    texts: BTreeMap<String, String>,
+    texts: Arc<BTreeMap<String, String>>,
+    /// What those texts said, by which an entry that did not change is known.
+    as_read: Arc<AsRead>,
+}
+
+/// The meaning of the texts that could be read.
+#[derive(Debug, PartialEq, Eq, Default)]
+struct AsRead {
+    entries: BTreeMap<TenantId, Entry>,
+    card: Option<CardMemory>,
 }
 
 impl Ledger {
     /// Reads the `data` of a ledger ConfigMap. Whatever stands there, this
     /// answers: what cannot be read is listed in [`Ledger::unreadable`].
     pub fn parse(data: &BTreeMap<String, String>) -> Self {
-        let mut ledger = Self { texts: data.clone(), ..Self::default() };
+        let mut ledger = Self { texts: Arc::new(data.clone()), ..Self::default() };
+        let mut card = None;
         for (key, text) in data {
             let outcome = if key == CARD_MEMORY_KEY {
-                serde_json::from_str(text).map(|card| ledger.card = card).map_err(|why| why.to_string())
+                serde_json::from_str(text).map(|read| card = Some(read)).map_err(|why| why.to_string())
             } else {
                 TenantId::from_key(key).map_err(|why| why.to_string()).and_then(|tenant| {
                     let entry = serde_json::from_str(text).map_err(|why| why.to_string())?;
@@ -60,6 +71,8 @@ impl Ledger {
                 ledger.unreadable.insert(key.clone(), why);
             }
         }
+        ledger.card = card.clone().unwrap_or_default();
+        ledger.as_read = Arc::new(AsRead { entries: ledger.entries.clone(), card });
         ledger
     }
 
@@ -76,17 +89,13 @@ impl Ledger {
         for (tenant, entry) in &self.entries {
             let key = tenant.key();
             let text = match before(&key) {
-                Some(text) if serde_json::from_str::<Entry>(text).is_ok_and(|read| read == *entry) => {
-                    text.clone()
-                }
+                Some(text) if self.as_read.entries.get(tenant) == Some(entry) => text.clone(),
                 _ => json(entry),
             };
             data.insert(key, text);
         }
         let text = match before(CARD_MEMORY_KEY) {
-            Some(text) if serde_json::from_str::<CardMemory>(text).is_ok_and(|read| read == self.card) => {
-                text.clone()
-            }
+            Some(text) if self.as_read.card.as_ref() == Some(&self.card) => text.clone(),
             None if self.card == CardMemory::default() => return data,
             _ => json(&self.card),
         };
