@@ -53,8 +53,8 @@ struct TenantNotes {
 /// What is known of a resident beyond what the world says.
 #[derive(Debug, Default)]
 struct ResidentNotes {
-    /// Whether a person has ever scaled it.
-    hand_scaled: bool,
+    /// Whether it is at 0 because a person wanted that.
+    asleep_by_hand: bool,
     /// The first tick that could have given it back what it had.
     owed_back: Option<Ms>,
 }
@@ -105,12 +105,13 @@ impl Audit {
         }
     }
 
-    fn is_hand_scaled(&self, resident: usize) -> bool {
-        self.residents[resident].hand_scaled
+    fn is_asleep_by_hand(&self, resident: usize) -> bool {
+        self.residents[resident].asleep_by_hand
     }
 
-    pub(crate) fn hand_on_resident(&mut self, resident: usize) {
-        self.residents[resident].hand_scaled = true;
+    /// Somebody changed a resident's replicas, which takes the place of what anybody wanted before.
+    pub(crate) fn resident_scaled(&mut self, resident: usize, by_hand: bool, replicas: u32) {
+        self.residents[resident].asleep_by_hand = by_hand && replicas == 0;
     }
 
     pub(crate) fn hand_on_tenant(&mut self, tenant: usize, now: Ms, scales: bool) {

@@ -79,7 +79,7 @@ pub(super) fn by_processes(world: &World) -> Sum {
     let mut sum = start(world, &then);
     for (index, spec) in world.script.residents.iter().enumerate() {
         // One that a person put to sleep may be back at any time; one that gave way for a window may not.
-        let gave_way = world.residents[index].replicas == 0 && !world.audit.is_hand_scaled(index);
+        let gave_way = world.residents[index].replicas == 0 && !world.audit.is_asleep_by_hand(index);
         if spec.protected && !gave_way {
             sum.keep(spec.peak_mib, then.held_by(|owner| owner == Owner::Resident(index)), 0);
         }

@@ -205,7 +205,7 @@ fn could_start(world: &World, tenant: usize) -> bool {
 /// Whether a resident is at 0 although no tenant that pauses it may be awake.
 fn should_be_back(world: &World, resident: usize) -> bool {
     let had = world.script.residents[resident].replicas > 0;
-    let down = had && world.residents[resident].replicas == 0 && !world.audit.residents[resident].hand_scaled;
+    let down = had && world.residents[resident].replicas == 0 && !world.audit.is_asleep_by_hand(resident);
     down && (0..world.tenants.len()).all(|tenant| {
         !holds_back(&world.ledger.read, world, tenant, resident)
             || (!may_run(world, tenant) && !runs(world, tenant))

@@ -159,7 +159,7 @@ impl World {
             if run.mind.versions.get(&resident) != Some(&self.residents[resident].version) {
                 return self.overtaken(run);
             }
-            self.set_resident_replicas(resident, *replicas);
+            self.set_resident_replicas(resident, *replicas, false);
         }
         run.mind.lost = 0;
         let pause = Ms::try_from(decision.again_in?.as_millis()).unwrap_or(Ms::MAX);

@@ -13,13 +13,14 @@ const START_MS: Ms = 20_000;
 const RESTART_MS: Ms = 60_000;
 
 impl World {
-    pub(crate) fn set_resident_replicas(&mut self, resident: usize, replicas: u32) {
+    pub(crate) fn set_resident_replicas(&mut self, resident: usize, replicas: u32, by_hand: bool) {
         let one = &mut self.residents[resident];
         if one.replicas == replicas {
             return;
         }
         one.replicas = replicas;
         one.version += 1;
+        self.audit.resident_scaled(resident, by_hand, replicas);
         let after = if replicas == 0 { STOP_MS } else { START_MS };
         self.trace.say(self.now, || format!("{} is scaled to {replicas}", self.residents[resident].key.pod));
         self.queue.add(self.now + after, Event::Resident { resident });

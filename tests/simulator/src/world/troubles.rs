@@ -190,8 +190,7 @@ impl World {
                 // A hand that sets what is set already leaves no mark that anybody could see.
                 let changed = |resident: &usize| self.residents[*resident].replicas != replicas;
                 if let Some(resident) = self.script.resident(resident).filter(changed) {
-                    self.audit.hand_on_resident(resident);
-                    self.set_resident_replicas(resident, replicas);
+                    self.set_resident_replicas(resident, replicas, true);
                 }
             }
             Trouble::HandAnnotates { tenant, text } => {
