@@ -131,9 +131,30 @@ async fn connect(target: &Target) -> Result<Dialled, Failure> {
     // Retries are ours: they must be bounded, logged, and never repeat what is no transient failure.
     config.default_retry = false;
     config.read_timeout = Some(SILENCE);
-    let server = config.cluster_url.to_string();
-    let client = Client::try_from(config).map_err(|why| Failure::Configuration { cause: why.to_string() })?;
+    let server = known_as(&config);
+    let shows_certificate =
+        config.auth_info.client_certificate_data.is_some() || config.auth_info.client_certificate.is_some();
+    let client = Client::try_from(config).map_err(|why| Failure::Configuration {
+        cause: match shows_certificate {
+            // TLS knows nothing of our arguments, and its words alone send nobody to them.
+            true => format!("client_certificate and client_key, or those of the kubeconfig's user: {why}"),
+            false => why.to_string(),
+        },
+    })?;
     Ok(Dialled { client, server })
+}
+
+/// The server's address, and the proxy's where there is one: either of them may be who does not answer.
+/// A proxy's URL may carry a password, which is left out.
+fn known_as(config: &Config) -> String {
+    let server = &config.cluster_url;
+    match config.proxy_url.as_ref().and_then(http::Uri::authority) {
+        Some(proxy) => {
+            let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{server} through the proxy {}{port}", proxy.host())
+        }
+        None => server.to_string(),
+    }
 }
 
 async fn config(connection: &Connection) -> Result<Config, Failure> {
@@ -303,6 +324,14 @@ contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {cl
 
     fn of_file() -> Connection {
         Connection { config_paths: vec!["kubeconfig".into()], ..Connection::default() }
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        let mut config = Config::new("https://10.0.0.1:6443".parse().unwrap());
+        assert_eq!(known_as(&config), "https://10.0.0.1:6443/");
+        config.proxy_url = Some("http://me:secret@proxy.example.org:3128".parse().unwrap());
+        assert_eq!(known_as(&config), "https://10.0.0.1:6443/ through the proxy proxy.example.org:3128");
     }
 
     #[test]

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"fmt"
 	"os"
 
@@ -22,6 +23,7 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
+	"k8s.io/client-go/util/cert"
 	"k8s.io/client-go/util/keyutil"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 )
@@ -49,11 +51,10 @@ func main() {
 		return
 	}
 	if name == "new-key" && len(os.Args) == 2 {
-		if err := writeNewKey(os.Args[1]); err != nil {
-			fmt.Fprintln(os.Stderr, "cluster:", err)
-			os.Exit(1)
-		}
-		return
+		endWith(writeNewKey(os.Args[1]))
+	}
+	if name == "new-authority" && len(os.Args) == 3 {
+		endWith(writeNewAuthority(os.Args[1], os.Args[2]))
 	}
 	command, known := commands[name]
 	if !known {
@@ -61,6 +62,14 @@ func main() {
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command()))
+}
+
+func endWith(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // writeNewKey makes the key that signs service account tokens, so that whoever
@@ -71,4 +80,28 @@ func writeNewKey(path string) error {
 		return err
 	}
 	return keyutil.WriteKey(path, pem)
+}
+
+// writeNewAuthority makes the authority that signs client certificates.
+func writeNewAuthority(keyPath, certificatePath string) error {
+	if err := writeNewKey(keyPath); err != nil {
+		return err
+	}
+	read, err := keyutil.PrivateKeyFromFile(keyPath)
+	if err != nil {
+		return err
+	}
+	key, signs := read.(crypto.Signer)
+	if !signs {
+		return fmt.Errorf("%s holds no key that signs", keyPath)
+	}
+	certificate, err := cert.NewSelfSignedCACert(cert.Config{CommonName: "gpu-tenancy-clients"}, key)
+	if err != nil {
+		return err
+	}
+	pem, err := cert.EncodeCertificates(certificate)
+	if err != nil {
+		return err
+	}
+	return cert.WriteCert(certificatePath, pem)
 }

@@ -1,6 +1,7 @@
 //! Everything that only a real API server, a real kubelet and the real CLIs can show.
 
 mod attributes;
+mod connection;
 mod drift;
 mod failure;
 mod import;

@@ -37,22 +37,30 @@ impl Binary {
 pub struct Workspace {
     folder: TempDir,
     binary: Binary,
-    kubeconfig: String,
+    /// What the provider block says beside the agent's image.
+    connection: String,
+    /// The kubeconfig of `KUBE_CONFIG_PATH`, unless the provider block says where the cluster is.
+    kubeconfig: Option<String>,
 }
 
-const HEAD: &str = r#"
-terraform {
-  required_providers {
-    gpu = {
+fn head(connection: &str) -> String {
+    format!(
+        r#"
+terraform {{
+  required_providers {{
+    gpu = {{
       source = "gpu-tenancy/gpu"
-    }
-  }
-}
+    }}
+  }}
+}}
 
-provider "gpu" {
+provider "gpu" {{
   agent_image = "gpu-tenancy.local/gpu-agent:dev"
+{connection}
+}}
+"#
+    )
 }
-"#;
 
 impl Workspace {
     /// A folder with `configuration` and our provider, initialised.
@@ -60,9 +68,26 @@ impl Workspace {
     /// # Errors
     /// When `init` fails.
     pub fn new(binary: Binary, configuration: &str) -> Result<Self> {
-        keep_system_namespace()?;
         let kubeconfig = Surroundings::get().kubeconfig.to_string_lossy().into_owned();
-        let workspace = Self { folder: tempfile::tempdir()?, binary, kubeconfig };
+        Self::begin(binary, String::new(), Some(kubeconfig), configuration)
+    }
+
+    /// The same with `connection` in the provider block, and no kubeconfig in the environment.
+    ///
+    /// # Errors
+    /// As [`Workspace::new`].
+    pub fn connected_by(binary: Binary, connection: &str, configuration: &str) -> Result<Self> {
+        Self::begin(binary, connection.to_owned(), None, configuration)
+    }
+
+    fn begin(
+        binary: Binary,
+        connection: String,
+        kubeconfig: Option<String>,
+        configuration: &str,
+    ) -> Result<Self> {
+        keep_system_namespace()?;
+        let workspace = Self { folder: tempfile::tempdir()?, binary, connection, kubeconfig };
         workspace.write(configuration)?;
         workspace.ok(&["init", "-input=false"])?;
         Ok(workspace)
@@ -72,13 +97,13 @@ impl Workspace {
     pub fn without_cluster(mut self) -> Result<Self> {
         let path = self.folder.path().join("nowhere.kubeconfig");
         std::fs::write(&path, NOWHERE)?;
-        self.kubeconfig = path.to_string_lossy().into_owned();
+        self.kubeconfig = Some(path.to_string_lossy().into_owned());
         Ok(self)
     }
 
     /// Another kubeconfig from now on.
     pub fn with_kubeconfig(mut self, path: &Path) -> Self {
-        self.kubeconfig = path.to_string_lossy().into_owned();
+        self.kubeconfig = Some(path.to_string_lossy().into_owned());
         self
     }
 
@@ -87,7 +112,7 @@ impl Workspace {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, configuration: &str) -> Result<()> {
-        Ok(std::fs::write(self.path().join("main.tf"), format!("{HEAD}{configuration}"))?)
+        Ok(std::fs::write(self.path().join("main.tf"), format!("{}{configuration}", head(&self.connection)))?)
     }
 
     /// The folder.
@@ -102,7 +127,7 @@ impl Workspace {
             .current_dir(self.path())
             .args(arguments)
             .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
-            .env("KUBE_CONFIG_PATH", &self.kubeconfig)
+            .envs(self.kubeconfig.iter().map(|path| ("KUBE_CONFIG_PATH", path)))
             .env("TF_IN_AUTOMATION", "1")
             .env("CHECKPOINT_DISABLE", "1")
             .stdin(Stdio::null());

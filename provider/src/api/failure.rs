@@ -214,7 +214,7 @@ impl Failure {
                 )
             }
             Failure::Configuration { cause } => Diagnostic::error(
-                "The provider's configuration makes no client",
+                "No connection can be made from the provider's configuration",
                 format!("{cause}. Correct the provider block or the KUBE_… variables."),
             ),
             Failure::Unreachable { cause } => Diagnostic::error(

@@ -13,6 +13,12 @@ use crate::daemon::Daemon;
 use crate::step;
 use crate::toolbox::ClusterBinaries;
 
+/// The certificate of the authority that client certificates come from, inside the cluster's folder.
+pub(crate) const CLIENT_AUTHORITY: &str = "certificates/clients.crt";
+
+/// That authority's key, inside the cluster's folder.
+pub(crate) const CLIENT_AUTHORITY_KEY: &str = "certificates/clients.key";
+
 /// How to know that a component works.
 #[derive(Debug, Clone)]
 pub(crate) enum Health {
@@ -175,6 +181,7 @@ impl Plan<'_> {
             format!("--service-account-key-file={}", self.path("service-account.key")),
             format!("--service-account-signing-key-file={}", self.path("service-account.key")),
             format!("--token-auth-file={}", self.path("tokens.csv")),
+            format!("--client-ca-file={}", self.path(CLIENT_AUTHORITY)),
             "--authorization-mode=Node,RBAC".to_owned(),
             "--allow-privileged=true".to_owned(),
             // The tests let an outsider change objects at admission, and this is the outsider without a server.
@@ -212,6 +219,9 @@ impl Plan<'_> {
             format!("--service-account-private-key-file={}", self.path("service-account.key")),
             "--use-service-account-credentials=true".to_owned(),
             format!("--root-ca-file={}", self.authority().display()),
+            // It signs the certificates that people ask for by a CertificateSigningRequest.
+            format!("--cluster-signing-cert-file={}", self.path(CLIENT_AUTHORITY)),
+            format!("--cluster-signing-key-file={}", self.path(CLIENT_AUTHORITY_KEY)),
             "--leader-elect=false".to_owned(),
             "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={port}"),

@@ -172,6 +172,11 @@ fn prepare(home: &Path, binaries: &ClusterBinaries) -> Result<(State, Option<Net
     if !key.exists() {
         step::output(Command::new(&binaries.cluster).arg("new-key").arg(&key))?;
     }
+    let (key, certificate) =
+        (home.join(components::CLIENT_AUTHORITY_KEY), home.join(components::CLIENT_AUTHORITY));
+    if !certificate.exists() {
+        step::output(Command::new(&binaries.cluster).arg("new-authority").args([&key, &certificate]))?;
+    }
     let state = match State::read(home)? {
         Some(state) => state,
         None => {
