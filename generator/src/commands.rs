@@ -6,11 +6,12 @@ use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::{Failure, print};
+use crate::failure::Failure;
 use crate::init::{self, Start};
 use crate::load::TENANTS;
 use crate::new::{Asked, Draft, ask};
 use crate::problem::Problem;
+use crate::say::print;
 use crate::write::Mode;
 use crate::{LocalDisk, explain, export, files, load, render, write};
 

@@ -122,7 +122,7 @@ fn refused_word(text: &str, what: &'static str, words: &[&str]) -> Invalid {
         .iter()
         .find(alike)
         .map(|word| (*word).to_owned())
-        .or_else(|| tenancy::window::nearest(&lower, words.iter().map(|word| (*word).to_owned())));
+        .or_else(|| tenancy::spelling::nearest(&lower, words.iter().map(|word| (*word).to_owned())));
     let reason = match nearest {
         Some(word) => format!("it is none of the words for it; `{word}` is the nearest"),
         None => "it is none of the words for it".to_owned(),

@@ -21,6 +21,7 @@ mod commands;
 pub mod disk;
 pub mod explain;
 pub mod export;
+mod failure;
 mod farewell;
 pub mod fit;
 pub mod fleet;
@@ -38,7 +39,9 @@ pub mod raw;
 pub mod read;
 mod render;
 pub mod review;
+mod say;
 pub mod schema;
+mod stacks;
 pub mod validate;
 mod write;
 

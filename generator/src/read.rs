@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tenancy::Invalid;
-use tenancy::window::nearest;
+use tenancy::spelling::nearest;
 
 use crate::node::{Key, Node, Value};
 use crate::problem::{Place, Problem, Problems};

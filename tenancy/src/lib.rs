@@ -22,6 +22,7 @@ pub mod names;
 pub mod objects;
 pub mod observation;
 pub mod quantity;
+pub mod spelling;
 pub mod tenant;
 pub mod window;
 

@@ -77,7 +77,7 @@ impl Catalogue {
     /// There is none; the nearest is named.
     pub fn find(&self, name: &str, place: Place) -> Result<&Arc<Entry>, Problem> {
         self.0.get(name).ok_or_else(|| {
-            let reason = match tenancy::window::nearest(name, self.0.keys().cloned()) {
+            let reason = match tenancy::spelling::nearest(name, self.0.keys().cloned()) {
                 Some(nearest) => format!("the catalogue has no server {name:?}; `{nearest}` is the nearest"),
                 None => format!("the catalogue has no server {name:?}"),
             };

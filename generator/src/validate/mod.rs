@@ -134,7 +134,7 @@ fn is_device(stem: &str) -> bool {
 
 fn unknown_card(named: &At<CardName>, known: &[String]) -> Problem {
     let name = named.as_str();
-    let nearest = tenancy::window::nearest(name, known.iter().cloned());
+    let nearest = tenancy::spelling::nearest(name, known.iter().cloned());
     let reason = match nearest {
         Some(nearest) => format!("the fleet has no card {name:?}; {nearest:?} is the nearest"),
         None => format!("the fleet has no card {name:?}"),

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use crate::Invalid;
 use crate::quantity::Mib;
-use crate::window::nearest;
+use crate::spelling::nearest;
 
 /// One model of card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,62 @@
+//! What is printed of changes, for people and for programs.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::Farewell;
+use crate::write::{Change, Origin, diff};
+
+/// Changes for programs.
+pub(crate) fn told(changes: &[Change], show_diff: bool, farewells: &[Farewell]) -> serde_json::Value {
+    let each = changes.iter().map(|change| {
+        let origin = match change.origin {
+            Origin::Generated => "generated",
+            Origin::Edited => "edited",
+            Origin::Foreign => "foreign",
+        };
+        let mut told = json!({ "path": change.path, "change": verb(change), "origin": origin });
+        if show_diff {
+            told["diff"] = diff(change).into();
+        }
+        told
+    });
+    let notes: Vec<String> = farewells.iter().map(ToString::to_string).collect();
+    json!({ "version": 1, "changes": each.collect::<Vec<_>>(), "notes": notes })
+}
+
+/// Changes for people.
+pub(crate) fn report(changes: &[Change], would: &str, show_diff: bool) {
+    let mut text = String::new();
+    for change in changes {
+        let verb = verb(change);
+        let origin = match change.origin {
+            Origin::Generated => "",
+            Origin::Edited => " (edited by hand)",
+            Origin::Foreign => " (not written by gpu-stacks)",
+        };
+        text.push_str(&format!("{would}{verb} {}{origin}\n", change.path));
+        if show_diff {
+            text.push_str(&diff(change));
+        }
+    }
+    print(&text);
+}
+
+fn verb(change: &Change) -> &'static str {
+    match (&change.before, &change.after) {
+        (None, _) => "create",
+        (_, None) => "remove",
+        _ => "update",
+    }
+}
+
+/// Prints a document for programs to standard output.
+pub(crate) fn print_json(value: &serde_json::Value) {
+    print(&format!("{value:#}\n"));
+}
+
+/// Prints to standard output; a reader that went away, such as `head`, is no error.
+pub(crate) fn print(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
