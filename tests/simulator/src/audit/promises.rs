@@ -125,7 +125,7 @@ impl Audit {
     /// A server was let start.
     pub(crate) fn server_started(world: &mut World, tenant: usize, uid: u64) {
         world.audit.tally.starts += 1;
-        let sum = truth::by_processes(world);
+        let sum = truth::by_processes(world, None);
         let over = u64::try_from(sum.over_mib()).unwrap_or(0);
         if over > 0 {
             world.trace.say(world.now, || format!("the card is promised {over} MiB beyond its size: {sum}"));
@@ -153,7 +153,7 @@ impl Audit {
         if world.tenants[tenant].replicas == 0 {
             return;
         }
-        let has_room = truth::by_processes(world).over_mib() <= 0;
+        let has_room = truth::by_processes(world, None).over_mib() <= 0;
         world.audit.tally.yields += 1;
         world.audit.tally.wrongful_yields += u64::from(has_room);
     }

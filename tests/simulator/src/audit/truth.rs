@@ -73,13 +73,19 @@ pub(super) fn by_ledger(world: &World, ledger: &Ledger, then: &Snapshot, me: Opt
     sum
 }
 
-/// The sum over everybody who runs, whatever a ledger says: for both keepers the same.
-pub(super) fn by_processes(world: &World) -> Sum {
+/// The sum over everybody who runs, whatever a ledger says: for both keepers the same. For a tenant that wants in,
+/// the room of a resident that gave way for another is not there: the resident is back when that other sleeps.
+pub(super) fn by_processes(world: &World, wants_in: Option<usize>) -> Sum {
     let then = world.device.snapshot();
     let mut sum = start(world, &then);
     for (index, spec) in world.script.residents.iter().enumerate() {
         // One that a person put to sleep may be back at any time; one that gave way for a window may not.
         let gave_way = world.residents[index].replicas == 0 && !world.audit.is_asleep_by_hand(index);
+        let for_whom = |tenant: usize| world.ledger.read.entries.get(&world.tenants[tenant].id);
+        let gave_way = gave_way
+            && wants_in.is_none_or(|tenant| {
+                for_whom(tenant).is_some_and(|entry| self::gave_way(world, index, entry))
+            });
         if spec.protected && !gave_way {
             sum.keep(spec.peak_mib, then.held_by(|owner| owner == Owner::Resident(index)), 0);
         }

@@ -46,7 +46,7 @@ impl Audit {
         }
         let in_use = (0..world.tenants.len()).any(|tenant| runs(world, tenant));
         if in_use {
-            let over = u64::try_from(truth::by_processes(world).over_mib()).unwrap_or(0);
+            let over = u64::try_from(truth::by_processes(world, None).over_mib()).unwrap_or(0);
             world.audit.tally.over_worst_mib = world.audit.tally.over_worst_mib.max(over);
         }
         for tenant in 0..world.tenants.len() {
@@ -197,7 +197,7 @@ fn could_start(world: &World, tenant: usize) -> bool {
     let wanted =
         !one.gate.suspend && one.annotation.is_none() && one.gate.schedule.windows().next().is_some();
     let spec = &world.script.tenants[tenant];
-    let sum = truth::by_processes(world);
+    let sum = truth::by_processes(world, Some(tenant));
     let headroom = i64::try_from(spec.headroom_mib.saturating_sub(sum.headroom_mib)).unwrap_or(0);
     well && wanted && sum.over_mib() + i64::try_from(spec.peak_mib).unwrap_or(i64::MAX) + headroom <= 0
 }
