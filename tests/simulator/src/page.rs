@@ -79,6 +79,10 @@ An exporter that collects every half a minute, as in a quarter of the worlds, sh
 unprotected resident that late, and so may a start be over-committed that was not
 when it was decided.
 
+Where the source knows the device alone, nobody can tell whose memory is in use, so
+whoever runs is owed his whole peak beside what he holds already. That is safe, and it
+is why windows are missed there that a source with pods would serve.
+
 Many a minute outside comes from an API server, a controller or a node that was
 away when a window closed: nobody can close what nobody can reach.
 ";

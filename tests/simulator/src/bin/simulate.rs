@@ -111,7 +111,7 @@ fn one_world(set: &mut Set, seed: u64, trace: bool) -> Result<()> {
 /// The worlds of the page: about two troubles a day, with and without a source that attributes, and a
 /// card full of tenants.
 fn sets() -> [Set; 3] {
-    let few = |attributes| Shape { tenants: (1, 4), attributes: Some(attributes), days: 90, troubles: 250 };
+    let few = |attributes| Shape { tenants: (1, 4), attributes: Some(attributes), days: 365, troubles: 1000 };
     let many = Shape { tenants: (30, 50), attributes: Some(true), days: 7, troubles: 30 };
     [
         Set::new("A few tenants, and a source that says which pod holds what", few(true), 4),
