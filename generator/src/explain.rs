@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use tenancy::defaults;
+use tenancy::duration::Seconds;
 
 use crate::catalogue::BUILT_IN;
 use crate::fleet::Stack;
 use crate::layer;
-use crate::leaf::{Device, Duration, Verified};
+use crate::leaf::{Device, Verified};
 use crate::node::{Node, Value};
 use crate::problem::{Place, Problem};
 use crate::validate::TenantFile;
@@ -256,7 +257,7 @@ fn follows(file: &TenantFile, stack: &Stack, tree: &Node, all: &mut Vec<Explaine
 
 /// What nobody says, with the reasons of our defaults.
 fn of_defaults(stack: &Stack, tree: &Node, all: &mut Vec<Explained>) {
-    let seconds = |seconds: u32| Duration { seconds }.to_string();
+    let seconds = |seconds: u32| Seconds(seconds).to_string();
     let gated = stack.tenant.schedule != tenancy::window::Schedule::Always;
     let gate = [
         ("guard_interval", seconds(defaults::GUARD_INTERVAL_S), "GUARD_INTERVAL_S"),

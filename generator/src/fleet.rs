@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use tenancy::card::Card;
 use tenancy::card::model::CardModel;
+use tenancy::duration::Seconds;
 use tenancy::floor::Floor;
 use tenancy::names::{CardName, EnvName, Namespace};
 use tenancy::quantity::Mib;
 use tenancy::tenant::{AbsolutePath, Tenant};
 
-use crate::leaf::{Binary, Duration, Layout, PlanObjects};
+use crate::leaf::{Binary, Layout, PlanObjects};
 
 /// All cards and tenants of one live repository.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ pub struct Lifecycle {
     /// Whether an apply waits until an `always` tenant is ready, if that was said.
     pub wait: Option<bool>,
     /// How long to wait, by `create`, `update` and `delete`.
-    pub timeouts: BTreeMap<&'static str, Duration>,
+    pub timeouts: BTreeMap<&'static str, Seconds>,
 }
 
 /// How the provider reaches the cluster; nothing means where kubectl looks.

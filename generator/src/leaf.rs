@@ -1,13 +1,13 @@
 //! What one value of a file may be: the domain's types, and the few that only
 //! files and stacks have.
 
-use std::fmt;
 use std::str::FromStr;
 
 use schemars::Schema;
 use tenancy::Invalid;
 use tenancy::card::model::{CardModel, Precision};
 use tenancy::demand::{HttpUrl, JsonPath};
+use tenancy::duration::Seconds;
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
@@ -38,7 +38,6 @@ text_leaves! {
     CardName: "gpu-1-0",
     ConfigKey: "token",
     ContainerName: "fetch-weights",
-    Duration: "5m",
     EnvName: "HF_HOME",
     HttpUrl: "http://queue.tts:8000/stats",
     JsonPath: "$.queue.pending",
@@ -52,6 +51,7 @@ text_leaves! {
     PortName: "http",
     Quantity: "20Gi",
     ResidentName: "llama",
+    Seconds: "5m",
     TenantName: "chatterbox-tts",
     TimeOfDay: "02:00",
     Url: "http://dcgm-exporter.gpu-operator:9400/metrics",
@@ -302,58 +302,6 @@ impl TryFrom<i64> for Port {
 
     fn try_from(number: i64) -> Result<Self, Self::Error> {
         u16::try_from(number).map(Port)
-    }
-}
-
-/// A length of time in whole seconds, written as Go does: `90s`, `5m`, `1h30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Duration {
-    /// The length in seconds.
-    pub seconds: u32,
-}
-
-impl FromStr for Duration {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let refuse =
-            |reason: &str| Invalid::new("duration", text, reason, "Write `90s`, `5m`, `1h` or `1h30m`.");
-        let mut seconds: u32 = 0;
-        let mut smallest_unit = u32::MAX;
-        let mut rest = text;
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            let (number, unit) = rest.split_at(digits);
-            let per_unit = match unit.chars().next() {
-                Some('s') => 1,
-                Some('m') => 60,
-                Some('h') => 3600,
-                Some(_) => return Err(refuse("its unit is not s, m or h")),
-                None => return Err(refuse("it has no unit")),
-            };
-            if per_unit >= smallest_unit {
-                return Err(refuse("its units are not in the order h, m, s"));
-            }
-            smallest_unit = per_unit;
-            let number: u32 = number.parse().map_err(|_| refuse("it is not a whole number of a unit"))?;
-            let part = number.checked_mul(per_unit).ok_or_else(|| refuse("it is too long"))?;
-            seconds = seconds.checked_add(part).ok_or_else(|| refuse("it is too long"))?;
-            rest = &unit[1..];
-        }
-        if seconds == 0 { Err(refuse("it has no length")) } else { Ok(Self { seconds }) }
-    }
-}
-
-impl fmt::Display for Duration {
-    /// The shortest spelling: `5m`, `90s`, `1h30m`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (hours, minutes, seconds) = (self.seconds / 3600, self.seconds / 60 % 60, self.seconds % 60);
-        for (number, unit) in [(hours, 'h'), (minutes, 'm'), (seconds, 's')] {
-            if number > 0 {
-                write!(f, "{number}{unit}")?;
-            }
-        }
-        Ok(())
     }
 }
 

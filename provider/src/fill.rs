@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use tenancy::Invalid;
 use tenancy::check::{Problem, Step};
 use tenancy::demand::{HttpUrl, JsonPath};
+use tenancy::duration::Seconds;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
     PortName, TenantId, TenantName,
@@ -21,8 +22,6 @@ use tenancy::quantity::{Mib, Quantity};
 use tenancy::tenant::{AbsolutePath, HandedOver};
 use tenancy::window::{TimeOfDay, Zone};
 use tfplugin::{Attr, Diagnostics, List, Map, Path, Set};
-
-use crate::duration::Seconds;
 
 /// Which of the two samples stands in for what is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

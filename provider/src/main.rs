@@ -4,7 +4,6 @@ mod api;
 mod card;
 mod cluster;
 mod connection;
-mod duration;
 mod engine;
 mod fill;
 mod floor;

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod declared;
 pub mod defaults;
 pub mod demand;
+pub mod duration;
 pub mod expand;
 pub mod floor;
 pub mod gate;

@@ -1,6 +1,7 @@
 //! An entry of the catalogue as typed: what is known of one model server.
 
 use tenancy::card::model::Precision;
+use tenancy::duration::Seconds;
 use tenancy::names::{ContainerName, EnvName, LabelKey, LabelValue, ObjectName, PortName};
 use tenancy::quantity::{Mib, Quantity};
 use tenancy::tenant::{AbsolutePath, ConfigMode, PullPolicy};
@@ -8,7 +9,7 @@ use tenancy::tenant::{AbsolutePath, ConfigMode, PullPolicy};
 use super::{
     RawConfigFile, RawInitContainer, RawProbe, RawService, RawStorage, RawTiming, RawToleration, RawUnload,
 };
-use crate::leaf::{Class, Device, Duration, Port, Url, Verified};
+use crate::leaf::{Class, Device, Port, Url, Verified};
 use crate::read::{At, Entries, Tree, Verbatim};
 use crate::record;
 
@@ -126,7 +127,7 @@ record! {
         /// The call that makes the server let go of its memory.
         pub unload: Option<RawUnload>,
         /// How long the server may take to end.
-        pub grace_period: Option<At<Duration>>,
+        pub grace_period: Option<At<Seconds>>,
         /// The gate's bounds in time.
         pub timing: Option<RawTiming>,
         /// Labels that a node must have.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tenancy::Invalid;
 use tenancy::card::model::Precision;
 use tenancy::demand::{HttpUrl, JsonPath};
+use tenancy::duration::Seconds;
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName,
@@ -16,7 +17,7 @@ use tenancy::tenant::{
 use tenancy::window::{Day, TimeOfDay, Zone};
 
 use super::RawSets;
-use crate::leaf::{Device, Duration, HttpMethod, Port, TaintEffect, TolerationOperator};
+use crate::leaf::{Device, HttpMethod, Port, TaintEffect, TolerationOperator};
 use crate::node::{Node, Value};
 use crate::read::{At, Entries, FromNode, Leaf, Reader, Tree, Verbatim};
 use crate::record;
@@ -60,7 +61,7 @@ record! {
         /// Asleep until a person says otherwise.
         pub suspend: Option<At<bool>>,
         /// Between two looks of the gate while a window is open.
-        pub guard_interval: Option<At<Duration>>,
+        pub guard_interval: Option<At<Seconds>>,
         /// The gate's other bounds in time.
         pub timing: Option<RawTiming>,
         /// Deployments that make room for the window, as `namespace/name`. Their replicas come back after it.
@@ -130,7 +131,7 @@ record! {
         /// The pod's security context, as Kubernetes spells it.
         pub pod_security_context: Option<Verbatim>,
         /// How long the server may take to end.
-        pub grace_period: Option<At<Duration>>,
+        pub grace_period: Option<At<Seconds>>,
         /// Labels by kind of object.
         pub labels: Option<Entries<ObjectKind, Entries<LabelKey, At<LabelValue>>>>,
         /// Annotations by kind of object.
@@ -179,19 +180,19 @@ record! {
     /// The gate's bounds in time, beside `guard_interval` and `grace_period`.
     pub struct RawTiming {
         /// From admission until the model answers, as a person expects it. `3m` unless given.
-        pub start_estimate: Option<At<Duration>>,
+        pub start_estimate: Option<At<Seconds>>,
         /// Less time awake than this is not worth a start. `10m` unless given.
-        pub useful_minimum: Option<At<Duration>>,
+        pub useful_minimum: Option<At<Seconds>>,
         /// How long the card may be short before one tenant yields. `30s` unless given.
-        pub shortage_grace: Option<At<Duration>>,
+        pub shortage_grace: Option<At<Seconds>>,
         /// How long running tenants hold while the card's source does not answer. `10m` unless given.
-        pub unknown_hold: Option<At<Duration>>,
+        pub unknown_hold: Option<At<Seconds>>,
         /// How long a pod may be Pending without a node. `2m` unless given.
-        pub pending_limit: Option<At<Duration>>,
+        pub pending_limit: Option<At<Seconds>>,
         /// How long an admitted pod may take until it is ready. `20m` unless given.
-        pub loading_limit: Option<At<Duration>>,
+        pub loading_limit: Option<At<Seconds>>,
         /// The pause after a yield, a failed start or three crashes in a row. `10m` unless given.
-        pub backoff: Option<At<Duration>>,
+        pub backoff: Option<At<Seconds>>,
     }
 }
 
@@ -207,7 +208,7 @@ record! {
         /// What is sent with it, as JSON. Nothing unless given.
         pub body: Option<Verbatim>,
         /// How long it may take. Ten seconds unless given.
-        pub timeout: Option<At<Duration>>,
+        pub timeout: Option<At<Seconds>>,
     }
 }
 
@@ -219,7 +220,7 @@ record! {
         /// An instant query to a Prometheus.
         pub prometheus: Option<RawDemandPrometheus>,
         /// How long there must be no work before it is put to sleep. Ten minutes unless given.
-        pub idle_after: Option<At<Duration>>,
+        pub idle_after: Option<At<Seconds>>,
     }
 }
 
@@ -286,13 +287,13 @@ record! {
         /// A command in the container exits with 0.
         pub exec: Option<Vec<At<String>>>,
         /// Between two tries. Ten seconds unless given.
-        pub period: Option<At<Duration>>,
+        pub period: Option<At<Seconds>>,
         /// How long one try may take. One second unless given.
-        pub timeout: Option<At<Duration>>,
+        pub timeout: Option<At<Seconds>>,
         /// How many failures in a row count. Three unless given.
         pub failure_threshold: Option<At<u32>>,
         /// Before the first try. Nothing unless given.
-        pub initial_delay: Option<At<Duration>>,
+        pub initial_delay: Option<At<Seconds>>,
     }
 }
 
@@ -378,11 +379,11 @@ record! {
     /// How long Terraform waits.
     pub struct RawTimeouts {
         /// For a new tenant.
-        pub create: Option<At<Duration>>,
+        pub create: Option<At<Seconds>>,
         /// For a changed one.
-        pub update: Option<At<Duration>>,
+        pub update: Option<At<Seconds>>,
         /// For one that goes.
-        pub delete: Option<At<Duration>>,
+        pub delete: Option<At<Seconds>>,
     }
 }
 

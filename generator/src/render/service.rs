@@ -3,6 +3,7 @@
 
 use tenancy::defaults as d;
 use tenancy::demand::{DemandProbe, DemandSource};
+use tenancy::duration::Seconds;
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::tenant::{
     AccessMode, Backing, ConfigMode, DeletionPolicy, HandedOver, InitContainer, Metadata, ObjectKind, Probe,
@@ -13,7 +14,6 @@ use tenancy::window::{Day, Schedule, Window};
 use super::{Attributes, map, texts};
 use crate::fleet::{Fleet, Stack};
 use crate::hcl::{self, Hcl};
-use crate::leaf::Duration;
 
 /// The attributes of `gpu_windowed_service` in groups that belong together.
 pub(super) fn groups(stack: &Stack, fleet: &Fleet, label: &str) -> Vec<Attributes> {
@@ -365,7 +365,7 @@ fn lifecycle(stack: &Stack) -> Attributes {
 }
 
 fn seconds(seconds: u32) -> Hcl {
-    Hcl::Text(Duration { seconds }.to_string())
+    Hcl::Text(Seconds(seconds).to_string())
 }
 
 /// What Kubernetes defines and no schema of ours repeats.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use tenancy::defaults as d;
+use tenancy::duration::Seconds;
 use tenancy::names::PortName;
 use tenancy::tenant::{InitContainer, Probe, ProbeAction, SecretKey, Server, Service, ServicePort};
 
 use super::tenant::Check;
-use crate::leaf::{Device, Duration};
+use crate::leaf::Device;
 use crate::raw::{RawProbe, RawTenant};
 use crate::read::{At, Entries};
 
@@ -189,8 +190,7 @@ fn probe(
             return None;
         }
     };
-    let seconds =
-        |length: &Option<At<Duration>>, default: u32| length.as_ref().map_or(default, |l| l.seconds);
+    let seconds = |length: &Option<At<Seconds>>, default: u32| length.as_ref().map_or(default, |l| l.0);
     Some(Some(Probe {
         action,
         period_s: seconds(&raw.period, d::PROBE_PERIOD_S),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tenancy::card::Card;
 use tenancy::card::model::CardModel;
 use tenancy::demand::{DemandProbe, DemandSource};
+use tenancy::duration::Seconds;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::names::{CardName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
@@ -16,7 +17,7 @@ use tenancy::{defaults as d, tenant};
 use super::{TenantFile, located, metadata, of_domain, server, storage};
 use crate::fleet::{Claim, Lifecycle, Stack};
 use crate::layer;
-use crate::leaf::{Device, Duration};
+use crate::leaf::Device;
 use crate::problem::{Place, Problem, Problems};
 use crate::raw::{RawDefaults, RawTenant, RawToleration, RawWindow};
 use crate::read::{At, Entries};
@@ -304,7 +305,7 @@ fn unload(raw: &RawTenant, server: &tenant::Server) -> Option<UnloadCall> {
         path: unload.path.value.clone(),
         port,
         body: unload.body.as_ref().map(|body| body.0.clone()),
-        timeout_s: unload.timeout.as_ref().map_or(d::UNLOAD_TIMEOUT_S, |timeout| timeout.seconds),
+        timeout_s: unload.timeout.as_ref().map_or(d::UNLOAD_TIMEOUT_S, |timeout| timeout.0),
     })
 }
 
@@ -327,14 +328,14 @@ fn demand(raw: &RawTenant, check: &mut Check<'_>) -> Option<DemandProbe> {
             return None;
         }
     };
-    let idle_after_s = demand.idle_after.as_ref().map_or(d::IDLE_AFTER_S, |length| length.seconds);
+    let idle_after_s = demand.idle_after.as_ref().map_or(d::IDLE_AFTER_S, |length| length.0);
     Some(DemandProbe { source, idle_after_s })
 }
 
 fn timing(raw: &RawTenant) -> Timing {
     let mut timing = Timing::default();
     let own = raw.timing.as_ref();
-    let bounds: [(&mut u32, Option<&At<Duration>>); 9] = [
+    let bounds: [(&mut u32, Option<&At<Seconds>>); 9] = [
         (&mut timing.guard_interval_s, raw.guard_interval.as_ref()),
         (&mut timing.grace_period_s, raw.grace_period.as_ref()),
         (&mut timing.start_estimate_s, own.and_then(|own| own.start_estimate.as_ref())),
@@ -347,7 +348,7 @@ fn timing(raw: &RawTenant) -> Timing {
     ];
     for (bound, given) in bounds {
         if let Some(given) = given {
-            *bound = given.seconds;
+            *bound = given.0;
         }
     }
     timing

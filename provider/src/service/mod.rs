@@ -16,6 +16,7 @@ mod spec;
 
 use std::time::{Duration, Instant};
 
+use tenancy::duration::Seconds;
 use tenancy::objects::{Key, Kind};
 use tenancy::tenant::Tenant;
 use tenancy::window::Schedule;
@@ -25,7 +26,6 @@ use tfplugin::{
 };
 
 use crate::api::Api;
-use crate::duration::Seconds;
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
 use crate::lifecycle::{Change, Lifecycle, Settled, Unsettled};
@@ -233,7 +233,7 @@ fn agent_image(data: Option<&Data>) -> Attr<String> {
 
 fn timeout(model: &ServiceModel, which: fn(&parts::TimeoutsModel) -> &Attr<String>) -> Duration {
     let text = model.timeouts.known().and_then(|timeouts| which(timeouts).as_str());
-    text.and_then(|text| text.parse::<Seconds>().ok()).map_or(PATIENCE, Seconds::duration)
+    text.and_then(|text| text.parse::<Seconds>().ok()).map_or(PATIENCE, Duration::from)
 }
 
 /// Waits for the rollout of a tenant whose replicas are Terraform's. A gated

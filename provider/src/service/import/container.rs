@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 use tenancy::defaults as d;
+use tenancy::duration::Seconds;
 use tfplugin::{Attr, List, Map, Set};
 
 use super::Found;
-use crate::duration::Seconds;
 use crate::service::model::ServiceModel;
 use crate::service::parts::{
     FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, StorageModel,
@@ -80,7 +80,7 @@ fn json(value: &Value) -> Attr<String> {
 
 fn seconds(value: &Value, default: u32) -> Attr<String> {
     let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
-    seconds.filter(|seconds| *seconds != default).map(|seconds| Seconds(seconds).spelled()).into()
+    seconds.filter(|seconds| *seconds != default).map(|seconds| Seconds(seconds).to_string()).into()
 }
 
 fn toleration(it: &Value) -> TolerationModel {

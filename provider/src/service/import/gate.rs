@@ -3,12 +3,12 @@
 use serde_json::Value;
 use tenancy::defaults as d;
 use tenancy::demand::{DemandProbe, DemandSource};
+use tenancy::duration::Seconds;
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, Timing};
 use tenancy::window::{Day, Schedule, Window};
 use tfplugin::{Attr, Set};
 
 use super::Found;
-use crate::duration::Seconds;
 use crate::provider::Data;
 use crate::service::model::ServiceModel;
 use crate::service::parts::{
@@ -87,7 +87,7 @@ fn demand(probe: DemandProbe) -> DemandModel {
 
 /// A length, left out where it is the default.
 fn length(seconds: u32, default: u32) -> Attr<String> {
-    (seconds != default).then(|| Seconds(seconds).spelled()).into()
+    (seconds != default).then(|| Seconds(seconds).to_string()).into()
 }
 
 fn timing(model: &mut ServiceModel, timing: &Timing) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tenancy::defaults as d;
 use tenancy::demand::{DemandProbe, DemandSource};
+use tenancy::duration::Seconds;
 use tenancy::gate::{ScaleTarget, Timing, UnloadCall};
 use tenancy::names::{Namespace, ObjectName};
 use tenancy::tenant::{Gate, HandedOver};
@@ -11,7 +12,6 @@ use tfplugin::{Attr, Path};
 
 use super::at;
 use super::server::port_number;
-use crate::duration::Seconds;
 use crate::fill::Fill;
 use crate::service::model::ServiceModel;
 use crate::service::parts::{DemandHttpModel, DemandModel, DemandPrometheusModel, TimingModel, UnloadModel};

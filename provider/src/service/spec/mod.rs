@@ -8,6 +8,7 @@ mod storage;
 
 use std::collections::BTreeMap;
 
+use tenancy::duration::Seconds;
 use tenancy::names::{TenantId, WindowName};
 use tenancy::quantity::Quantity;
 use tenancy::tenant::Tenant;
@@ -16,7 +17,6 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Map, Path};
 
 use super::model::ServiceModel;
 use super::parts::WindowModel;
-use crate::duration::Seconds;
 use crate::fill::{Fill, Sample};
 
 fn at(name: &str) -> Path {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use tenancy::defaults as d;
+use tenancy::duration::Seconds;
 use tenancy::names::{ContainerName, PortName};
 use tenancy::tenant::{InitContainer, Probe, ProbeAction, PullPolicy, SecretKey, Server};
 use tfplugin::{Attr, Path};
 
 use super::at;
-use crate::duration::Seconds;
 use crate::fill::Fill;
 use crate::service::model::ServiceModel;
 use crate::service::parts::{InitModel, ProbeModel, SecretKeyModel};
