@@ -24,14 +24,14 @@ fn suspended() -> ServiceModel {
     ServiceModel { suspend: Attr::Known(true), ..pausing() }
 }
 
-fn entry(state: &str) -> Value {
+pub(super) fn entry(state: &str) -> Value {
     json!({
         "state": state, "since": "2026-11-21T02:00:00Z", "replicas_confirmed": true,
         "paused": [{"namespace": "immich", "deployment": "ml", "replicas": 2, "since": "2026-11-21T02:00:00Z", "seen_at_zero": true}],
     })
 }
 
-fn enter(inside: &mut Inside, tenant: &str, entry: &Value) {
+pub(super) fn enter(inside: &mut Inside, tenant: &str, entry: &Value) {
     inside.objects.get_mut(LEDGER).unwrap()["data"][tenant] = json!(entry.to_string());
 }
 

@@ -8,6 +8,7 @@ mod flow;
 mod foreseen;
 mod half_way;
 mod offline;
+mod rights;
 mod unknown;
 
 use tfplugin::testing::Driver;
