@@ -7,12 +7,14 @@ mod connection;
 mod engine;
 mod fill;
 mod floor;
+mod functions;
 mod ledger;
 mod lifecycle;
 mod outcome;
 mod picture;
 mod provider;
 mod service;
+mod sources;
 
 #[cfg(test)]
 mod tests;

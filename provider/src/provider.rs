@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use tenancy::card::Card;
 use tfplugin::{
-    Attr, Configured, Diagnostic, Diagnostics, Host, List, Map, Path, Provider, Resources, model,
+    Attr, Configured, DataSources, Diagnostic, Diagnostics, Functions, Host, List, Map, Path, Provider,
+    Resources, model,
 };
 
 use crate::api::Api;
@@ -140,6 +141,14 @@ impl Provider for Gpu {
             .with(crate::card::CardResource)
             .with(crate::floor::FloorResource)
             .with(crate::service::ServiceResource)
+    }
+
+    fn data_sources(&self) -> DataSources<Data> {
+        crate::sources::all()
+    }
+
+    fn functions(&self) -> Functions {
+        crate::functions::all()
     }
 }
 

@@ -137,6 +137,11 @@ impl Quantity {
         Self { nanos: i128::from(number) * NANO, format: Format::Decimal }
     }
 
+    /// So many bytes, spelled with a binary suffix where one fits: 6 * 2^30 is `6Gi`.
+    pub fn bytes(number: u64) -> Self {
+        Self { nanos: i128::from(number) * NANO, format: Format::Binary }
+    }
+
     /// The amount in thousandths, rounded up as the API server does.
     pub fn millis(self) -> i128 {
         (self.nanos + NANO / 1000 - 1).div_euclid(NANO / 1000)
@@ -280,6 +285,16 @@ mod tests {
         assert_eq!(Mib(10814).to_string(), "10,814 MiB");
         assert_eq!(Mib(450).to_string(), "450 MiB");
         assert_eq!((Mib(4096).spelled(), Mib(1598).spelled()), ("4GiB".into(), "1598MiB".into()));
+    }
+
+    #[test]
+    fn bytes_are_spelled_in_binary_units() {
+        for (bytes, spelled) in
+            [(6 << 30, "6Gi"), (1536 << 20, "1536Mi"), (1025, "1025"), (1024, "1Ki"), (0, "0")]
+        {
+            let quantity = Quantity::bytes(bytes);
+            assert_eq!((quantity.to_string().as_str(), quantity.units()), (spelled, i128::from(bytes)));
+        }
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod drift;
 mod failure;
 mod import;
 mod life;
+mod looking;
 mod night;

@@ -12,7 +12,7 @@ pub(crate) mod parts;
 mod residents;
 mod rivals;
 mod rollout;
-mod spec;
+pub(crate) mod spec;
 
 use std::time::{Duration, Instant};
 

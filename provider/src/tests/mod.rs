@@ -6,9 +6,11 @@ mod cluster;
 mod floors;
 mod flow;
 mod foreseen;
+mod functions;
 mod half_way;
 mod offline;
 mod rights;
+mod sources;
 mod unknown;
 
 use tfplugin::testing::Driver;

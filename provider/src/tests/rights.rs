@@ -15,6 +15,7 @@ use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4};
 use crate::card::CardModel;
 use crate::provider::Gpu;
 use crate::service::ServiceModel;
+use crate::sources::card::CardSourceModel;
 
 const CLUSTER: &str = include_str!("../../../examples/rights/cluster.yaml");
 const NAMESPACE: &str = include_str!("../../../examples/rights/namespace.yaml");
@@ -141,7 +142,11 @@ async fn the_cluster_role_is_what_a_whole_life_needs_and_no_more() {
     let resident = "/apis/apps/v1/namespaces/immich/deployments/ml";
     cluster.put(resident, json!({"metadata": {"name": "ml"}, "spec": {"replicas": 0}}));
     let tenant = ServiceModel { pauses: Attr::Known(Set(vec!["immich/ml".into()])), ..chatterbox() };
-    let life = life(&cluster, &driver, &tenant).await;
+    let mut life = life(&cluster, &driver, &tenant).await;
+    driver.create(CARD, &t4()).await;
+    let card = CardSourceModel { name: t4().name, ..CardSourceModel::default() };
+    driver.look_up(CARD, &card).await.unwrap();
+    life.calls.extend(cluster.take_calls());
 
     let files = roles(CLUSTER);
     let (listed, lists) = (rights(&files[0]["rules"]), rights(&files[1]["rules"]));

@@ -167,7 +167,8 @@ fn has_open_times(model: &ServiceModel) -> bool {
     })
 }
 
-fn window(model: &WindowModel, path: &Path, fill: &mut Fill) -> Option<Window> {
+/// One window of a tenant, or of a function's argument.
+pub(crate) fn window(model: &WindowModel, path: &Path, fill: &mut Fill) -> Option<Window> {
     let start = fill.parse(&model.start, &path.field("start"));
     let end = fill.parse(&model.end, &path.field("end"));
     let zone = fill.parse(&model.time_zone, &path.field("time_zone"));

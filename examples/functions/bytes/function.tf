@@ -1,0 +1,3 @@
+output "claimed_bytes" {
+  value = provider::gpu::bytes("6GiB")
+}

@@ -1,0 +1,183 @@
+//! What a configuration computes in the words of tenants: amounts, and times within windows.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tenancy::cron::{self, Line};
+use tenancy::defaults::GUARD_INTERVAL_S;
+use tenancy::names::WindowName;
+use tenancy::quantity::{Mib, Quantity};
+use tenancy::window::{Schedule, Window};
+use tfplugin::{Attr, Function, FunctionError, Functions, List, Map, Path, model};
+
+use crate::fill::{Fill, Sample};
+use crate::service::parts::WindowModel;
+use crate::service::spec::window;
+
+/// All of them.
+pub(crate) fn all() -> Functions {
+    Functions::new().with(Bytes).with(AsQuantity).with(InWindow).with(Cron)
+}
+
+model! {
+    /// Bytes of an amount of video memory
+    ///
+    /// `bytes("6GiB")` is 6442450944. An amount is written as `peak` and `headroom` are: in `MiB`,
+    /// `GiB` or `TiB`, and a whole number of MiB.
+    pub(crate) struct BytesParameters {
+        /// The amount, such as `6GiB`.
+        pub(crate) amount: Attr<String> = required(),
+    }
+}
+
+struct Bytes;
+
+impl Function for Bytes {
+    type Parameters = BytesParameters;
+    type Returns = i64;
+    const NAME: &'static str = "bytes";
+
+    fn call(&self, arguments: BytesParameters) -> Result<Attr<i64>, FunctionError> {
+        let path = Path::attribute("amount");
+        let text = arguments.amount.as_str().unwrap_or_default();
+        let amount: Mib = text.parse().map_err(|why| wrong(&path, &why))?;
+        // Beyond 2^63 bytes, which `Mib::bytes` caps, no card will be.
+        i64::try_from(amount.bytes()).map(Attr::Known).map_err(|_| wrong(&path, &"it is too large."))
+    }
+}
+
+model! {
+    /// Bytes as Kubernetes writes them
+    ///
+    /// `quantity(6442450944)` is `6Gi`: the largest binary unit in which the number is whole, for
+    /// `limits`, `requests` and `storage.size`.
+    pub(crate) struct QuantityParameters {
+        /// The number of bytes.
+        pub(crate) bytes: Attr<i64> = required().range(0..),
+    }
+}
+
+struct AsQuantity;
+
+impl Function for AsQuantity {
+    type Parameters = QuantityParameters;
+    type Returns = String;
+    const NAME: &'static str = "quantity";
+
+    fn call(&self, arguments: QuantityParameters) -> Result<Attr<String>, FunctionError> {
+        let bytes = arguments.bytes.into_known().and_then(|bytes| u64::try_from(bytes).ok());
+        Ok(bytes.map(|bytes| Quantity::bytes(bytes).to_string()).into())
+    }
+}
+
+model! {
+    /// Whether a moment lies in one of a tenant's windows
+    ///
+    /// As the gate sees it: from a window's start, included, to its end, excluded, on the days and in
+    /// the time zone of the window, across midnight and across changes of the clock.
+    ///
+    /// `windows` is what a `gpu_windowed_service` has. Where you write it yourself, every window
+    /// needs its `days`; `days = null` is every day.
+    pub(crate) struct InWindowParameters {
+        /// The windows by name.
+        pub(crate) windows: Attr<Map<WindowModel>> = required(),
+        /// The moment, RFC 3339, such as `2026-11-21T02:00:00Z` or what `plantimestamp()` gives.
+        pub(crate) timestamp: Attr<String> = required(),
+    }
+}
+
+struct InWindow;
+
+impl Function for InWindow {
+    type Parameters = InWindowParameters;
+    type Returns = bool;
+    const NAME: &'static str = "in_window";
+
+    fn call(&self, arguments: InWindowParameters) -> Result<Attr<bool>, FunctionError> {
+        let windows = windows(&arguments.windows)?;
+        let text = arguments.timestamp.as_str().unwrap_or_default();
+        let now: Timestamp = text.parse().map_err(|_| {
+            let text = format!("{text:?} is not a moment. Write one such as `2026-11-21T02:00:00Z`.");
+            FunctionError::new(text).at(Path::attribute("timestamp"))
+        })?;
+        Ok(Attr::Known(Schedule::Windows(windows).open_at(now).is_some()))
+    }
+}
+
+model! {
+    /// The cron lines of a tenant's windows
+    ///
+    /// When the CronJobs of a tenant with these windows ask its gate, by window: at its start, every
+    /// five minutes until an hour past its end, and at its end. The lines count in `time_zone`.
+    ///
+    /// `windows` is what a `gpu_windowed_service` has. Where you write it yourself, every window
+    /// needs its `days`; `days = null` is every day.
+    pub(crate) struct CronParameters {
+        /// The windows by name.
+        pub(crate) windows: Attr<Map<WindowModel>> = required(),
+    }
+}
+
+model! {
+    /// The cron lines of one window.
+    pub(crate) struct CronModel {
+        /// The time zone in which they count.
+        pub(crate) time_zone: Attr<String> = computed(),
+        /// At the start.
+        pub(crate) up: Attr<List<String>> = computed(),
+        /// While it is open, and an hour longer.
+        pub(crate) guard: Attr<List<String>> = computed(),
+        /// At the end, and again soon after.
+        pub(crate) down: Attr<List<String>> = computed(),
+    }
+}
+
+struct Cron;
+
+impl Function for Cron {
+    type Parameters = CronParameters;
+    type Returns = Map<CronModel>;
+    const NAME: &'static str = "cron";
+
+    fn call(&self, arguments: CronParameters) -> Result<Attr<Map<CronModel>>, FunctionError> {
+        let windows = windows(&arguments.windows)?;
+        let lines = |lines: Vec<Line>| {
+            Attr::Known(lines.into_iter().map(|line| line.to_string().into()).collect::<Vec<Attr<String>>>())
+        };
+        let asked = |window: &Window| CronModel {
+            time_zone: window.time_zone().name().into(),
+            up: lines(cron::up(window)),
+            guard: lines(cron::guard(window, GUARD_INTERVAL_S)),
+            down: lines(cron::down(window)),
+        };
+        let asked = windows.iter().map(|(name, window)| (name.to_string(), Attr::Known(asked(window))));
+        Ok(Attr::Known(asked.collect()))
+    }
+}
+
+/// The windows of an argument.
+fn windows(attr: &Attr<Map<WindowModel>>) -> Result<BTreeMap<WindowName, Window>, FunctionError> {
+    let path = Path::attribute("windows");
+    let mut fill = Fill::new(Sample::A);
+    let mut found = BTreeMap::new();
+    for (key, attr) in attr.known().into_iter().flatten() {
+        let at = path.key(key);
+        let name: Option<WindowName> = fill.text(key, &at);
+        let window = attr.known().and_then(|one| window(one, &at, &mut fill));
+        if let Some(problem) = std::mem::take(&mut fill.problems).into_iter().next() {
+            return Err(FunctionError::new(problem.detail).at(path));
+        }
+        match name.zip(window) {
+            Some((name, window)) => found.insert(name, window),
+            None => {
+                let text = format!("{at}: start, end and time_zone are all needed, and one is null. Set it.");
+                return Err(FunctionError::new(text).at(path));
+            }
+        };
+    }
+    Ok(found)
+}
+
+fn wrong(path: &Path, why: &dyn std::fmt::Display) -> FunctionError {
+    FunctionError::new(why.to_string()).at(path.clone())
+}
