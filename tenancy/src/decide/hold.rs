@@ -4,8 +4,9 @@ use super::draft::{Draft, Verdict};
 use super::seen::Seen;
 use super::shortage::Shortage;
 use super::{EventKind, Rule, say};
-use crate::defaults::CRASH_LIMIT;
+use crate::defaults::{ATTRIBUTION_TOLERANCE_MIB, CRASH_LIMIT};
 use crate::ledger::{PodRef, State};
+use crate::quantity::Mib;
 
 /// Brings the entry up to date with its pod, then finds a reason to yield, or none.
 pub(super) fn judge(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>) -> Verdict {
@@ -14,12 +15,12 @@ pub(super) fn judge(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>)
         follow_pod(seen, draft);
     }
     let leave = blind_yield(seen, draft)
-        .or_else(|| critical_yield(seen, shortage))
+        .or_else(|| critical_yield(seen, draft, shortage))
         .or_else(|| wrong_card(seen))
         .or_else(|| crash_loop(draft))
         .or_else(|| pod_pending(seen, draft))
         .or_else(|| loading_limit(seen, draft))
-        .or_else(|| short_yield(seen, shortage));
+        .or_else(|| short_yield(seen, draft, shortage));
     if let Some(verdict) = leave {
         draft.yield_now(seen, verdict.rule);
         return verdict;
@@ -112,9 +113,10 @@ fn blind_yield(seen: &Seen, draft: &Draft) -> Option<Verdict> {
     })
 }
 
-fn critical_yield(seen: &Seen, shortage: Option<&Shortage>) -> Option<Verdict> {
+fn critical_yield(seen: &Seen, draft: &Draft, shortage: Option<&Shortage>) -> Option<Verdict> {
     let shortage = shortage.filter(|shortage| shortage.critical && shortage.victim == *seen.me)?;
-    let reason = format!("Below the critical line, {}. It yields at once.", shortage.figures);
+    let grown = outgrown(seen, draft);
+    let reason = format!("Below the critical line, {}.{grown} It yields at once.", shortage.figures);
     Some(Verdict::new(Rule::CriticalYield, reason))
 }
 
@@ -167,14 +169,27 @@ fn loading_limit(seen: &Seen, draft: &Draft) -> Option<Verdict> {
     })
 }
 
-fn short_yield(seen: &Seen, shortage: Option<&Shortage>) -> Option<Verdict> {
+fn short_yield(seen: &Seen, draft: &Draft, shortage: Option<&Shortage>) -> Option<Verdict> {
     let shortage = shortage.filter(|shortage| {
         shortage.victim == *seen.me
             && shortage.victim_state == State::Awake
             && shortage.lasted_s >= i64::from(seen.gate.timing.shortage_grace_s)
     })?;
-    let reason = format!("For {}, {}. It yields.", say::span(shortage.lasted_s), shortage.figures);
+    let grown = outgrown(seen, draft);
+    let reason = format!("For {}, {}.{grown} It yields.", say::span(shortage.lasted_s), shortage.figures);
     Some(Verdict::new(Rule::ShortYield, reason))
+}
+
+/// That the shortage is the tenant's own doing, as a sentence: its peak is
+/// wrong, and it would yield again and again.
+fn outgrown(seen: &Seen, draft: &Draft) -> String {
+    let promised = draft.entry.admission.map(|admission| admission.peak_mib);
+    let peak = seen.floor.map(|floor| floor.peak_mib).max(promised);
+    let (Some(peak), Some(held)) = (peak, seen.held_by_me()) else { return String::new() };
+    match held.0.saturating_sub(peak.0) {
+        over if over <= ATTRIBUTION_TOLERANCE_MIB => String::new(),
+        over => format!(" It holds {held} itself, {} more than its peak.", Mib(over)),
+    }
 }
 
 fn blind_hold(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {

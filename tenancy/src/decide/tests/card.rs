@@ -72,7 +72,14 @@ fn a_leaking_chatterbox_yields() {
     assert_eq!(world.free(), 1598);
     world.expect(CHATTERBOX, Rule::ShortHold);
     world.wait(30);
-    world.expect(CHATTERBOX, Rule::ShortYield);
+    let decision = world.expect(CHATTERBOX, Rule::ShortYield);
+    insta::assert_snapshot!(decision.reason, @"For 30 s, the card is 450 MiB short: 1,598 MiB are free, 2,048 MiB must stay free. It holds 9,216 MiB itself, 5,120 MiB more than its peak. It yields.");
+    // One that leaks faster is told the same.
+    let mut world = World::t4(4096).with_chatterbox();
+    world.wake(CHATTERBOX, 4096);
+    world.pod(CHATTERBOX).1 = 10_400;
+    let decision = world.expect(CHATTERBOX, Rule::CriticalYield);
+    insta::assert_snapshot!(decision.reason, @"Below the critical line, the card is 1,634 MiB short: 414 MiB are free, 2,048 MiB must stay free. It holds 10,400 MiB itself, 6,304 MiB more than its peak. It yields at once.");
 }
 
 /// Defect 1 of the shell gate: its guard compared what is free, its own use
