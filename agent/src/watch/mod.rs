@@ -181,18 +181,13 @@ impl Watch {
     /// A tenant's gate decides and acts, and again while it asks for that at once.
     async fn turns(&self, api: &Api, tenant: &TenantId, known: &mut Known) {
         let printer = Printer { tenant, format: self.format };
-        let gate = match known.gates.get(tenant).filter(|(at, _)| at.elapsed() < self.rest) {
-            Some((_, gate)) => gate.clone(),
-            None => match config(api, tenant).await {
-                Ok(gate) => {
-                    known.gates.insert(tenant.clone(), (Instant::now(), gate.clone()));
-                    gate
-                }
-                Err(why) => {
-                    known.memory.insert(tenant.clone(), Memory::absent());
-                    return printer.note(&why);
-                }
-            },
+        // Never one that was kept: Terraform tells a gate to sleep and then counts on it.
+        let gate = match config(api, tenant).await {
+            Ok(gate) => gate,
+            Err(why) => {
+                known.memory.insert(tenant.clone(), Memory::absent());
+                return printer.note(&why);
+            }
         };
         let tick = Tick {
             gate,
@@ -245,13 +240,11 @@ pub(crate) struct Known {
     /// As the last turn of any tenant left it.
     pub(crate) ledger: Option<Ledger>,
     memory: BTreeMap<TenantId, Memory>,
-    gates: BTreeMap<TenantId, (Instant, GateConfig)>,
 }
 
 impl Known {
     fn declared(&mut self, declared: Declared) {
         self.memory.retain(|tenant, _| declared.floors.contains_key(tenant));
-        self.gates.retain(|tenant, _| declared.floors.contains_key(tenant));
         (self.declared, self.declared_at) = (Some(declared), Some(Instant::now()));
     }
 

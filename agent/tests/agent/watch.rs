@@ -154,6 +154,33 @@ async fn who_cannot_renew_stops_while_the_lease_still_holds() {
     watcher.stop().await;
 }
 
+/// Terraform tells a tenant's gate to sleep, lets a tick put it to sleep, and goes on: a watcher that still
+/// knew the old word would wake it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_was_told_to_sleep_is_not_woken_on_the_old_word() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    let watcher = watch(&fake, "one");
+    until("the first turn", PATIENCE, || !fake.deeds().is_empty()).await;
+    // As its bedtime leaves it, and the card changes, so that the watcher looks at it again.
+    fake.world(|world| {
+        world.gate = json!({ "suspend": true });
+        world.replicas = 0;
+        world.pods = vec![];
+        let entry =
+            json!({ "state": "asleep", "since": world.now, "replicas_set": 0, "replicas_confirmed": true });
+        world.ledger.insert("tts.speech".into(), entry.to_string());
+        world.calls.clear();
+        world.page = page(14_700);
+    });
+    until("it looks again", PATIENCE, || !fake.deeds().is_empty()).await;
+    fake.world(|world| world.page = page(0));
+    tokio::time::sleep(5 * INTERVAL).await;
+    let deeds = fake.deeds();
+    assert!(!deeds.contains(&"PATCH scale tts/speech: 1".to_owned()), "{deeds:?}");
+    watcher.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_counts_what_the_gates_have_come_to() {
     let fake = FakeApi::start(Scenario::Fine).await;
