@@ -6,6 +6,7 @@ mod memory;
 mod pauses;
 mod rights;
 mod trouble;
+mod watched;
 
 use std::time::Duration;
 
@@ -98,10 +99,46 @@ impl Night {
         Ok(())
     }
 
+    /// That some Event on the tenant's Deployment with these words was written by a pod whose name begins so.
+    fn told_by(&self, pod: &str, words: &[&str]) -> Result<()> {
+        let events = Kubectl.events(self.namespace(), DEPLOYMENT)?;
+        let told = events
+            .iter()
+            .any(|event| event.by.starts_with(pod) && words.iter().all(|word| event.note.contains(word)));
+        ensure!(told, "no Event by {pod} says {words:?}: {events:#?}");
+        Ok(())
+    }
+
+    /// Lets no CronJob of the tenant fire, or lets them again.
+    fn suspend_cron_jobs(&self, suspend: bool) -> Result<()> {
+        let patch = format!(r#"{{"spec":{{"suspend":{suspend}}}}}"#);
+        for job in Kubectl.names(self.namespace(), "cronjobs")? {
+            Kubectl.run(&["-n", self.namespace(), "patch", &job, "--type=merge", "-p", &patch])?;
+        }
+        Ok(())
+    }
+
+    /// After a destroy: of the tenant nothing is there but its claim, and nothing of the card.
+    fn leaves_nothing(&self) -> Result<()> {
+        let kinds = "deployments,replicasets,pods,services,cronjobs,jobs,configmaps,serviceaccounts,roles,rolebindings";
+        wait::until("nothing of the tenant is left", PATIENCE, || {
+            let mut left = Kubectl.names(self.namespace(), kinds)?;
+            left.retain(|name| name.contains(DEPLOYMENT));
+            ensure!(left.is_empty(), "{left:?}");
+            let mut entered = Kubectl.names("gpu-tenancy", "configmaps,roles,rolebindings")?;
+            entered.retain(|name| name.contains(self.namespace()));
+            ensure!(entered.is_empty(), "{entered:?}");
+            let card = self.card.objects()?;
+            ensure!(card.is_empty(), "{card:?}");
+            Ok(Some(()))
+        })
+    }
+
     /// The night is over: nobody ran out of memory, and all goes.
     fn end(self) -> Result<()> {
         self.card.never_refused()?;
-        self.workspace.destroy().map(drop)
+        self.workspace.destroy()?;
+        self.leaves_nothing()
     }
 }
 

@@ -13,6 +13,10 @@ use crate::{Kubectl, kubectl, wait};
 
 const NAMESPACE: &str = "fake-card";
 const PORT: u16 = 9400;
+/// Where the cards' own objects are.
+const SYSTEM: &str = "gpu-tenancy";
+/// The kinds of objects that a card has there, its watcher's pods included.
+const OF_A_CARD: &str = "deployments,pods,configmaps,roles,rolebindings,leases.coordination.k8s.io";
 /// The node of the cluster that `cargo xtask cluster` brings up.
 pub const NODE: &str = "gpu-1";
 
@@ -87,6 +91,15 @@ impl FakeCard {
         Ok(self.client.state(&self.name)?)
     }
 
+    /// Names of what there is of this card in the cluster, as `kind/name`.
+    ///
+    /// # Errors
+    /// When the API server cannot be asked.
+    pub fn objects(&self) -> Result<Vec<String>> {
+        let names = Kubectl.names(SYSTEM, OF_A_CARD)?;
+        Ok(names.into_iter().filter(|name| name.contains(&self.name)).collect())
+    }
+
     /// That no allocation was refused which the script did not order.
     ///
     /// # Errors
@@ -100,9 +113,9 @@ impl FakeCard {
 
 impl Drop for FakeCard {
     fn drop(&mut self) {
-        for object in ["declared", "ledger"] {
-            let name = format!("card.{}.{object}", self.name);
-            let _ = Kubectl.run(&["-n", "gpu-tenancy", "delete", "configmap", &name, "--ignore-not-found"]);
+        // What a test that failed half-way did not destroy.
+        for name in self.objects().unwrap_or_default() {
+            let _ = Kubectl.run(&["-n", SYSTEM, "delete", &name, "--ignore-not-found", "--wait=false"]);
         }
         // The allocator may be gone already, and with it the card.
         let _ = self.client.remove_card(&self.name);

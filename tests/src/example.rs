@@ -23,6 +23,8 @@ pub struct Example {
     pub window: (String, String),
     /// Its peak, as a person writes it.
     pub peak: String,
+    /// Whether the card has a watcher.
+    pub watch: bool,
     /// Lines added to the service's block.
     pub more: String,
     /// Attributes of the service that differ from the example's, as HCL expressions.
@@ -53,6 +55,7 @@ impl Example {
             image: "gpu-tenancy.local/fake-model:dev".to_owned(),
             window: (in_minutes(360), in_minutes(600)),
             peak: "4GiB".to_owned(),
+            watch: false,
             more: String::new(),
             settings: BTreeMap::new(),
         }
@@ -68,13 +71,14 @@ impl Example {
     /// The card alone.
     pub fn card_hcl(&self) -> String {
         let Self { card, source, .. } = self;
+        let watch = if self.watch { "\n  watch  = true" } else { "" };
         format!(
             r#"
 resource "gpu_card" "t4" {{
   name   = "{card}"
   node   = "{NODE}"
   index  = 0
-  source = {{ dcgm = "{source}" }}
+  source = {{ dcgm = "{source}" }}{watch}
 }}
 "#
         )

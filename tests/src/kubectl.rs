@@ -99,25 +99,32 @@ impl Kubectl {
         self.get(namespace, "deployment", deployment)?["spec"]["replicas"].as_u64().context("no replicas")
     }
 
+    /// The events about an object, oldest first.
+    ///
+    /// # Errors
+    /// When the API server cannot be asked.
+    pub fn events(&self, namespace: &str, name: &str) -> Result<Vec<Told>> {
+        let text = self.run(&["-n", namespace, "get", "events.events.k8s.io", "-o", "json"])?;
+        let list: Value = serde_json::from_str(&text)?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let about = list["items"].as_array().context("no items")?.iter();
+        let mut events: Vec<(String, Told)> = about
+            .filter(|event| event["regarding"]["name"] == name)
+            .map(|event| {
+                let note = format!("{}: {}", text(&event["reason"]), text(&event["note"]));
+                (text(&event["eventTime"]), Told { note, by: text(&event["reportingInstance"]) })
+            })
+            .collect();
+        events.sort();
+        Ok(events.into_iter().map(|(_, told)| told).collect())
+    }
+
     /// The notes of events about an object, oldest first.
     ///
     /// # Errors
     /// When the API server cannot be asked.
     pub fn event_notes(&self, namespace: &str, name: &str) -> Result<Vec<String>> {
-        let text = self.run(&["-n", namespace, "get", "events.events.k8s.io", "-o", "json"])?;
-        let list: Value = serde_json::from_str(&text)?;
-        let mut events: Vec<(String, String)> = list["items"]
-            .as_array()
-            .context("no items")?
-            .iter()
-            .filter(|event| event["regarding"]["name"] == name)
-            .map(|event| {
-                let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-                (text("eventTime"), format!("{}: {}", text("reason"), text("note")))
-            })
-            .collect();
-        events.sort();
-        Ok(events.into_iter().map(|(_, note)| note).collect())
+        Ok(self.events(namespace, name)?.into_iter().map(|told| told.note).collect())
     }
 
     /// Starts a Job from a CronJob, as a person does at noon, and returns what it printed.
@@ -125,6 +132,21 @@ impl Kubectl {
     /// # Errors
     /// When the Job does not finish within two minutes.
     pub fn fire(&self, namespace: &str, cronjob: &str) -> Result<String> {
+        let job = self.start_job(namespace, cronjob)?;
+        wait::until(&format!("job {job} finishes"), Duration::from_secs(120), || {
+            let status = self.get(namespace, "job", &job)?["status"].clone();
+            let done = status["succeeded"].as_u64().unwrap_or(0) + status["failed"].as_u64().unwrap_or(0) > 0;
+            ensure!(done, "{status}");
+            Ok(Some(()))
+        })?;
+        self.run(&["-n", namespace, "logs", &format!("job/{job}")])
+    }
+
+    /// Starts a Job from a CronJob and returns its name.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub fn start_job(&self, namespace: &str, cronjob: &str) -> Result<String> {
         let job = format!("by-hand-{}", unique());
         let from = format!("cronjob/{cronjob}");
         let text = self.run(&[
@@ -146,14 +168,17 @@ impl Kubectl {
             metadata.remove("ownerReferences");
         }
         self.run_with_input(&["-n", namespace, "create", "-f", "-"], &made.to_string())?;
-        wait::until(&format!("job {job} finishes"), Duration::from_secs(120), || {
-            let status = self.get(namespace, "job", &job)?["status"].clone();
-            let done = status["succeeded"].as_u64().unwrap_or(0) + status["failed"].as_u64().unwrap_or(0) > 0;
-            ensure!(done, "{status}");
-            Ok(Some(()))
-        })?;
-        self.run(&["-n", namespace, "logs", &format!("job/{job}")])
+        Ok(job)
     }
+}
+
+/// What an Event says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// `Reason: note`.
+    pub note: String,
+    /// The pod that said it.
+    pub by: String,
 }
 
 /// A name no other test and no other run uses.

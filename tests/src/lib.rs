@@ -13,6 +13,6 @@ pub mod wait;
 
 pub use card::FakeCard;
 pub use example::Example;
-pub use kubectl::{Kubectl, Scratch};
+pub use kubectl::{Kubectl, Scratch, Told};
 pub use surroundings::Surroundings;
 pub use terraform::{Binary, Workspace};

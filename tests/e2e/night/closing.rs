@@ -1,9 +1,11 @@
 //! The end of a window, and the end of a tenant's nights by `suspend`.
 
-use anyhow::{Result, ensure};
-use e2e::Kubectl;
+use std::time::Duration;
 
-use super::{DEPLOYMENT, Night, asleep, awake, needs_pods};
+use anyhow::{Context, Result, ensure};
+use e2e::{Kubectl, wait};
+
+use super::{DEPLOYMENT, Night, PATIENCE, asleep, awake, needs_pods, pod};
 
 #[test]
 fn a_window_that_closes_puts_a_running_tenant_to_sleep() -> Result<()> {
@@ -77,5 +79,65 @@ fn suspend_in_mid_window_puts_to_sleep_and_lets_go_of_the_ledger() -> Result<()>
     ensure!(night.replicas()? == 0, "the end of a suspension woke it past its gate");
     night.tick()?;
     awake(night.namespace(), DEPLOYMENT)?;
+    night.end()
+}
+
+#[test]
+fn destroy_in_mid_window_unloads_before_the_pod_is_told_to_go_and_leaves_nothing() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("bedtime", |mut example| {
+        // It would hold its memory for half a minute after it was told to go.
+        example.more = example.more.replace("\"--port\"", "\"--grace-s\", \"30\", \"--port\"");
+        example.with("  unload = { path = \"/api/unload\" }")
+    })?;
+    night.wake()?;
+    let namespace = night.namespace();
+    std::thread::scope(|scope| {
+        let destroying = scope.spawn(|| night.workspace.destroy());
+        let unloaded = wait::until("the memory is free while the pod still goes", PATIENCE, || {
+            let state = night.card.state()?;
+            ensure!(state.free_mib == 15360 - 450, "{state:?}");
+            let pod = pod(namespace)?["metadata"].clone();
+            ensure!(pod["deletionTimestamp"].is_string(), "{pod}");
+            let job = format!("{DEPLOYMENT}-bedtime");
+            ensure!(Kubectl.exists(namespace, "job", &job)?, "the gate was not asked: there is no Job {job}");
+            Ok(Some(()))
+        });
+        let said = destroying.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the destroy panicked")))?;
+        unloaded.with_context(|| format!("the destroy said: {said}"))?;
+        ensure!(!said.contains("not seen to return"), "its memory was not seen to return: {said}");
+        anyhow::Ok(())
+    })?;
+    // The claim is retained, and with it the namespace and its Events.
+    let by = format!("{DEPLOYMENT}-bedtime-");
+    night.told_by(&by, &["Suspended", "It was awake and is sent to sleep"])?;
+    night.told_by(&by, &["MemoryReturned", "14,910 MiB are free"])?;
+    night.card.never_refused()?;
+    night.leaves_nothing()
+}
+
+#[test]
+fn ticks_that_were_missed_are_made_good_by_the_next() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("missed", |mut example| {
+        example.window.1 = super::in_seconds(120);
+        example.with("  guard_interval = \"1m\"")
+    })?;
+    night.wake()?;
+    // As when the controller that fires them is down: the window ends and nobody closes it.
+    night.suspend_cron_jobs(true)?;
+    let until = night.entry()?.context("no entry")?["until"].as_str().context("no end")?.parse()?;
+    let left = jiff::Timestamp::now().duration_until(until) + jiff::SignedDuration::from_secs(10);
+    std::thread::sleep(Duration::try_from(left).unwrap_or_default());
+    ensure!(night.replicas()? == 1, "somebody put it to sleep although no tick was fired");
+    night.suspend_cron_jobs(false)?;
+    // Nobody fires the tick that closes the window: a CronJob does.
+    night.sleeps()?;
+    night.told(&["OutsideWindow", "It was awake and is sent to sleep"])?;
+    night.workspace.plan_is_empty()?;
     night.end()
 }

@@ -17,7 +17,11 @@ pub(super) fn annotate(namespace: &str, value: &str) -> Result<()> {
 
 /// What the annotation says to wake the tenant for so many hours.
 fn awake_for(hours: i64) -> String {
-    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+    awake_until(jiff::SignedDuration::from_hours(hours))
+}
+
+fn awake_until(from_now: jiff::SignedDuration) -> String {
+    let until = jiff::Timestamp::now() + from_now;
     format!("awake-until={}", until.strftime("%Y-%m-%dT%H:%M:%SZ"))
 }
 
@@ -55,6 +59,12 @@ fn an_annotation_wakes_at_noon_and_sends_to_sleep() -> Result<()> {
     annotate(namespace, &awake_for(1))?;
     night.wake()?;
     night.workspace.plan_is_empty()?;
+    // Whoever needs it for shorter says so, and nobody has to come back to end it.
+    annotate(namespace, &awake_until(jiff::SignedDuration::from_secs(5)))?;
+    std::thread::sleep(Duration::from_secs(6));
+    night.tick_sleeps("No window is open")?;
+    annotate(namespace, &awake_for(1))?;
+    night.wake()?;
     annotate(namespace, "off")?;
     night.tick_sleeps("gpu-tenancy.dev/gate=off keeps it asleep")?;
     night.told(&["SwitchedOff"])?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::{Kubectl, wait};
 
 use super::hands::annotate;
-use super::{DEPLOYMENT, Night, PATIENCE, awake, needs_pods, tick};
+use super::{DEPLOYMENT, Night, PATIENCE, awake, needs_pods, service, tick};
 
 #[test]
 fn below_the_critical_line_a_tenant_that_loads_yields_at_once() -> Result<()> {
@@ -33,6 +33,26 @@ fn below_the_critical_line_a_tenant_that_loads_yields_at_once() -> Result<()> {
     })?;
     night.sleeps()?;
     night.told(&["CriticalYield", "Below the critical line", "2,048 MiB must stay free"])?;
+    night.end()
+}
+
+#[test]
+fn a_tenant_that_outgrows_its_peak_yields_and_is_told_by_how_much() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("outgrows", |example| example)?;
+    night.card.resident("llama", 4096)?;
+    night.wake()?;
+    let said = night.tick()?;
+    ensure!(night.replicas()? == 1, "it yields before it grew: {said}");
+    // A voice cache, say: 9,216 MiB where 4,096 were promised.
+    let grow = format!("{}/order/grow", service(night.namespace())?);
+    ureq::post(&grow).send_json(serde_json::json!({"mib": 5120}))?;
+    night.tick_sleeps("450 MiB short")?;
+    night.told(&["ShortYield", "450 MiB short", "1,598 MiB", "2,048 MiB"])?;
+    night.told(&["ShortYield", "holds 9,216 MiB", "5,120 MiB more than its peak"])?;
+    night.told(&["MemoryReturned", "10,814 MiB are free"])?;
     night.end()
 }
 

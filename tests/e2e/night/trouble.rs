@@ -92,6 +92,23 @@ fn a_pod_that_finds_no_node_is_released_with_the_schedulers_words() -> Result<()
 }
 
 #[test]
+fn a_server_that_runs_and_never_becomes_ready_yields_at_the_cap() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let night = Night::begin("never-ready", |mut example| {
+        example.more = example.more.replace("unknown_hold =", "loading_limit = \"20s\", unknown_hold =");
+        example.more = example.more.replace("backoff = \"15s\"", "backoff = \"10m\"");
+        example.set("readiness_probe", r#"{ http = { path = "/no-such-page" }, period = "2s" }"#)
+    })?;
+    night.tick_sleeps("It is not ready after")?;
+    night.told(&["LoadingLimit", "It yields and backs off"])?;
+    night.told(&["MemoryReturned", "14,910 MiB are free"])?;
+    night.tick_sleeps("It backs off for")?;
+    night.end()
+}
+
+#[test]
 fn the_unload_call_frees_memory_before_the_pod_is_told_to_go() -> Result<()> {
     if !needs_pods() {
         return Ok(());
