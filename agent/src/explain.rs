@@ -14,8 +14,10 @@ use tenancy::window::Schedule;
 
 use crate::observe::api::{Api, ApiError};
 use crate::observe::object::Object;
-use crate::observe::{self, ObserveError, Scene, scrape};
+use crate::observe::{self, ObserveError, Scene};
 use crate::report::{deeds, rule_name};
+
+mod sources;
 
 /// How many characters the picture of a card has.
 const BAR: u64 = 40;
@@ -48,6 +50,8 @@ pub struct Explanation {
     scene: Scene,
     at: Timestamp,
     decision: Decision,
+    /// What else the card's source could be, where its own does not answer.
+    suggestions: Vec<String>,
 }
 
 /// Observes everything that a gate observes and decides as it would at a time,
@@ -65,8 +69,17 @@ pub async fn explain(
     let gate: GateConfig =
         serde_json::from_str(config).map_err(|why| ExplainError::Config { tenant: tenant.clone(), why })?;
     let mut scene = observe::scene(api, &gate).await?;
-    if scene.observation.device.is_err() {
-        scene.observation.device = through_the_api_server(api, &scene).await;
+    let mut suggestions = Vec::new();
+    if scene.observation.device.is_err()
+        && let Ok(declared) = &scene.card.declared
+    {
+        let device =
+            sources::through_the_api_server(api, &declared.card, scene.now, &scene.observation.device);
+        (scene.observation.device, suggestions) =
+            tokio::join!(device, sources::suggestions(api, &declared.card));
+        if scene.observation.device.is_ok() {
+            suggestions.clear();
+        }
     }
     if matches!(scene.observation.demand, Demand::Unknown(_))
         && let Some(asked) = observe::demand::ask_through(api, &gate).await
@@ -85,25 +98,7 @@ pub async fn explain(
         ledger: scene.card.ledger.clone(),
         observation: scene.observation.clone(),
     });
-    Ok(Explanation { gate, scene, at, decision })
-}
-
-/// Asks again through the API server's proxy: people are mostly outside the
-/// cluster, where the exporter's name means nothing.
-async fn through_the_api_server(api: &Api, scene: &Scene) -> Result<Sample, Unknown> {
-    let Ok(tenancy::declared::Declared { card, .. }) = &scene.card.declared else {
-        return scene.observation.device.clone();
-    };
-    let direct = scene.observation.device.clone();
-    let (Err(unknown), Some(object)) = (&direct, Object::proxied(scrape::url(card))) else {
-        return direct;
-    };
-    match api.page(&object).await {
-        Ok(page) => scrape::sample(card, &page, scene.now),
-        Err(why) => {
-            Err(Unknown { reason: format!("{}; through the API server: {}", unknown.reason, why.clause()) })
-        }
-    }
+    Ok(Explanation { gate, scene, at, decision, suggestions })
 }
 
 impl Explanation {
@@ -141,6 +136,7 @@ impl Explanation {
             Ok(sample) => rows.extend(self.device(sample)),
             Err(unknown) => rows.push(("card", format!("unknown: {}", unknown.reason))),
         }
+        rows.extend(self.suggestions.iter().map(|source| ("try", source.clone())));
         rows.push(("floor", self.floor()));
         rows.extend(self.schedule());
         rows.extend(self.demand());

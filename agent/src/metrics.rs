@@ -7,12 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use tenancy::card::{Card, Device, DeviceSource};
+use tenancy::card::{Card, Device, DeviceSource, Unit};
 use tenancy::quantity::Mib;
 
 pub mod dcgm;
+pub mod exporter;
 pub mod nvidia_gpu_exporter;
 pub mod pods;
+pub mod prometheus;
 pub mod text;
 
 use text::Series;
@@ -39,7 +41,7 @@ pub struct Figures {
     pub reserved_mib: Mib,
     /// What each pod holds, by namespace and pod name; `None` where the page
     /// does not say, which is not the same as nothing.
-    pub pods: Option<BTreeMap<(String, String), Mib>>,
+    pub pods: PerPod,
     /// The device's UUID, where the page names it; as the card is declared, if it is by UUID.
     pub uuid: Option<String>,
     /// The device's index, where the page names it.
@@ -48,6 +50,9 @@ pub struct Figures {
     /// the exporters that write one.
     pub timestamp_ms: Option<i64>,
 }
+
+/// What pods hold, by namespace and pod name; `None` where a source does not say.
+pub type PerPod = Option<BTreeMap<(String, String), Mib>>;
 
 /// Why a page gives no figures, as a sentence without its full stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,16 +74,72 @@ pub fn read(card: &Card, page: &str, now_ms: i64) -> Result<Figures, Unknown> {
         ));
     }
     let figures = match &card.source.device {
+        DeviceSource::Exporter(_) => exporter::figures(card, &series, now_ms),
         DeviceSource::Dcgm(_) => dcgm::figures(card, &series),
         DeviceSource::NvidiaGpuExporter(_) => nvidia_gpu_exporter::figures(card, &series),
+        DeviceSource::Prometheus(_) => Err(Unknown("a Prometheus has queries and no page".to_owned())),
     };
-    let mut figures = figures.map_err(|unknown| refuse_pod_gauge(&series, unknown))?;
+    judged(card, figures.map_err(|unknown| refuse_pod_gauge(&series, unknown))?, now_ms)
+}
+
+/// Reads the figures of `card` from a Prometheus' answers; `now_ms` as for [`read`].
+///
+/// # Errors
+/// The reason why the answers are none for this card.
+pub fn read_prometheus(
+    card: &Card,
+    source: &tenancy::card::Prometheus,
+    answers: &prometheus::Answers,
+    now_ms: i64,
+) -> Result<Figures, Unknown> {
+    judged(card, prometheus::figures(card, source, answers)?, now_ms)
+}
+
+/// Refuses figures that are too old, and gives them the card's own UUID.
+fn judged(card: &Card, mut figures: Figures, now_ms: i64) -> Result<Figures, Unknown> {
     fresh(&figures, now_ms)?;
     if let Device::Uuid(declared) = &card.device {
         // The exporter's spelling of it was accepted, and ends here.
         figures.uuid = Some(declared.clone());
     }
     Ok(figures)
+}
+
+/// The one answer for a card among those of several exporters behind one name.
+///
+/// # Errors
+/// None answers for it, or several do, of which nobody knows the right one.
+pub fn only(answers: Vec<Result<Figures, String>>) -> Result<Figures, Unknown> {
+    let asked = answers.len();
+    let (mut found, mut reasons) = (Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            Ok(figures) => found.push(figures),
+            Err(reason) if !reasons.contains(&reason) => reasons.push(reason),
+            Err(_) => {}
+        }
+    }
+    if found.len() > 1 {
+        return Err(Unknown(format!(
+            "{} of the {asked} exporters behind it answer for the card; give the card its UUID",
+            found.len()
+        )));
+    }
+    if let Some(one) = found.pop() {
+        return Ok(one);
+    }
+    match (asked, reasons.len()) {
+        (0, _) => Err(Unknown("nothing answers to its name".to_owned())),
+        (1, _) => Err(Unknown(reasons.remove(0))),
+        (_, different) => {
+            reasons.truncate(3);
+            let and_more = if different > 3 { "; and so on" } else { "" };
+            Err(Unknown(format!(
+                "none of the {asked} exporters behind it answers for the card: {}{and_more}",
+                reasons.join("; ")
+            )))
+        }
+    }
 }
 
 /// Says it plainly when the page of a per-pod gauge was given as the device source.
@@ -89,7 +150,7 @@ fn refuse_pod_gauge(series: &[Series<'_>], unknown: Unknown) -> Unknown {
     if series.iter().any(|series| series.name == pods::GAUGE) && !series.iter().any(device) {
         return Unknown(format!(
             "the page has only the per-pod gauge {}, in which an idle card and a dead collector look the same; \
-             give the card the page of dcgm-exporter or nvidia_gpu_exporter as its device source",
+             give the card a source that reports the device, such as `exporter` or `dcgm`",
             pods::GAUGE
         ));
     }
@@ -126,7 +187,12 @@ fn same_uuid(a: &str, b: &str) -> bool {
 
 /// A sample as whole MiB, rounded in the direction that promises less.
 fn mib(series: &Series<'_>, unit: Unit) -> Result<Mib, Unknown> {
-    let (name, value) = (series.name, series.value);
+    let holds = series.name.contains("used") || series.name.contains("USED");
+    amount(series.name, series.value, unit, holds)
+}
+
+/// A value as whole MiB: what somebody `holds` is rounded up, everything else down.
+fn amount(name: &str, value: f64, unit: Unit, holds: bool) -> Result<Mib, Unknown> {
     if !value.is_finite() || value < 0.0 {
         return Err(Unknown(format!("{name} is {value}, which is no amount of memory")));
     }
@@ -139,18 +205,26 @@ fn mib(series: &Series<'_>, unit: Unit) -> Result<Mib, Unknown> {
             "{name} is {value:.0}, which is no card's memory (DCGM writes such a number where it has no value)"
         )));
     }
-    let whole = if name.contains("used") || name.contains("USED") { mib.ceil() } else { mib.floor() };
+    let whole = if holds { mib.ceil() } else { mib.floor() };
     // In range and not negative by the checks above, and whole.
     Ok(Mib(whole as u64))
 }
 
-/// In what a metric counts.
-#[derive(Debug, Clone, Copy)]
-enum Unit {
-    /// MiB, as DCGM does.
-    Mib,
-    /// Bytes, as Prometheus' naming rules want.
-    Bytes,
+/// What the driver keeps, where a source does not say: the rest of the card.
+/// More than an eighth of it and 2 GiB is no reserve, but a figure of another moment or device.
+fn unaccounted(free: Mib, used: Mib, total: Mib) -> Result<Mib, Unknown> {
+    let known = free.0.saturating_add(used.0);
+    if known > total.0 + TOLERANCE_MIB {
+        return Err(Unknown(format!("used {used} and free {free} are more than the card's {total}")));
+    }
+    let rest = total.0.saturating_sub(known);
+    if rest > (total.0 / 8).max(2048) {
+        return Err(Unknown(format!(
+            "used {used} and free {free} leave {} of the card's {total} unaccounted for",
+            Mib(rest)
+        )));
+    }
+    Ok(Mib(rest))
 }
 
 /// The one value that all series of a metric agree on; `None` when there is no series.
@@ -198,5 +272,7 @@ fn oldest<'s>(series: impl Iterator<Item = &'s Series<'s>>) -> Option<i64> {
     series.filter_map(|series| series.timestamp_ms).min()
 }
 
+#[cfg(test)]
+mod source_tests;
 #[cfg(test)]
 mod tests;

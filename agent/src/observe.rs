@@ -20,6 +20,7 @@ pub mod fetch;
 pub mod object;
 pub mod scrape;
 pub mod seen;
+pub mod sources;
 
 use api::{Api, ApiError};
 use object::Object;

@@ -11,7 +11,9 @@ use hcl_edit::expr::{Expression, Object, ObjectKey};
 use hcl_edit::structure::Body;
 
 /// What no file can say, and why.
-const LEFT_OUT: [(&str, &str); 3] = [
+const LEFT_OUT: [(&str, &str); 5] = [
+    ("gpu_card.source.exporter", "a fleet file does not know it yet"),
+    ("gpu_card.source.prometheus", "a fleet file does not know it yet"),
     ("provider.token", "a secret, which comes by KUBE_TOKEN or from `exec`"),
     ("provider.client_key", "a secret, which comes by KUBE_CLIENT_KEY_DATA or from a kubeconfig"),
     ("provider.client_certificate", "it goes with the key, by KUBE_CLIENT_CERT_DATA or a kubeconfig"),

@@ -10,12 +10,13 @@ use std::str::FromStr;
 
 use serde_json::Value as Json;
 use tenancy::Invalid;
+use tenancy::card::Unit;
 use tenancy::check::{Problem, Step};
 use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::duration::Seconds;
 use tenancy::names::{
-    CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
-    PortName, TenantId, TenantName,
+    CardName, ConfigKey, ContainerName, EnvName, ExporterName, LabelKey, LabelValue, Namespace, NodeName,
+    ObjectName, PortName, TenantId, TenantName,
 };
 use tenancy::objects::Key;
 use tenancy::quantity::{Mib, Quantity};
@@ -58,6 +59,7 @@ text! {
     CardName: "unknown-a", "unknown-b";
     ConfigKey: "unknown-a", "unknown-b";
     ContainerName: "unknown-a", "unknown-b";
+    ExporterName: "unknown-a", "unknown-b";
     EnvName: "UNKNOWN_A", "UNKNOWN_B";
     HttpUrl: "http://unknown-a", "http://unknown-b";
     JsonPath: "$.unknown_a", "$.unknown_b";
@@ -75,6 +77,7 @@ text! {
     TenantId: "unknown-a/unknown-a", "unknown-b/unknown-b";
     TenantName: "unknown-a", "unknown-b";
     TimeOfDay: "00:01", "00:02";
+    Unit: "bytes", "mib";
     Zone: "UTC", "Europe/London";
 }
 

@@ -5,6 +5,7 @@ mod card;
 mod cluster;
 mod connection;
 mod engine;
+mod exporter;
 mod fill;
 mod floor;
 mod functions;

@@ -139,6 +139,7 @@ impl Provider for Gpu {
     fn resources(&self) -> Resources<Data> {
         Resources::new()
             .with(crate::card::CardResource)
+            .with(crate::exporter::ExporterResource)
             .with(crate::floor::FloorResource)
             .with(crate::service::ServiceResource)
     }

@@ -63,14 +63,86 @@ pub struct Source {
     pub pods: Option<String>,
 }
 
-/// A device-level series by its exporter; the text is the URL of its metrics page.
+/// A device-level series by where it is asked for; a text is the URL of a metrics page.
+///
+/// Behind the host of a page there may be several exporters, one a node, as
+/// behind a headless Service. All are asked, and the one that has the card answers for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceSource {
+    /// Our own exporter: `gpu_tenancy_card_memory_free_bytes` and its kin, with
+    /// what each pod holds.
+    Exporter(String),
     /// NVIDIA's dcgm-exporter: `DCGM_FI_DEV_FB_FREE`, `_USED`, `_RESERVED`, in MiB.
     Dcgm(String),
     /// utkuozdemir/nvidia_gpu_exporter: `nvidia_smi_memory_free_bytes` and its kin.
     NvidiaGpuExporter(String),
+    /// A Prometheus that scrapes an exporter of whatever kind.
+    Prometheus(Prometheus),
+}
+
+impl DeviceSource {
+    /// The URL that is asked: of a metrics page, or of a Prometheus.
+    pub fn url(&self) -> &str {
+        match self {
+            DeviceSource::Exporter(url) | DeviceSource::Dcgm(url) | DeviceSource::NvidiaGpuExporter(url) => {
+                url
+            }
+            DeviceSource::Prometheus(prometheus) => &prometheus.url,
+        }
+    }
+}
+
+/// Which series of a Prometheus are a card's figures. Each selector finds
+/// exactly one series. They are selectors and not expressions, because only a
+/// series' own samples say how old they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prometheus {
+    /// Its URL, without `/api`.
+    pub url: String,
+    /// The series of what is free on the device.
+    pub free: String,
+    /// The series of what processes hold.
+    pub used: String,
+    /// The series of the device's size; otherwise the size is the sum of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
+    /// The series of what the driver keeps; otherwise it is the rest of the size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<String>,
+    /// In what the series count.
+    pub unit: Unit,
+}
+
+/// In what a series counts memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Bytes, as Prometheus' naming rules want.
+    Bytes,
+    /// MiB, as DCGM does.
+    Mib,
+}
+
+impl Unit {
+    /// The unit as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unit::Bytes => "bytes",
+            Unit::Mib => "mib",
+        }
+    }
+}
+
+impl std::str::FromStr for Unit {
+    type Err = crate::Invalid;
+
+    fn from_str(text: &str) -> Result<Self, crate::Invalid> {
+        [Unit::Bytes, Unit::Mib].into_iter().find(|unit| unit.as_str() == text).ok_or_else(|| {
+            crate::Invalid::new("unit", text, "it is neither", "Expected `bytes`, or `mib` as DCGM counts.")
+        })
+    }
 }
 
 /// A process on a card that we do not schedule.

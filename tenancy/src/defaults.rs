@@ -1,6 +1,10 @@
 //! Every default, once, with its reason.
 
+use std::collections::BTreeMap;
+
+use crate::names::{LabelKey, LabelValue};
 use crate::quantity::Mib;
+use crate::tenant::Toleration;
 
 /// Declares constants whose doc comments are their reasons, and keeps those for
 /// whoever explains a tenant.
@@ -90,6 +94,13 @@ pub const EXPORTER_PORT: u16 = 9401;
 /// Between two readings of the driver, each of a few milliseconds: a peak that
 /// lasts a second is seen.
 pub const EXPORTER_INTERVAL_S: u64 = 1;
+/// Between two scrapes of our exporter by Prometheus: a gate that asks
+/// Prometheus needs figures of the last minute.
+pub const EXPORTER_SCRAPE_INTERVAL_S: u64 = 15;
+/// The exporter maps NVML, whose size grows with the cards of a node.
+pub const EXPORTER_REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "32Mi")];
+/// See [`EXPORTER_REQUESTS`].
+pub const EXPORTER_LIMITS: [(&str, &str); 2] = [("cpu", "500m"), ("memory", "256Mi")];
 
 /// The port of a watcher's page: beside our exporter's.
 pub const WATCHER_PORT: u16 = 9402;
@@ -164,6 +175,20 @@ pub const REVISION_HISTORY: u32 = 3;
 /// The agent's image of this release. Provider, tenants and fleets may name a
 /// mirror of it.
 pub const AGENT_IMAGE: &str = concat!("ghcr.io/gpu-tenancy/gpu-agent:", env!("CARGO_PKG_VERSION"));
+}
+
+/// The nodes of an exporter that names none: those that NVIDIA's GPU operator
+/// has found a card in.
+pub fn exporter_nodes() -> BTreeMap<LabelKey, LabelValue> {
+    let pair = |key: &str, value: &str| Some((key.parse().ok()?, value.parse().ok()?));
+    pair("nvidia.com/gpu.present", "true").into_iter().collect()
+}
+
+/// The taints that an exporter bears unless it names others: those by which
+/// nodes with cards keep everybody else away.
+pub fn exporter_tolerations() -> Vec<Toleration> {
+    let operator = Some("Exists".to_owned());
+    vec![Toleration { key: SLICE_RESOURCE.parse().ok(), operator, value: None, effect: None }]
 }
 
 /// The critical line where a card declares none: a quarter of the headroom.

@@ -14,6 +14,7 @@ pub mod defaults;
 pub mod demand;
 pub mod duration;
 pub mod expand;
+pub mod exporter;
 pub mod floor;
 pub mod gate;
 pub mod invalid;

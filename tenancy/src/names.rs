@@ -225,6 +225,13 @@ name_type!(
     "Use at most 63 lower-case letters, digits and hyphens."
 );
 name_type!(
+    /// An exporter's name. Its DaemonSet puts it into a label of its pods with a
+    /// hash behind it, and its Service into DNS, so it is an RFC 1035 label of at
+    /// most 52 characters.
+    ExporterName, "exporter name", rfc1035_label, 52,
+    "Use at most 52 lower-case letters, digits and hyphens, beginning with a letter."
+);
+name_type!(
     /// A node's name: a DNS subdomain such as `gpu-1` or `gpu-1.example.org`.
     NodeName, "node name", rfc1123_subdomain, SUBDOMAIN_LIMIT,
     "Use a DNS name of at most 253 lower-case letters, digits, hyphens and dots."

@@ -10,7 +10,8 @@ use crate::Invalid;
 use crate::names::Namespace;
 
 /// The kinds of object that we make. Their order is the order of application:
-/// what others need comes first.
+/// what others need comes first. All are Kubernetes' own but `ServiceMonitor`,
+/// which the Prometheus operator brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "Kubernetes' own words")]
 pub enum Kind {
@@ -23,13 +24,15 @@ pub enum Kind {
     RoleBinding,
     Lease,
     Deployment,
+    DaemonSet,
     Service,
     CronJob,
+    ServiceMonitor,
 }
 
 impl Kind {
     /// All kinds in the order of application.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Namespace,
         Kind::PersistentVolume,
         Kind::PersistentVolumeClaim,
@@ -39,8 +42,10 @@ impl Kind {
         Kind::RoleBinding,
         Kind::Lease,
         Kind::Deployment,
+        Kind::DaemonSet,
         Kind::Service,
         Kind::CronJob,
+        Kind::ServiceMonitor,
     ];
 
     /// The kind as Kubernetes spells it.
@@ -55,8 +60,10 @@ impl Kind {
             Kind::RoleBinding => "RoleBinding",
             Kind::Lease => "Lease",
             Kind::Deployment => "Deployment",
+            Kind::DaemonSet => "DaemonSet",
             Kind::Service => "Service",
             Kind::CronJob => "CronJob",
+            Kind::ServiceMonitor => "ServiceMonitor",
         }
     }
 
@@ -65,8 +72,9 @@ impl Kind {
         match self {
             Kind::Role | Kind::RoleBinding => "rbac.authorization.k8s.io/v1",
             Kind::Lease => "coordination.k8s.io/v1",
-            Kind::Deployment => "apps/v1",
+            Kind::Deployment | Kind::DaemonSet => "apps/v1",
             Kind::CronJob => "batch/v1",
+            Kind::ServiceMonitor => "monitoring.coreos.com/v1",
             _ => "v1",
         }
     }
@@ -83,8 +91,10 @@ impl Kind {
             Kind::RoleBinding => "rolebindings",
             Kind::Lease => "leases",
             Kind::Deployment => "deployments",
+            Kind::DaemonSet => "daemonsets",
             Kind::Service => "services",
             Kind::CronJob => "cronjobs",
+            Kind::ServiceMonitor => "servicemonitors",
         }
     }
 
@@ -97,8 +107,8 @@ impl Kind {
     /// server, what it needs, its claims, the ground it stood on.
     fn deletion_rank(self) -> u8 {
         match self {
-            Kind::CronJob => 0,
-            Kind::Deployment => 1,
+            Kind::CronJob | Kind::ServiceMonitor => 0,
+            Kind::Deployment | Kind::DaemonSet => 1,
             Kind::Service => 2,
             Kind::RoleBinding => 3,
             Kind::Role => 4,
@@ -349,8 +359,9 @@ mod tests {
         let applied: Vec<Kind> = objects.iter().map(|(key, _)| key.kind).collect();
         assert_eq!(applied, Kind::ALL);
         let deleted: Vec<Kind> = objects.delete_order().into_iter().map(|object| object.kind).collect();
-        assert_eq!(deleted[..2], [Kind::CronJob, Kind::Deployment]);
-        assert_eq!(deleted[8..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
+        let wakers = [Kind::CronJob, Kind::ServiceMonitor, Kind::Deployment, Kind::DaemonSet];
+        assert_eq!(deleted[..4], wakers);
+        assert_eq!(deleted[10..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
     }
 
     #[test]

@@ -10,11 +10,11 @@
 
 use std::collections::BTreeMap;
 
-use tenancy::card::{Card, Device};
+use tenancy::card::{Card, Device, Unit};
 use tenancy::quantity::Mib;
 
 use super::text::Series;
-use super::{Figures, TOLERANCE_MIB, Unit, Unknown, agreed, mib, oldest, plausible, same_uuid, wanted};
+use super::{Figures, PerPod, TOLERANCE_MIB, Unknown, agreed, mib, oldest, plausible, same_uuid, wanted};
 
 const FREE: &str = "DCGM_FI_DEV_FB_FREE";
 const USED: &str = "DCGM_FI_DEV_FB_USED";
@@ -126,9 +126,6 @@ fn devices(memory: &[&Series<'_>]) -> String {
     seen.dedup();
     seen.join(", ")
 }
-
-/// What pods hold, by namespace and name; `None` where the page does not say.
-type PerPod = Option<BTreeMap<(String, String), Mib>>;
 
 /// The device's use, and each pod's where the page tells them apart.
 fn used<'p>(series: impl Iterator<Item = &'p Series<'p>>) -> Result<(Option<Mib>, PerPod), Unknown> {

@@ -4,11 +4,10 @@
 //! names no node: an index is looked up among the devices of the page, and
 //! refused where two have it.
 
-use tenancy::card::{Card, Device};
-use tenancy::quantity::Mib;
+use tenancy::card::{Card, Device, Unit};
 
 use super::text::Series;
-use super::{Figures, TOLERANCE_MIB, Unit, Unknown, agreed, oldest, plausible, same_uuid, wanted};
+use super::{Figures, Unknown, agreed, oldest, plausible, same_uuid, unaccounted, wanted};
 
 const FREE: &str = "nvidia_smi_memory_free_bytes";
 const USED: &str = "nvidia_smi_memory_used_bytes";
@@ -96,21 +95,4 @@ fn devices(page: &[Series<'_>]) -> String {
     uuids.sort_unstable();
     uuids.dedup();
     if uuids.is_empty() { "none".to_owned() } else { uuids.join(", ") }
-}
-
-/// What the driver keeps, where the page does not say: the rest of the card.
-/// More than an eighth of it and 2 GiB is no reserve, but a figure of another moment or device.
-fn unaccounted(free: Mib, used: Mib, total: Mib) -> Result<Mib, Unknown> {
-    let known = free.0 + used.0;
-    if known > total.0 + TOLERANCE_MIB {
-        return Err(Unknown(format!("used {used} and free {free} are more than the card's {total}")));
-    }
-    let rest = total.0.saturating_sub(known);
-    if rest > (total.0 / 8).max(2048) {
-        return Err(Unknown(format!(
-            "used {used} and free {free} leave {} of the card's {total} unaccounted for",
-            Mib(rest)
-        )));
-    }
-    Ok(Mib(rest))
 }

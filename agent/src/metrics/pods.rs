@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use tenancy::card::Unit;
 use tenancy::quantity::Mib;
 
-use super::{Unit, Unknown, mib, text};
+use super::{Unknown, mib, text};
 
 /// The gauge's name.
 pub const GAUGE: &str = "gpu_pod_memory_used_bytes";

@@ -41,7 +41,7 @@ fn dcgm(samples: &[Row]) -> Result<Figures, Unknown> {
 }
 
 /// The figures in one line, or the reason why there are none.
-fn told(figures: Result<Figures, Unknown>) -> String {
+pub(super) fn told(figures: Result<Figures, Unknown>) -> String {
     match figures {
         Err(unknown) => format!("unknown: {unknown}"),
         Ok(Figures { total_mib, free_mib, used_mib, reserved_mib, pods, uuid, index, .. }) => {

@@ -1,5 +1,6 @@
 //! One GET over plain HTTP, bounded in time and size.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
@@ -29,6 +30,35 @@ pub struct Manner {
 /// # Errors
 /// A clause that names the URL and what happened.
 pub async fn get(url: &str, manner: Manner) -> Result<String, String> {
+    get_at(url, None, manner).await
+}
+
+/// Reads what one of the addresses behind a URL's host answers with.
+///
+/// # Errors
+/// A clause that names the URL and what happened.
+pub(super) async fn get_at(url: &str, address: Option<SocketAddr>, manner: Manner) -> Result<String, String> {
+    let (status, text) = exchange(url, address, manner).await?;
+    match status.is_success() {
+        true => Ok(text),
+        false => Err(format!("{} {} was answered with {status}", manner.told, shown(url, address))),
+    }
+}
+
+/// A URL, and the address where several are behind it.
+fn shown(url: &str, address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| url.to_owned(), |address| format!("{url} at {address}"))
+}
+
+/// Asks, and takes the answer whatever its status.
+///
+/// # Errors
+/// A clause that names the URL and why there is no answer.
+pub(super) async fn exchange(
+    url: &str,
+    address: Option<SocketAddr>,
+    manner: Manner,
+) -> Result<(http::StatusCode, String), String> {
     let Manner { told, accept, limit } = manner;
     let uri: http::Uri = url.parse().map_err(|why| format!("{url} is not a URL: {why}"))?;
     match uri.scheme_str() {
@@ -40,11 +70,18 @@ pub async fn get(url: &str, manner: Manner) -> Result<String, String> {
         }
         _ => return Err(format!("{url} does not begin with http://")),
     }
-    let request = http::Request::get(uri)
+    let mut request = http::Request::get(&uri)
         .header(http::header::ACCEPT, accept)
-        .header(http::header::USER_AGENT, concat!("gpu-agent/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::<&[u8]>::new())
-        .map_err(|why| format!("{url} cannot be asked for: {why}"))?;
+        .header(http::header::USER_AGENT, concat!("gpu-agent/", env!("CARGO_PKG_VERSION")));
+    if let Some(address) = address {
+        // The connection goes to the address, the Host header still says the name.
+        let host = uri.authority().map_or("", http::uri::Authority::as_str);
+        let page = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        request = request.header(http::header::HOST, host).uri(format!("http://{address}{page}"));
+    }
+    let url = shown(url, address);
+    let request =
+        request.body(Empty::<&[u8]>::new()).map_err(|why| format!("{url} cannot be asked for: {why}"))?;
     let client: Client<HttpConnector, Empty<&[u8]>> = Client::builder(TokioExecutor::new()).build_http();
     let exchange = async {
         let response = client
@@ -52,9 +89,6 @@ pub async fn get(url: &str, manner: Manner) -> Result<String, String> {
             .await
             .map_err(|why| format!("{told} {url} failed: {}", root_cause(&why)))?;
         let status = response.status();
-        if !status.is_success() {
-            return Err(format!("{told} {url} was answered with {status}"));
-        }
         let age: Option<u64> =
             response.headers().get(http::header::AGE).and_then(|age| age.to_str().ok()?.parse().ok());
         if let Some(age) = age.filter(|age| *age > metrics::FRESH_S.unsigned_abs()) {
@@ -62,7 +96,9 @@ pub async fn get(url: &str, manner: Manner) -> Result<String, String> {
         }
         let body = Limited::new(response.into_body(), limit).collect().await;
         let bytes = body.map_err(|why| format!("{told} {url} broke off: {why}"))?.to_bytes();
-        String::from_utf8(bytes.into()).map_err(|_| format!("what {url} answered is not UTF-8"))
+        let text =
+            String::from_utf8(bytes.into()).map_err(|_| format!("what {url} answered is not UTF-8"))?;
+        Ok((status, text))
     };
     match tokio::time::timeout(TIMEOUT, exchange).await {
         Ok(page) => page,

@@ -2,8 +2,9 @@
 //! that a tenant's gate has no right to.
 
 use tenancy::declared::{SYSTEM_NAMESPACE, gate_account, watcher_name};
+use tenancy::expand::EXPORTER_LABEL;
 use tenancy::gate::ScaleTarget;
-use tenancy::names::{CardName, TenantId};
+use tenancy::names::{CardName, NodeName, TenantId};
 
 /// Something that the API server has, with the words for people and the remedy when it is not to be had.
 #[derive(Debug, Clone)]
@@ -73,6 +74,36 @@ impl Object {
             told: format!("{url} through the API server"),
             remedy: "Look from inside the cluster, or as somebody who may get `services/proxy`.",
         })
+    }
+
+    /// The pods of our exporter on a node.
+    pub fn exporters(namespace: &str, node: &NodeName) -> Self {
+        let label = EXPORTER_LABEL;
+        Self {
+            path: format!(
+                "/api/v1/namespaces/{namespace}/pods?labelSelector={label}&fieldSelector=spec.nodeName%3D{node}"
+            ),
+            told: format!("the exporter's pod on node {node}"),
+            remedy: "Look from inside the cluster, or as somebody who may list the pods there.",
+        }
+    }
+
+    /// A page of a pod, as the API server's proxy has it.
+    pub fn proxied_pod(namespace: &str, pod: &str, port: u16, page: &str) -> Self {
+        Self {
+            path: format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{page}"),
+            told: format!("pod {namespace}/{pod} through the API server"),
+            remedy: "Look from inside the cluster, or as somebody who may get `pods/proxy`.",
+        }
+    }
+
+    /// Every Service of the cluster.
+    pub fn services() -> Self {
+        Self {
+            path: "/api/v1/services".to_owned(),
+            told: "the Services of the cluster".to_owned(),
+            remedy: "Look as somebody who may list them.",
+        }
     }
 
     /// A tenant's Deployment.

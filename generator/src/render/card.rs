@@ -38,8 +38,19 @@ fn attributes(card: &Card, adopted: Option<&Vec<String>>) -> Attributes {
     }
     let mut source = Attributes::default();
     match &card.source.device {
+        DeviceSource::Exporter(url) => source.set("exporter", url.as_str()),
         DeviceSource::Dcgm(url) => source.set("dcgm", url.as_str()),
         DeviceSource::NvidiaGpuExporter(url) => source.set("nvidia_gpu_exporter", url.as_str()),
+        DeviceSource::Prometheus(prometheus) => {
+            let mut object = Attributes::default();
+            object.set("url", prometheus.url.as_str());
+            object.set("free", prometheus.free.as_str());
+            object.set("used", prometheus.used.as_str());
+            object.set_some("total", prometheus.total.as_deref());
+            object.set_some("reserved", prometheus.reserved.as_deref());
+            object.set("unit", prometheus.unit.as_str());
+            source.set("prometheus", object.object());
+        }
     }
     source.set_some("pods", card.source.pods.as_deref());
     block.set("source", source.object());

@@ -23,7 +23,7 @@ use crate::picture;
 use crate::provider::Data;
 pub(crate) use model::{CardIdentity, CardModel, same_memory};
 #[cfg(test)]
-pub(crate) use model::{ResidentModel, SourceModel};
+pub(crate) use model::{PrometheusModel, ResidentModel, SourceModel};
 
 /// The agent's image as it may turn out: twice the same where it is known.
 fn images(image: &Attr<String>) -> (&str, &str) {

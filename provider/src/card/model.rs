@@ -6,13 +6,41 @@ use tfplugin::{Attr, Map, Set, model};
 use crate::lifecycle::Shows;
 
 model! {
+    /// A Prometheus and the series in it that are a card's figures. Each is a selector that finds
+    /// exactly one series; what has to be calculated belongs into a recording rule. Prometheus must
+    /// scrape the exporter every 30 seconds or more often, since older figures admit nobody.
+    pub(crate) struct PrometheusModel {
+        /// Its address, without `/api`, such as `http://prometheus.monitoring:9090`.
+        pub(crate) url: Attr<String> = required(),
+        /// The series of what is free on the device, such as
+        /// `DCGM_FI_DEV_FB_FREE{UUID="GPU-…"}`.
+        pub(crate) free: Attr<String> = required(),
+        /// The series of what processes hold.
+        pub(crate) used: Attr<String> = required(),
+        /// The series of the device's size. It or `reserved` must be set.
+        pub(crate) total: Attr<String> = optional(),
+        /// The series of what the driver keeps.
+        pub(crate) reserved: Attr<String> = optional(),
+        /// In what the series count: `bytes`, or `mib` as DCGM does.
+        pub(crate) unit: Attr<String> = required().one_of(["bytes", "mib"]),
+    }
+}
+
+model! {
     /// Where a card's figures are read. Admission rests on the device's own series, so exactly one
-    /// of `dcgm` and `nvidia_gpu_exporter` is set.
+    /// of `exporter`, `dcgm`, `nvidia_gpu_exporter` and `prometheus` is set. Behind the host of a
+    /// page there may be several exporters, one a node, as behind a headless Service: all are asked,
+    /// and the one that has the card answers for it.
     pub(crate) struct SourceModel {
+        /// URL of the metrics page of our own exporter, such as a `gpu_exporter`'s `url`. It alone
+        /// tells what each pod holds, pods that asked for no GPU included.
+        pub(crate) exporter: Attr<String> = optional().exactly_one_of(&["dcgm", "nvidia_gpu_exporter", "prometheus"]),
         /// URL of the metrics page of NVIDIA's dcgm-exporter.
-        pub(crate) dcgm: Attr<String> = optional().exactly_one_of(&["nvidia_gpu_exporter"]),
+        pub(crate) dcgm: Attr<String> = optional(),
         /// URL of the metrics page of utkuozdemir/nvidia_gpu_exporter.
         pub(crate) nvidia_gpu_exporter: Attr<String> = optional(),
+        /// A Prometheus that scrapes one of them or another.
+        pub(crate) prometheus: Attr<PrometheusModel> = optional(),
         /// URL of a per-pod gauge such as `gpu_pod_memory_used_bytes`. It shows people who holds
         /// what, and never decides: a dead collector reads there like an idle card.
         pub(crate) pods: Attr<String> = optional(),

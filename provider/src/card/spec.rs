@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tenancy::card::{Card, Device, DeviceSource, Resident, Source};
+use tenancy::card::{Card, Device, DeviceSource, Prometheus, Resident, Source};
 use tenancy::declared::CARD_KEY;
 use tenancy::quantity::Mib;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
-use super::model::{CardModel, ResidentModel, SourceModel};
+use super::model::{CardModel, PrometheusModel, ResidentModel, SourceModel};
 use crate::api::Api;
 use crate::fill::{Fill, Sample};
 
@@ -61,28 +61,53 @@ fn source(model: &CardModel, fill: &mut Fill) -> Option<Source> {
     let path = Path::attribute("source");
     let stand_in = SourceModel { dcgm: Attr::Unknown, ..SourceModel::default() };
     let source = fill.any(&model.source, &stand_in, &stand_in)?;
-    let device = match (&source.dcgm, &source.nvidia_gpu_exporter) {
-        (Attr::Null, Attr::Null) => return None,
-        (dcgm, Attr::Null) => fill.string(dcgm).map(DeviceSource::Dcgm),
-        (_, exporter) => fill.string(exporter).map(DeviceSource::NvidiaGpuExporter),
-    };
-    let pods = fill.string(&source.pods);
-    for (name, attr) in
-        [("dcgm", &source.dcgm), ("nvidia_gpu_exporter", &source.nvidia_gpu_exporter), ("pods", &source.pods)]
-    {
-        let usable = |url: &str| {
-            url.parse::<http::Uri>()
-                .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        };
-        if let Some(url) = attr.as_str().filter(|url| !usable(url)) {
-            fill.wrong(
-                &path.field(name),
-                "Not a URL",
-                format!("source.{name} is {url:?}. Write the metrics page with scheme and port, such as `http://dcgm-exporter.gpu-operator:9400/metrics`."),
-            );
-        }
+    let pages = [
+        ("exporter", &source.exporter, DeviceSource::Exporter as fn(String) -> DeviceSource),
+        ("dcgm", &source.dcgm, DeviceSource::Dcgm),
+        ("nvidia_gpu_exporter", &source.nvidia_gpu_exporter, DeviceSource::NvidiaGpuExporter),
+    ];
+    let mut device = None;
+    for (name, attr, kind) in pages {
+        url(attr, &path.field(name), fill);
+        device = device.or(fill.string(attr).map(kind));
     }
+    if let Some(prometheus) = prometheus(&source.prometheus, &path.field("prometheus"), fill) {
+        device = device.or(Some(DeviceSource::Prometheus(prometheus)));
+    }
+    url(&source.pods, &path.field("pods"), fill);
+    let pods = fill.string(&source.pods);
     Some(Source { device: device?, pods })
+}
+
+fn prometheus(attr: &Attr<PrometheusModel>, path: &Path, fill: &mut Fill) -> Option<Prometheus> {
+    let stand_in = PrometheusModel {
+        url: Attr::Unknown,
+        free: Attr::Unknown,
+        used: Attr::Unknown,
+        total: Attr::Unknown,
+        reserved: Attr::Null,
+        unit: Attr::Unknown,
+    };
+    let model = fill.any(attr, &stand_in, &stand_in)?;
+    url(&model.url, &path.field("url"), fill);
+    let (url, free, used) = (fill.string(&model.url), fill.string(&model.free), fill.string(&model.used));
+    let (total, reserved) = (fill.string(&model.total), fill.string(&model.reserved));
+    let unit = fill.parse(&model.unit, &path.field("unit"));
+    Some(Prometheus { url: url?, free: free?, used: used?, total, reserved, unit: unit? })
+}
+
+fn url(attr: &Attr<String>, path: &Path, fill: &mut Fill) {
+    let usable = |url: &str| {
+        url.parse::<http::Uri>()
+            .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+    };
+    if let Some(url) = attr.as_str().filter(|url| !usable(url)) {
+        fill.wrong(
+            path,
+            "Not a URL",
+            format!("{path} is {url:?}. Write it with scheme and port, such as `http://dcgm-exporter.gpu-operator:9400/metrics`."),
+        );
+    }
 }
 
 fn convert_resident(model: &ResidentModel, path: &Path, fill: &mut Fill) -> Option<Resident> {
@@ -160,10 +185,22 @@ pub(super) async fn declared(api: &Api, name: &str) -> Result<Card, Diagnostic> 
 /// The model of a card that was found.
 pub(super) fn model(card: &Card) -> CardModel {
     let spelled = |mib: Option<Mib>| Attr::from(mib.map(Mib::spelled));
-    let (dcgm, exporter) = match &card.source.device {
-        DeviceSource::Dcgm(url) => (Attr::Known(url.clone()), Attr::Null),
-        DeviceSource::NvidiaGpuExporter(url) => (Attr::Null, Attr::Known(url.clone())),
-    };
+    let mut source = SourceModel { pods: card.source.pods.clone().into(), ..SourceModel::default() };
+    match &card.source.device {
+        DeviceSource::Exporter(url) => source.exporter = Attr::Known(url.clone()),
+        DeviceSource::Dcgm(url) => source.dcgm = Attr::Known(url.clone()),
+        DeviceSource::NvidiaGpuExporter(url) => source.nvidia_gpu_exporter = Attr::Known(url.clone()),
+        DeviceSource::Prometheus(it) => {
+            source.prometheus = Attr::Known(PrometheusModel {
+                url: Attr::Known(it.url.clone()),
+                free: Attr::Known(it.free.clone()),
+                used: Attr::Known(it.used.clone()),
+                total: it.total.clone().into(),
+                reserved: it.reserved.clone().into(),
+                unit: Attr::Known(it.unit.as_str().to_owned()),
+            });
+        }
+    }
     let (index, uuid) = match &card.device {
         Device::Index(index) => (Attr::Known(i64::from(*index)), Attr::Null),
         Device::Uuid(uuid) => (Attr::Null, Attr::Known(uuid.clone())),
@@ -180,11 +217,7 @@ pub(super) fn model(card: &Card) -> CardModel {
         node: Attr::Known(card.node.to_string()),
         index,
         uuid,
-        source: Attr::Known(SourceModel {
-            dcgm,
-            nvidia_gpu_exporter: exporter,
-            pods: card.source.pods.clone().into(),
-        }),
+        source: Attr::Known(source),
         memory: spelled(card.memory_mib),
         critical: spelled(card.critical_mib),
         residents: if card.residents.is_empty() { Attr::Null } else { Attr::Known(residents.collect()) },

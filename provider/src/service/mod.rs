@@ -34,6 +34,7 @@ use crate::picture;
 use crate::provider::Data;
 use bedtime::Bedtime;
 pub(crate) use model::{ServiceIdentity, ServiceModel};
+pub(crate) use spec::tolerations;
 
 /// How long an operation may take unless `timeouts` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(600);

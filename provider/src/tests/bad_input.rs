@@ -4,7 +4,7 @@
 use tfplugin::{Attr, Set};
 
 use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told, window, without_cluster};
-use crate::card::{CardModel, ResidentModel, SourceModel};
+use crate::card::{CardModel, PrometheusModel, ResidentModel, SourceModel};
 use crate::floor::FloorModel;
 use crate::service::ServiceModel;
 use crate::service::parts::{ProbeModel, StorageModel, TcpModel, TimeoutsModel};
@@ -219,8 +219,26 @@ async fn of_a_card() {
         (
             "no source",
             |it| it.source = Attr::Known(SourceModel::default()),
-            "source[\"dcgm\"]",
+            "source[\"exporter\"]",
             "must be set",
+        ),
+        (
+            "a Prometheus that is asked for an expression",
+            |it| {
+                it.source = Attr::Known(SourceModel {
+                    prometheus: Attr::Known(PrometheusModel {
+                        url: "http://prometheus.monitoring:9090".into(),
+                        free: "sum(DCGM_FI_DEV_FB_FREE)".into(),
+                        used: "DCGM_FI_DEV_FB_USED".into(),
+                        total: Attr::Null,
+                        reserved: "DCGM_FI_DEV_FB_RESERVED".into(),
+                        unit: "mib".into(),
+                    }),
+                    ..SourceModel::default()
+                });
+            },
+            "source",
+            "recording rule",
         ),
         (
             "source that is no URL",

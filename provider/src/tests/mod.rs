@@ -3,6 +3,7 @@
 mod bad_input;
 mod bedtime;
 mod cluster;
+mod exporter;
 mod floors;
 mod flow;
 mod foreseen;
@@ -23,6 +24,7 @@ use crate::service::ServiceModel;
 use crate::service::parts::{FrontModel, WindowModel};
 
 pub(crate) const CARD: &str = "gpu_card";
+pub(crate) const EXPORTER: &str = "gpu_exporter";
 pub(crate) const FLOOR: &str = "gpu_vram_floor";
 pub(crate) const SERVICE: &str = "gpu_windowed_service";
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Problem;
-use crate::card::{Card, Device, DeviceSource, Resident};
+use crate::card::{Card, Device, DeviceSource, Prometheus, Resident};
 use crate::floor::Floor;
 use crate::quantity::Mib;
 
@@ -59,8 +59,8 @@ fn device(device: &Device, problems: &mut Vec<Problem>) {
 }
 
 fn source(card: &Card, problems: &mut Vec<Problem>) {
-    let (DeviceSource::Dcgm(device) | DeviceSource::NvidiaGpuExporter(device)) = &card.source.device;
-    for url in [Some(device), card.source.pods.as_ref()].into_iter().flatten() {
+    let device = card.source.device.url();
+    for url in std::iter::once(device).chain(card.source.pods.as_deref()) {
         if let Some(reason) = url_problem(url) {
             let message = format!(
                 "{url:?} is not the URL of a metrics page: {reason}. Write one such as `http://exporter.monitoring:9400/metrics`."
@@ -68,12 +68,60 @@ fn source(card: &Card, problems: &mut Vec<Problem>) {
             problems.push(Problem::at("source", message));
         }
     }
-    if card.source.pods.as_ref() == Some(device) || is_per_pod(device) {
+    if card.source.pods.as_deref() == Some(device) || is_per_pod(device) {
         let message = format!(
             "{device:?} is a gauge per pod: an idle card and a dead collector look the same in it, so nothing can be \
-             admitted by it. Give `dcgm` or `nvidia_gpu_exporter`, which report the device, and this as `pods`."
+             admitted by it. Give a source that reports the device, such as `exporter` or `dcgm`, and this as `pods`."
         );
         problems.push(Problem::at("source", message));
+    }
+    if let DeviceSource::Prometheus(prometheus) = &card.source.device {
+        problems.extend(prometheus_problems(prometheus).into_iter().map(|text| Problem::at("source", text)));
+    }
+}
+
+fn prometheus_problems(prometheus: &Prometheus) -> Vec<String> {
+    let Prometheus { url, free, used, total, reserved, unit: _ } = prometheus;
+    let mut problems = Vec::new();
+    if url.contains("/api/v1") {
+        problems.push(format!(
+            "{url:?} is a page of Prometheus' API. Write its address alone, such as `http://prometheus.monitoring:9090`."
+        ));
+    }
+    let selectors = [
+        ("free", Some(free)),
+        ("used", Some(used)),
+        ("total", total.as_ref()),
+        ("reserved", reserved.as_ref()),
+    ];
+    for (name, selector) in selectors {
+        if let Some(reason) = selector.and_then(|selector| selector_problem(selector)) {
+            problems.push(format!(
+                "prometheus.{name} {reason}. Write a selector of one series, such as `DCGM_FI_DEV_FB_FREE{{UUID=\"GPU-…\"}}`; \
+                 what has to be calculated belongs into a recording rule of Prometheus."
+            ));
+        }
+    }
+    if total.is_none() && reserved.is_none() {
+        problems.push(
+            "prometheus has neither `total` nor `reserved`, so the card's size is not known. Give the series that \
+             the exporter has: with dcgm-exporter `reserved`, with others `total`."
+                .to_owned(),
+        );
+    }
+    problems
+}
+
+/// Why a text can be no selector, as far as that shows without Prometheus.
+fn selector_problem(selector: &str) -> Option<&'static str> {
+    // What stands in quotes is a label's value and may be anything.
+    let bare: String = selector.split('"').step_by(2).collect();
+    if selector.trim().is_empty() {
+        Some("is empty")
+    } else if bare.contains(['[', '(', '*', '/', '@']) || bare.contains(" offset ") {
+        Some("calculates something, and what is calculated has no age of its own")
+    } else {
+        None
     }
 }
 

@@ -347,6 +347,15 @@ const CARD_CASES: &[CardCase] = &[
     ("one pod, two residents", |c| {
         c["residents"]["llama-2"] = json!({"namespace": "llama-cpp", "pod_prefix": "b"})
     }),
+    ("a Prometheus that is asked for expressions", |c| {
+        c["source"]["device"] = json!({"prometheus": {
+            "url": "http://prometheus:9090/api/v1", "free": "sum(free)", "used": "used[5m]",
+            "total": " ", "reserved": "a{l=\"(x)[y]\"}", "unit": "bytes"}});
+    }),
+    ("a Prometheus that is not asked for the card's size", |c| {
+        c["source"]["device"] =
+            json!({"prometheus": {"url": "http://p:9090", "free": "free", "used": "used", "unit": "mib"}});
+    }),
     ("protected beyond the card", |c| {
         c["residents"]["other"] = json!({"namespace": "b", "peak_mib": 9216, "protected": true});
     }),

@@ -25,13 +25,11 @@ pub(super) fn config_name(tenant: &Tenant) -> String {
 
 /// A container of the agent's image, with the least rights there are.
 pub(super) fn container(name: &str, image: &str, args: &[&str]) -> Value {
-    let amounts =
-        |list: [(&str, &str); 2]| -> Value { list.into_iter().map(|(k, v)| (k, json!(v))).collect() };
     json!({
         "name": name,
         "image": image,
         "args": args,
-        "resources": {"requests": amounts(AGENT_REQUESTS), "limits": amounts(AGENT_LIMITS)},
+        "resources": resources(AGENT_REQUESTS, AGENT_LIMITS),
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "capabilities": {"drop": ["ALL"]},
@@ -42,6 +40,13 @@ pub(super) fn container(name: &str, image: &str, args: &[&str]) -> Value {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     })
+}
+
+/// What a container asks for and may use at most.
+pub(super) fn resources(requests: [(&str, &str); 2], limits: [(&str, &str); 2]) -> Value {
+    let amounts =
+        |list: [(&str, &str); 2]| -> Value { list.into_iter().map(|(k, v)| (k, json!(v))).collect() };
+    json!({"requests": amounts(requests), "limits": amounts(limits)})
 }
 
 /// A container of the agent that speaks to the API server as the tenant's gate.

@@ -106,7 +106,7 @@ fn place(pod: &mut Value, tenant: &Tenant) {
     }
 }
 
-fn toleration(toleration: &Toleration) -> Value {
+pub(super) fn toleration(toleration: &Toleration) -> Value {
     let key = toleration.key.as_ref().map(ToString::to_string);
     let fields = [
         ("key", &key),

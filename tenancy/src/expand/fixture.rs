@@ -124,3 +124,22 @@ pub(crate) fn chatterbox_floor() -> Floor {
     serde_json::from_value(json!({"tenant": "tts/chatterbox-tts", "peak_mib": 4096, "headroom_mib": 2048}))
         .unwrap()
 }
+
+/// An exporter with everything set.
+pub(crate) fn exporter() -> crate::exporter::Exporter {
+    crate::exporter::Exporter {
+        name: "gpu-exporter".parse().unwrap(),
+        image: "registry.example.org/gpu-agent:1".into(),
+        runtime_class: Some("nvidia".parse().unwrap()),
+        node_selector: crate::defaults::exporter_nodes(),
+        tolerations: crate::defaults::exporter_tolerations(),
+        priority_class: Some("infrastructure".parse().unwrap()),
+        image_pull_secrets: BTreeSet::from(["mirror".parse().unwrap()]),
+        port: crate::defaults::EXPORTER_PORT,
+        interval_s: 2,
+        service_monitor: Some(crate::exporter::ServiceMonitor {
+            labels: BTreeMap::from([("release".parse().unwrap(), "prometheus".parse().unwrap())]),
+            interval_s: 15,
+        }),
+    }
+}

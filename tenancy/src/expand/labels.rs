@@ -16,6 +16,8 @@ pub const NAME_LABEL: &str = "app.kubernetes.io/name";
 pub const TENANT_LABEL: &str = "gpu-tenancy.dev/tenant";
 /// Label with the card's name, on the card's objects.
 pub(super) const CARD_LABEL: &str = "gpu-tenancy.dev/card";
+/// Label with the exporter's name, on its objects and pods.
+pub const EXPORTER_LABEL: &str = "gpu-tenancy.dev/exporter";
 /// What the pods of gate ticks carry as [`NAME_LABEL`]. It has a dot, which no
 /// tenant's name has, so no Service takes a tick for a server.
 pub const GATE_POD_NAME: &str = "gpu-tenancy.gate";

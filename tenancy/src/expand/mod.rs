@@ -1,4 +1,4 @@
-//! From a valid tenant, floor or card to its Kubernetes objects.
+//! From a valid tenant, floor, card or exporter to its Kubernetes objects.
 //!
 //! Pure and infallible: what could be wrong was refused when the parts were
 //! parsed and by [`crate::check`]. Bodies are spelled as the API server spells
@@ -10,6 +10,7 @@ mod agent;
 mod card;
 mod config;
 mod deployment;
+mod exporter;
 mod floor;
 mod gate;
 mod labels;
@@ -21,8 +22,11 @@ mod watcher;
 
 pub use card::card;
 pub use config::config_key;
+pub use exporter::exporter;
 pub use floor::floor;
-pub use labels::{CONFIG_CHECKSUM, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, TENANT_LABEL, is_ours, selector};
+pub use labels::{
+    CONFIG_CHECKSUM, EXPORTER_LABEL, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, TENANT_LABEL, is_ours, selector,
+};
 pub use watcher::watched_card;
 
 use serde_json::Value;

@@ -425,3 +425,22 @@ fn keys_of_files_stay_apart_and_are_legal() {
     let long: AbsolutePath = format!("/{}", "ä".repeat(200)).parse().unwrap();
     assert!(config_key(&long).parse::<crate::names::ConfigKey>().is_ok());
 }
+
+#[test]
+fn an_exporter_has_no_right_and_shares_only_the_host_s_process_ids() {
+    let objects = super::exporter(&fixture::exporter());
+    insta::assert_json_snapshot!(bodies(&objects));
+    let kinds: Vec<Kind> = objects.iter().map(|(key, _)| key.kind).collect();
+    assert!(!kinds.contains(&Kind::Role) && !kinds.contains(&Kind::RoleBinding), "{kinds:?}");
+    let pod = &objects.of_kind(Kind::DaemonSet).next().unwrap().body["spec"]["template"]["spec"];
+    for shared in ["hostNetwork", "hostIPC", "shareProcessNamespace"] {
+        assert!(pod.get(shared).is_none(), "{shared}");
+    }
+    let context = &pod["containers"][0]["securityContext"];
+    assert_eq!(
+        (&context["runAsNonRoot"], &context["capabilities"]["drop"][0]),
+        (&json!(true), &json!("ALL"))
+    );
+    let resources = pod["containers"][0]["resources"].to_string();
+    assert!(!resources.contains("nvidia"), "it takes no slice of any card");
+}

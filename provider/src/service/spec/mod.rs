@@ -6,6 +6,8 @@ mod pod;
 mod server;
 mod storage;
 
+pub(crate) use pod::tolerations;
+
 use std::collections::BTreeMap;
 
 use tenancy::duration::Seconds;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tenancy::names::{LabelKey, LabelValue, ObjectName};
 use tenancy::tenant::{Metadata, ObjectKind, Pod, Toleration};
-use tfplugin::{Attr, Map, Path};
+use tfplugin::{Attr, List, Map, Path};
 
 use super::at;
 use crate::fill::Fill;
@@ -14,7 +14,7 @@ use crate::service::parts::TolerationModel;
 pub(super) fn pod(model: &ServiceModel, fill: &mut Fill) -> Pod {
     Pod {
         node_selector: fill.typed(&model.node_selector, &at("node_selector")),
-        tolerations: tolerations(model, fill),
+        tolerations: tolerations(&model.tolerations, &at("tolerations"), fill),
         priority_class: match &model.priority_class {
             Attr::Null => None,
             class => fill.parse(class, &at("priority_class")),
@@ -33,16 +33,21 @@ fn pull_secrets(model: &ServiceModel, fill: &mut Fill) -> BTreeSet<ObjectName> {
     }
 }
 
-fn tolerations(model: &ServiceModel, fill: &mut Fill) -> Vec<Toleration> {
+/// The taints that a pod bears, for whichever resource makes the pod.
+pub(crate) fn tolerations(
+    attr: &Attr<List<TolerationModel>>,
+    path: &Path,
+    fill: &mut Fill,
+) -> Vec<Toleration> {
     let stand_in = TolerationModel { key: Attr::Unknown, ..TolerationModel::default() };
-    let list = match &model.tolerations {
+    let list = match attr {
         Attr::Null => Vec::new(),
         Attr::Unknown => vec![&Attr::Unknown],
         Attr::Known(list) => list.iter().collect(),
     };
     let mut found = Vec::new();
     for (index, attr) in list.into_iter().enumerate() {
-        let path = at("tolerations").index(index);
+        let path = path.index(index);
         let Some(one) = fill.any(attr, &stand_in, &stand_in) else { continue };
         let key = match &one.key {
             Attr::Null => None,

@@ -1,0 +1,1 @@
+terraform import gpu_exporter.this gpu-exporter
