@@ -89,7 +89,7 @@ impl Admit {
             pod: self.pod.clone(),
             pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
             override_annotation: deployment.seen.override_annotation,
-            device: card.device,
+            device: card.told.map(|told| told.sample),
         };
         Ok(match admit_pod(&situation) {
             Admission::Wait { reason } => Look::Waiting(reason),

@@ -14,7 +14,7 @@ use tenancy::window::Schedule;
 
 use crate::observe::api::{Api, ApiError};
 use crate::observe::object::Object;
-use crate::observe::{self, ObserveError, Scene};
+use crate::observe::{self, ObserveError, Scene, scrape};
 use crate::report::{deeds, rule_name};
 
 mod sources;
@@ -70,16 +70,13 @@ pub async fn explain(
         serde_json::from_str(config).map_err(|why| ExplainError::Config { tenant: tenant.clone(), why })?;
     let mut scene = observe::scene(api, &gate).await?;
     let mut suggestions = Vec::new();
-    if scene.observation.device.is_err()
-        && let Ok(declared) = &scene.card.declared
-    {
-        let device =
-            sources::through_the_api_server(api, &declared.card, scene.now, &scene.observation.device);
-        (scene.observation.device, suggestions) =
-            tokio::join!(device, sources::suggestions(api, &declared.card));
-        if scene.observation.device.is_ok() {
-            suggestions.clear();
+    if let (Err(direct), Ok(declared)) = (&scene.observation.device, &scene.card.declared) {
+        let told = sources::through_the_api_server(api, &declared.card, scene.now, direct);
+        let (told, others) = tokio::join!(told, sources::suggestions(api, &declared.card));
+        if told.is_err() {
+            suggestions = others;
         }
+        scene.tell(tenant, told);
     }
     if matches!(scene.observation.demand, Demand::Unknown(_))
         && let Some(asked) = observe::demand::ask_through(api, &gate).await

@@ -11,12 +11,14 @@ use tenancy::card::{Card, Device, DeviceSource, Unit};
 use tenancy::quantity::Mib;
 
 pub mod dcgm;
+pub mod devices;
 pub mod exporter;
 pub mod nvidia_gpu_exporter;
 pub mod pods;
 pub mod prometheus;
 pub mod text;
 
+use devices::Devices;
 use text::Series;
 
 /// Figures may disagree by this much before they contradict each other:
@@ -42,6 +44,8 @@ pub struct Figures {
     /// What each pod holds, by namespace and pod name; `None` where the page
     /// does not say, which is not the same as nothing.
     pub pods: PerPod,
+    /// On which devices of the page each pod is, as far as it says. Empty where it does not.
+    pub devices: Devices,
     /// The device's UUID, where the page names it; as the card is declared, if it is by UUID.
     pub uuid: Option<String>,
     /// The device's index, where the page names it.
@@ -101,6 +105,7 @@ fn judged(card: &Card, mut figures: Figures, now_ms: i64) -> Result<Figures, Unk
     if let Device::Uuid(declared) = &card.device {
         // The exporter's spelling of it was accepted, and ends here.
         figures.uuid = Some(declared.clone());
+        figures.devices = devices::as_declared(std::mem::take(&mut figures.devices), declared);
     }
     Ok(figures)
 }

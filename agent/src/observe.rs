@@ -12,7 +12,9 @@ use tenancy::declared::{Declared, POINTER_KEY, declared_name, ledger_name, point
 use tenancy::gate::{GateConfig, ScaleTarget};
 use tenancy::ledger::{Ledger, Paused};
 use tenancy::names::{CardName, TenantId};
-use tenancy::observation::{Observation, PauseSeen, Sample, Unknown};
+use tenancy::observation::{Observation, PauseSeen, Unknown};
+
+use crate::metrics::devices;
 
 pub mod api;
 pub mod demand;
@@ -24,6 +26,7 @@ pub mod sources;
 
 use api::{Api, ApiError};
 use object::Object;
+use scrape::Told;
 
 /// Why nothing could be observed, and so nothing decided.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +49,8 @@ pub struct CardScene {
     /// The ledger's ConfigMap as it was read, to be written back with its
     /// resourceVersion; null where it could not be read.
     pub ledger_object: Value,
-    /// The card's figures, or why there are none.
-    pub device: Result<Sample, Unknown>,
+    /// What its source tells, or why it tells nothing.
+    pub told: Result<Told, Unknown>,
 }
 
 /// Everything of one moment.
@@ -67,9 +70,26 @@ pub struct Scene {
     pub demand_said: Option<String>,
     /// Addresses of the pods that are ready and stay.
     pub ready_ips: Vec<String>,
+    /// The names of the pods that asked for a single slice.
+    pub of_one_slice: BTreeSet<String>,
 }
 
 impl Scene {
+    /// Takes over what the card's source told: the figures, and on which device
+    /// the tenant's pods are.
+    pub fn tell(&mut self, tenant: &TenantId, told: Result<Told, Unknown>) {
+        let own = told.as_ref().ok().and_then(|told| told.sample.uuid.as_deref());
+        for pod in self.observation.pods.iter_mut().flatten() {
+            let devices = told
+                .as_ref()
+                .ok()
+                .and_then(|told| told.devices.get(&(tenant.namespace.to_string(), pod.name.clone())));
+            let has_one_slice = self.of_one_slice.contains(&pod.name);
+            pod.device_uuid = own.and_then(|own| devices::given(devices, own, has_one_slice));
+        }
+        self.observation.device = told.map(|told| told.sample);
+    }
+
     /// What could not be read beside the device's figures, each as a clause.
     pub fn unseen(&self) -> impl Iterator<Item = &str> {
         let declared = self.card.declared.as_ref().err();
@@ -94,10 +114,13 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
     let (pauses, pause_versions) = pauses(api, gate, paused).await?;
     let stays = |pod: &&seen::Pod| pod.seen.ready && !pod.seen.deleting;
     let ready_ips = pods.iter().flatten().filter(stays).filter_map(|pod| pod.ip.clone()).collect();
-    Ok(Scene {
+    let single = pods.iter().flatten().filter(|pod| pod.has_one_slice);
+    let of_one_slice = single.map(|pod| pod.seen.name.clone()).collect();
+    let told = card.told.clone();
+    let mut scene = Scene {
         now: api.now().ok_or(ObserveError::NoDate)?,
         observation: Observation {
-            device: card.device.clone(),
+            device: Err(Unknown { reason: "the card's source was not asked".to_owned() }),
             deployment: deployment.seen,
             pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
             pauses,
@@ -109,7 +132,10 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
         pause_versions,
         demand_said: asked.said,
         ready_ips,
-    })
+        of_one_slice,
+    };
+    scene.tell(&gate.tenant, told);
+    Ok(scene)
 }
 
 /// Sees the card of a tenant: who points to it, what is declared, the ledger, the device.
@@ -133,8 +159,8 @@ pub async fn card(api: &Api, tenant: &TenantId) -> Result<CardScene, ObserveErro
         Ok(name) => name,
         Err(unknown) => {
             let declared = Err(unknown.clone());
-            let (ledger, device) = (Err(unknown.clone()), Err(unknown));
-            return Ok(CardScene { declared, ledger, ledger_object: Value::Null, device });
+            let (ledger, told) = (Err(unknown.clone()), Err(unknown));
+            return Ok(CardScene { declared, ledger, ledger_object: Value::Null, told });
         }
     };
     let (declared_name, ledger_name) = (declared_name(&name), ledger_name(&name));
@@ -144,7 +170,7 @@ pub async fn card(api: &Api, tenant: &TenantId) -> Result<CardScene, ObserveErro
         Declared::from_data(&data(&object)).map_err(|why| unreadable(&declared_name, &why))
     });
     let now = api.now().ok_or(ObserveError::NoDate)?;
-    let device = match &declared {
+    let told = match &declared {
         Ok(declared) => scrape::card(&declared.card, now).await,
         Err(unknown) => Err(unknown.clone()),
     };
@@ -152,7 +178,7 @@ pub async fn card(api: &Api, tenant: &TenantId) -> Result<CardScene, ObserveErro
         Ok(object) => (Ok(Ledger::parse(&data(&object))), object),
         Err(unknown) => (Err(unknown), Value::Null),
     };
-    Ok(CardScene { declared, ledger, ledger_object, device })
+    Ok(CardScene { declared, ledger, ledger_object, told })
 }
 
 /// Reads a ConfigMap of the system namespace, or says why it cannot be had.

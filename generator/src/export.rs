@@ -42,6 +42,9 @@ pub fn kustomize(fleet: &Fleet) -> Result<BTreeMap<String, String>, ExportError>
     let mut folders: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
     let mut births: BTreeMap<String, Value> = BTreeMap::new();
     let cards = folders.entry("fleet".to_owned()).or_default();
+    for own in fleet.exporters.values() {
+        put(cards, &expand::exporter(&own.exporter));
+    }
     for card in fleet.cards.values() {
         put(cards, &expand::card(card));
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use tenancy::card::Card;
 use tenancy::card::model::CardModel;
 use tenancy::duration::Seconds;
+use tenancy::exporter::Exporter;
 use tenancy::floor::Floor;
-use tenancy::names::{CardName, EnvName, Namespace};
+use tenancy::names::{CardName, EnvName, ExporterName, Namespace};
 use tenancy::quantity::Mib;
 use tenancy::tenant::{AbsolutePath, Tenant};
 
@@ -17,6 +18,10 @@ use crate::leaf::{Binary, Layout, PlanObjects};
 pub struct Fleet {
     /// The cards by name.
     pub cards: BTreeMap<CardName, Card>,
+    /// Our exporters by name.
+    pub exporters: BTreeMap<ExporterName, OwnExporter>,
+    /// Which of them measures a card, where it is one of them.
+    pub measured_by: BTreeMap<CardName, ExporterName>,
     /// What the driver keeps of them, where that was said.
     pub reserved: BTreeMap<CardName, Mib>,
     /// Which models they are, where that was said.
@@ -35,6 +40,15 @@ pub struct Fleet {
     pub binary: Option<Binary>,
     /// How the stacks are laid out.
     pub layout: Layout,
+}
+
+/// One of our exporters and what only its stack knows.
+#[derive(Debug, Clone)]
+pub struct OwnExporter {
+    /// The exporter itself.
+    pub exporter: Exporter,
+    /// Objects of it that are taken over, as `Kind/name`.
+    pub adopted: Vec<String>,
 }
 
 /// One tenant and what only its stack knows.

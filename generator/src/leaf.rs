@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use schemars::Schema;
 use tenancy::Invalid;
+pub use tenancy::card::Unit as MemoryUnit;
 use tenancy::card::model::{CardModel, Precision};
 use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::duration::Seconds;
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{
-    CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName,
-    PortName, ResidentName, TenantName, WindowName,
+    CardName, ConfigKey, ContainerName, EnvName, ExporterName, LabelKey, LabelValue, Namespace, NodeName,
+    ObjectName, PortName, ResidentName, TenantName, WindowName,
 };
 use tenancy::quantity::{Mib, Quantity};
 use tenancy::tenant::AbsolutePath;
@@ -39,6 +40,8 @@ text_leaves! {
     ConfigKey: "token",
     ContainerName: "fetch-weights",
     EnvName: "HF_HOME",
+    ExporterName: "gpu-exporter",
+    ExporterPage: "gpu-exporter",
     HttpUrl: "http://queue.tts:8000/stats",
     JsonPath: "$.queue.pending",
     HandedOver: "image",
@@ -101,6 +104,7 @@ word_leaves! {
         "PreferNoSchedule" => TaintEffect("PreferNoSchedule"), "NoExecute" => TaintEffect("NoExecute");
     TolerationOperator: "operator" = "Equal" => TolerationOperator("Equal"),
         "Exists" => TolerationOperator("Exists");
+    MemoryUnit: "unit" = "bytes" => MemoryUnit::Bytes, "mib" => MemoryUnit::Mib;
     Precision: "precision" = "fp32" => Precision::Fp32, "fp16" => Precision::Fp16, "bf16" => Precision::Bf16,
         "fp8" => Precision::Fp8, "int8" => Precision::Int8, "int4" => Precision::Int4;
     PlanObjects: "way to show objects" = "leaves" => PlanObjects("leaves"), "digests" => PlanObjects("digests");
@@ -330,6 +334,24 @@ impl FromStr for Url {
             return refuse("it carries a password, and stacks are committed");
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// Our exporter as a card's source names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExporterPage {
+    /// One of the fleet's, by its name.
+    Ours(ExporterName),
+    /// The page of one that is made elsewhere.
+    At(Url),
+}
+
+impl FromStr for ExporterPage {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        // No name has a slash or a colon, and no address is without.
+        if text.contains(['/', ':']) { text.parse().map(Self::At) } else { text.parse().map(Self::Ours) }
     }
 }
 

@@ -224,6 +224,18 @@ fn cards() {
         fleet("index: 0", "index: 0\n    uuid: GPU-1"),
         fleet("index: 0", "uuid: T4"),
         fleet("dcgm: ", "pods: "),
+        fleet("dcgm: \"http://dcgm:9400/metrics\"", "exporter: gpu-exporter"),
+        fleet("source: { dcgm: ", "source: { exporter: gpu-exporter, dcgm: "),
+        fleet("defaults:", "exporters: { gpu-exporter: { interval: 31s } }\ndefaults:"),
+        fleet("defaults:", "exporters: { GPU: { service_monitor: { interval: 1m } } }\ndefaults:"),
+        fleet(
+            "dcgm: \"http://dcgm:9400/metrics\"",
+            "prometheus: { url: \"http://p:9090/api/v1/query\", free: sum(a), used: b, unit: MiB }",
+        ),
+        fleet(
+            "dcgm: \"http://dcgm:9400/metrics\"",
+            "prometheus: { url: \"http://p:9090\", free: sum(a), used: b, unit: mib }",
+        ),
         fleet("http://dcgm:9400/metrics", "dcgm:9400"),
         fleet("http://dcgm:9400/metrics", "http://gpu-pod-exporter.nvidia/metrics"),
         fleet("memory: 15360MiB", "residents: { llama: { namespace: l, protected: true } }"),

@@ -6,6 +6,10 @@ use crate::declared::SYSTEM_NAMESPACE;
 use crate::names::{ExporterName, LabelKey, LabelValue, ObjectName};
 use crate::tenant::Toleration;
 
+/// The longest time between two readings of the driver, or two scrapes by
+/// Prometheus, in seconds: figures of a minute ago admit nobody.
+pub const LONGEST_INTERVAL_S: u32 = 30;
+
 /// A DaemonSet of `gpu-agent exporter` and the Service in front of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exporter {

@@ -5,27 +5,25 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tenancy::card::{Card, DeviceSource};
 use tenancy::expand::{EXPORTER_LABEL, NAME_LABEL};
-use tenancy::observation::{Sample, Unknown};
+use tenancy::observation::Unknown;
 
 use crate::observe::api::Api;
 use crate::observe::object::Object;
-use crate::observe::scrape;
+use crate::observe::scrape::{self, Told};
 
 /// Asks again through the API server's proxy, where the exporter's name means
-/// something. `direct` is what asking directly gave.
+/// something. `direct` is why asking directly gave nothing.
 pub(super) async fn through_the_api_server(
     api: &Api,
     card: &Card,
     now: Timestamp,
-    direct: &Result<Sample, Unknown>,
-) -> Result<Sample, Unknown> {
-    let (Err(unknown), Some(object)) = (direct, proxied(api, card).await) else {
-        return direct.clone();
-    };
+    direct: &Unknown,
+) -> Result<Told, Unknown> {
+    let Some(object) = proxied(api, card).await else { return Err(direct.clone()) };
     match api.page(&object).await {
-        Ok(page) => scrape::sample(card, &page, now),
+        Ok(page) => scrape::read(card, &page, now),
         Err(why) => {
-            Err(Unknown { reason: format!("{}; through the API server: {}", unknown.reason, why.clause()) })
+            Err(Unknown { reason: format!("{}; through the API server: {}", direct.reason, why.clause()) })
         }
     }
 }

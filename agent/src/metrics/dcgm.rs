@@ -14,12 +14,15 @@ use tenancy::card::{Card, Device, Unit};
 use tenancy::quantity::Mib;
 
 use super::text::Series;
-use super::{Figures, PerPod, TOLERANCE_MIB, Unknown, agreed, mib, oldest, plausible, same_uuid, wanted};
+use super::{
+    Figures, PerPod, TOLERANCE_MIB, Unknown, agreed, devices, mib, oldest, plausible, same_uuid, wanted,
+};
 
 const FREE: &str = "DCGM_FI_DEV_FB_FREE";
 const USED: &str = "DCGM_FI_DEV_FB_USED";
 const RESERVED: &str = "DCGM_FI_DEV_FB_RESERVED";
 const TOTAL: &str = "DCGM_FI_DEV_FB_TOTAL";
+const MEMORY: [&str; 4] = [FREE, USED, RESERVED, TOTAL];
 
 /// Reads the figures of one card.
 ///
@@ -47,6 +50,7 @@ pub fn figures(card: &Card, page: &[Series<'_>]) -> Result<Figures, Unknown> {
         used_mib: used,
         reserved_mib: reserved,
         pods,
+        devices: devices::of(page.iter().filter(|one| MEMORY.contains(&one.name)), "UUID"),
         uuid: own.iter().find_map(|one| one.label("UUID")).map(str::to_owned),
         index: own.iter().find_map(|one| one.label("gpu")?.parse().ok()),
         timestamp_ms: oldest(own.iter().copied()),
@@ -55,8 +59,7 @@ pub fn figures(card: &Card, page: &[Series<'_>]) -> Result<Figures, Unknown> {
 
 /// The series of this card's frame buffer, of whatever pod, without those of MIG instances.
 fn own<'p>(card: &Card, page: &'p [Series<'p>]) -> Result<Vec<&'p Series<'p>>, Unknown> {
-    let memory: Vec<&Series<'_>> =
-        page.iter().filter(|one| [FREE, USED, RESERVED, TOTAL].contains(&one.name)).collect();
+    let memory: Vec<&Series<'_>> = page.iter().filter(|one| MEMORY.contains(&one.name)).collect();
     if memory.is_empty() {
         return Err(Unknown(format!("the page has no {FREE} of any device")));
     }
@@ -79,7 +82,7 @@ fn own<'p>(card: &Card, page: &'p [Series<'p>]) -> Result<Vec<&'p Series<'p>>, U
         return Err(Unknown(format!(
             "no device on the page is {}; it has {}",
             wanted(card),
-            devices(&memory)
+            listed(&memory)
         )));
     }
     one_device(&matching)?;
@@ -114,7 +117,7 @@ fn one_device(series: &[&Series<'_>]) -> Result<(), Unknown> {
     }
 }
 
-fn devices(memory: &[&Series<'_>]) -> String {
+fn listed(memory: &[&Series<'_>]) -> String {
     let mut seen: Vec<String> = memory
         .iter()
         .map(|one| {

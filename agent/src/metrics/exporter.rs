@@ -6,7 +6,7 @@ use tenancy::card::{Card, Device, Unit};
 use tenancy::quantity::Mib;
 
 use super::text::Series;
-use super::{Figures, PerPod, TOLERANCE_MIB, Unknown, agreed, mib, plausible, same_uuid, wanted};
+use super::{Figures, PerPod, TOLERANCE_MIB, Unknown, agreed, devices, mib, plausible, same_uuid, wanted};
 
 const PREFIX: &str = "gpu_tenancy_";
 const UP: &str = "gpu_tenancy_exporter_up";
@@ -60,6 +60,7 @@ pub fn figures(card: &Card, page: &[Series<'_>], now_ms: i64) -> Result<Figures,
         used_mib: used,
         reserved_mib: reserved,
         pods: held(&own, used)?,
+        devices: devices::of(of_node.iter().copied().filter(|one| one.name == CONTAINER), "uuid"),
         uuid: own.iter().find_map(|one| one.label("uuid")).map(str::to_owned),
         index: own.iter().find_map(|one| one.label("index")?.parse().ok()),
         // Seconds of a few hours at most: whoever is older is refused.

@@ -6,6 +6,7 @@
 
 use tenancy::card::{Card, Device, Unit};
 
+use super::devices::Devices;
 use super::text::Series;
 use super::{Figures, Unknown, agreed, oldest, plausible, same_uuid, unaccounted, wanted};
 
@@ -41,6 +42,7 @@ pub fn figures(card: &Card, page: &[Series<'_>]) -> Result<Figures, Unknown> {
         reserved_mib: reserved,
         // The exporter has series per process since 1.3, but without their pods.
         pods: None,
+        devices: Devices::new(),
         uuid: Some(uuid.to_owned()),
         index: index(uuid, page),
         timestamp_ms: oldest(own.iter().copied()),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tenancy::card::{Card, Device, Prometheus};
 use tenancy::quantity::Mib;
 
+use super::devices::Devices;
 use super::{Figures, Unknown, amount, plausible, unaccounted};
 
 /// The query by which a series' samples are had.
@@ -74,6 +75,7 @@ pub fn figures(card: &Card, source: &Prometheus, answers: &Answers) -> Result<Fi
         used_mib: used,
         reserved_mib: reserved,
         pods: None,
+        devices: Devices::new(),
         // The selectors chose the card, and nothing here can say whether rightly.
         uuid: None,
         index: match card.device {

@@ -7,10 +7,19 @@ use tenancy::card::{Card, DeviceSource};
 use tenancy::observation::{PodKey, Sample, Unknown};
 
 use super::{fetch, sources};
-use crate::metrics;
+use crate::metrics::{self, devices::Devices};
 
 /// Eight cards with every counter and every pod make some hundred KiB.
 const PAGE_LIMIT: usize = 4 << 20;
+
+/// What a card's source tells.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The card's figures.
+    pub sample: Sample,
+    /// On which devices it has which pods.
+    pub devices: Devices,
+}
 
 /// Asks a card's device source.
 ///
@@ -19,7 +28,7 @@ const PAGE_LIMIT: usize = 4 << 20;
 ///
 /// # Errors
 /// The reason why the card's figures are not known, as a clause.
-pub async fn card(card: &Card, now: Timestamp) -> Result<Sample, Unknown> {
+pub async fn card(card: &Card, now: Timestamp) -> Result<Told, Unknown> {
     let url = url(card);
     let pages = match &card.source.device {
         DeviceSource::Prometheus(prometheus) => {
@@ -48,7 +57,7 @@ pub fn url(card: &Card) -> &str {
 ///
 /// # Errors
 /// The reason why the page does not answer, as a clause.
-pub fn sample(card: &Card, page: &str, now: Timestamp) -> Result<Sample, Unknown> {
+pub fn read(card: &Card, page: &str, now: Timestamp) -> Result<Told, Unknown> {
     let figures = metrics::read(card, page, now.as_millisecond());
     figures.map(|figures| told(figures, now)).map_err(|why| gives_none(card, &why))
 }
@@ -58,13 +67,13 @@ fn gives_none(card: &Card, why: &metrics::Unknown) -> Unknown {
 }
 
 /// Figures as the gate is told of them.
-fn told(figures: metrics::Figures, now: Timestamp) -> Sample {
+fn told(figures: metrics::Figures, now: Timestamp) -> Told {
     let taken = figures.timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let pod_key = |namespace: &str, pod: String| {
         // A label that is no namespace belongs to no pod of ours.
         Some(PodKey { namespace: namespace.parse().ok()?, pod })
     };
-    Sample {
+    let sample = Sample {
         at: taken.unwrap_or(now),
         uuid: figures.uuid,
         index: figures.index,
@@ -77,7 +86,8 @@ fn told(figures: metrics::Figures, now: Timestamp) -> Sample {
                 .filter_map(|((namespace, pod), mib)| Some((pod_key(&namespace, pod)?, mib)))
                 .collect()
         }),
-    }
+    };
+    Told { sample, devices: figures.devices }
 }
 
 /// Reads a metrics page.

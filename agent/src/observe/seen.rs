@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tenancy::defaults::SLICE_RESOURCE;
 use tenancy::gate::OVERRIDE_ANNOTATION;
 use tenancy::names::NodeName;
 use tenancy::observation::{DeploymentSeen, Phase, PodSeen};
@@ -80,6 +81,8 @@ pub struct Pod {
     pub seen: PodSeen,
     /// Its address, once it has one.
     pub ip: Option<String>,
+    /// Whether it asked for a single slice of a single card.
+    pub has_one_slice: bool,
 }
 
 /// Reads the items of a list of pods.
@@ -104,7 +107,7 @@ fn pod(object: &Value) -> Pod {
             created: time(&metadata["creationTimestamp"]),
             deleting: metadata["deletionTimestamp"].is_string(),
             node: object["spec"]["nodeName"].as_str().and_then(|node| node.parse::<NodeName>().ok()),
-            // No API object says it; a source may.
+            // No API object says it; the card's source may.
             device_uuid: None,
             phase: phase(status["phase"].as_str().unwrap_or_default()),
             ready: condition("Ready").is_some_and(|ready| ready["status"] == "True"),
@@ -116,7 +119,18 @@ fn pod(object: &Value) -> Pod {
                 .or_else(|| waiting(status)),
         },
         ip: status["podIP"].as_str().map(str::to_owned),
+        has_one_slice: slices(&object["spec"]) == Some(1),
     }
+}
+
+/// How many slices the containers of a pod ask for, of whatever name: slices
+/// may be renamed, and MIG instances are other resources of the same vendor.
+fn slices(spec: &Value) -> Option<u64> {
+    let vendor = format!("{}/", SLICE_RESOURCE.split('/').next()?);
+    let containers = ["containers", "initContainers"].into_iter().flat_map(|list| spec[list].as_array());
+    let limits = containers.flatten().filter_map(|container| container["resources"]["limits"].as_object());
+    let asked = limits.flatten().filter(|(name, _)| name.starts_with(&vendor));
+    asked.map(|(_, count)| count.as_str().and_then(|count| count.parse::<u64>().ok())).sum()
 }
 
 /// Why the first container that waits does so. The two reasons that every start
@@ -193,7 +207,8 @@ mod tests {
                 { "type": "PodScheduled", "status": "False", "message": "0/1 nodes are available" }] },
         }, {
             "metadata": { "name": "q", "uid": "2", "deletionTimestamp": "2026-11-21T02:00:00Z" },
-            "spec": { "nodeName": "gpu-1" },
+            "spec": { "nodeName": "gpu-1", "containers": [
+                { "name": "server", "resources": { "limits": { "nvidia.com/gpu.shared": "1", "cpu": "2" } } }] },
             "status": { "phase": "Running", "podIP": "10.0.0.9", "conditions": [
                 { "type": "PodScheduled", "status": "True" }, { "type": "Ready", "status": "True" }],
               "initContainerStatuses": [{ "name": "admit", "state": { "terminated": { "exitCode": 0 } } }],
@@ -210,5 +225,21 @@ mod tests {
         assert_eq!(q.seen.waiting.as_deref(), Some("CrashLoopBackOff"));
         assert!(q.seen.admitted && q.seen.ready && q.seen.deleting);
         assert_eq!((q.seen.restarts, q.ip.as_deref()), (4, Some("10.0.0.9")));
+        assert!(q.has_one_slice && !p.has_one_slice);
+    }
+
+    #[test]
+    fn slices_are_those_of_all_containers_and_of_every_name() {
+        let asked = |limits: &[Value]| {
+            let containers: Vec<Value> =
+                limits.iter().map(|limits| json!({ "resources": { "limits": limits } })).collect();
+            slices(&json!({ "containers": containers, "initContainers": [{ "name": "admit" }] }))
+        };
+        assert_eq!(asked(&[json!({ "memory": "1Gi" })]), Some(0));
+        assert_eq!(
+            asked(&[json!({ "nvidia.com/gpu": "1" }), json!({ "nvidia.com/mig-1g.5gb": "1" })]),
+            Some(2)
+        );
+        assert_eq!(asked(&[json!({ "nvidia.com/gpu": "1k" })]), None, "a count that is not read is not one");
     }
 }

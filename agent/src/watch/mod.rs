@@ -160,7 +160,7 @@ impl Watch {
         let Some(declared) = known.declared.clone() else { return };
         let now = api.now();
         let sample = match now {
-            Some(now) => scrape::card(&declared.card, now).await,
+            Some(now) => scrape::card(&declared.card, now).await.map(|told| told.sample),
             None => Err(Unknown { reason: "the API server's time is not known".to_owned() }),
         };
         on(board, |board| board.sampled(sample.as_ref().ok()));

@@ -240,6 +240,30 @@ async fn only_what_the_gate_has_rights_to_is_asked_for() {
 
 /// The next tick could not tell such a yield from a hand.
 #[tokio::test]
+async fn a_pod_that_the_source_has_on_another_card_yields_and_says_so() {
+    let other = |pod: &str| {
+        format!(
+            "DCGM_FI_DEV_FB_FREE{{gpu=\"1\",UUID=\"GPU-2\",hostname=\"gpu-1\",namespace=\"tts\",pod=\"{pod}\"}} 1\n"
+        )
+    };
+    // One that asked for two slices may have the other on its own card, and a pod of before is gone.
+    for (pod, slices, replicas) in [("speech-1", "2", 1), ("speech-0", "1", 1), ("speech-1", "1", 0)] {
+        let fake = FakeApi::start(Scenario::Fine).await;
+        awake(&fake, json!({}));
+        fake.world(|world| {
+            world.page.push_str(&other(pod));
+            world.pods[0]["spec"]["containers"] =
+                json!([{ "name": "server", "resources": { "limits": { "nvidia.com/gpu": slices } } }]);
+        });
+        tick(&fake, config(json!({}))).await.unwrap();
+        assert_eq!(fake.world(|world| world.replicas), replicas, "{pod} with {slices} slices");
+        let told =
+            fake.world(|world| world.events.iter().map(|it| it["note"].to_string()).collect::<String>());
+        assert_eq!(told.contains("od speech-1 was given GPU-2"), replicas == 0, "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_yield_that_cannot_be_written_down_is_not_done() {
     let fake = FakeApi::start(Scenario::LedgerReadOnly).await;
     awake(&fake, json!({}));

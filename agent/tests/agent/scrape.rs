@@ -80,7 +80,7 @@ async fn exporter_of(node: &str, state: &str, address: &str, port: u16) -> u16 {
 async fn our_exporter_is_read_by_the_gate_and_another_node_s_is_not() {
     let port = exporter_of("gpu-1", T4, "127.0.0.1", 0).await;
     let at = |port: u16| card(serde_json::json!({ "exporter": format!("http://127.0.0.1:{port}/metrics") }));
-    let sample = scrape::card(&at(port), jiff::Timestamp::now()).await.unwrap();
+    let scrape::Told { sample, devices } = scrape::card(&at(port), jiff::Timestamp::now()).await.unwrap();
     assert_eq!((sample.total_mib.0, sample.free_mib.0, sample.reserved_mib.0), (15_360, 10_814, 450));
     let held: Vec<String> = sample
         .per_pod
@@ -89,6 +89,8 @@ async fn our_exporter_is_read_by_the_gate_and_another_node_s_is_not() {
         .map(|(pod, mib)| format!("{}/{} {}", pod.namespace, pod.pod, mib.0))
         .collect();
     assert_eq!(held, ["llm/llama-0 4096"]);
+    let devices: Vec<_> = devices.into_iter().collect();
+    assert_eq!(devices, [(("llm".into(), "llama-0".into()), sample.uuid.into_iter().collect())]);
 
     let other = exporter_of("gpu-2", T4, "127.0.0.1", 0).await;
     let why = scrape::card(&at(other), jiff::Timestamp::now()).await.unwrap_err().reason;
@@ -123,7 +125,8 @@ async fn a_prometheus_is_asked_by_its_query_api() {
         card(serde_json::json!({ "prometheus": {
             "url": url, "free": free, "used": "used", "reserved": "reserved", "unit": "mib" } }))
     };
-    let sample = scrape::card(&with("free{gpu=\"0\"}", &url), jiff::Timestamp::now()).await.unwrap();
+    let told = scrape::card(&with("free{gpu=\"0\"}", &url), jiff::Timestamp::now()).await.unwrap();
+    let sample = told.sample;
     assert_eq!((sample.total_mib.0, sample.free_mib.0), (15_360, 10_814));
     let why = async |card| scrape::card(&card, jiff::Timestamp::now()).await.unwrap_err().reason;
     assert!(why(with("nonsense", &url)).await.contains("what is nonsense[5m]"));

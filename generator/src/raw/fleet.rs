@@ -1,15 +1,16 @@
 //! `fleet.yaml` as typed.
 
 use tenancy::card::model::CardModel;
+use tenancy::duration::Seconds;
 use tenancy::names::{
-    CardName, EnvName, LabelKey, LabelValue, Namespace, NodeName, ObjectName, ResidentName,
+    CardName, EnvName, ExporterName, LabelKey, LabelValue, Namespace, NodeName, ObjectName, ResidentName,
 };
 use tenancy::quantity::Mib;
 use tenancy::tenant::ObjectKind;
 use tenancy::window::Zone;
 
 use super::RawToleration;
-use crate::leaf::{Binary, Layout, PlanObjects, Url};
+use crate::leaf::{Binary, ExporterPage, Layout, MemoryUnit, PlanObjects, Port, Url};
 use crate::read::{At, Entries};
 use crate::record;
 
@@ -18,6 +19,9 @@ record! {
     pub struct RawFleet {
         /// The cards by name.
         pub cards: Entries<CardName, RawCard>,
+        /// Our exporters on the GPU nodes, by name. One is enough, such as `gpu-exporter: {}`, unless
+        /// nodes differ in their runtime class.
+        pub exporters: Option<Entries<ExporterName, RawExporter>>,
         /// What every tenant has that says nothing else.
         pub defaults: Option<RawDefaults>,
         /// How the provider reaches the cluster. What is left out is taken from the environment
@@ -69,14 +73,76 @@ record! {
 }
 
 record! {
-    /// Where a card's figures are read: one exporter for the device, and perhaps a per-pod gauge.
+    /// Where a card's figures are read: one source for the device, and perhaps a per-pod gauge.
     pub struct RawSource {
-        /// Metrics page of NVIDIA's dcgm-exporter.
+        /// Our own exporter: one of `exporters` by its name, or the metrics page of one that is made
+        /// elsewhere.
+        pub exporter: Option<At<ExporterPage>>,
+        /// Metrics page of NVIDIA's dcgm-exporter. Instead of `exporter`.
         pub dcgm: Option<At<Url>>,
-        /// Metrics page of utkuozdemir/nvidia_gpu_exporter. Instead of `dcgm`.
+        /// Metrics page of utkuozdemir/nvidia_gpu_exporter. Instead of `exporter`.
         pub nvidia_gpu_exporter: Option<At<Url>>,
+        /// A Prometheus that scrapes one of them or another. Instead of `exporter`.
+        pub prometheus: Option<RawPrometheus>,
         /// Metrics page of a per-pod gauge. It attributes memory to pods and admits nobody.
         pub pods: Option<At<Url>>,
+    }
+}
+
+record! {
+    /// A Prometheus and the series in it that are a card's figures. Each is a selector that finds
+    /// exactly one series; what has to be calculated belongs into a recording rule.
+    pub struct RawPrometheus {
+        /// Its address, without `/api`, such as `http://prometheus.monitoring:9090`.
+        pub url: At<Url>,
+        /// The series of what is free on the device.
+        pub free: At<String>,
+        /// The series of what processes hold.
+        pub used: At<String>,
+        /// The series of the device's size. It or `reserved` must be given.
+        pub total: Option<At<String>>,
+        /// The series of what the driver keeps.
+        pub reserved: Option<At<String>>,
+        /// In what the series count: `bytes`, or `mib` as DCGM does.
+        pub unit: At<MemoryUnit>,
+    }
+}
+
+record! {
+    /// Our exporter on the GPU nodes: what each card has free and who holds it. Its pods run in
+    /// `gpu-tenancy`, with no right in the cluster.
+    pub struct RawExporter {
+        /// The runtime class by which containers see the driver: `nvidia` with NVIDIA's GPU operator.
+        /// None unless given, which is right where NVIDIA's runtime is the nodes' default.
+        pub runtime_class: Option<At<ObjectName>>,
+        /// Labels of the nodes it runs on. `nvidia.com/gpu.present: "true"` unless given.
+        pub node_selector: Option<Entries<LabelKey, At<LabelValue>>>,
+        /// Taints that it bears. Every taint of the key `nvidia.com/gpu` unless given.
+        pub tolerations: Option<Vec<RawToleration>>,
+        /// Its pods' priority class.
+        pub priority_class: Option<At<ObjectName>>,
+        /// Image of gpu-agent. That of the fleet's `defaults` unless given.
+        pub agent_image: Option<At<String>>,
+        /// Secrets to pull the image with, by name, in `gpu-tenancy`.
+        pub image_pull_secrets: Option<Vec<At<ObjectName>>>,
+        /// The port of its page. 9401 unless given.
+        pub port: Option<At<Port>>,
+        /// Between two readings of the driver, up to `30s`. `1s` unless given.
+        pub interval: Option<At<Seconds>>,
+        /// A ServiceMonitor for the Prometheus operator. None unless given.
+        pub service_monitor: Option<RawServiceMonitor>,
+        /// Objects of it that exist already and are taken over, as `Kind/name`.
+        pub adopt: Option<Vec<At<String>>>,
+    }
+}
+
+record! {
+    /// How Prometheus finds the exporter, where the Prometheus operator runs.
+    pub struct RawServiceMonitor {
+        /// Labels by which a Prometheus selects its monitors, such as `release: kube-prometheus-stack`.
+        pub labels: Option<Entries<LabelKey, At<LabelValue>>>,
+        /// Between two scrapes, up to `30s`. `15s` unless given.
+        pub interval: Option<At<Seconds>>,
     }
 }
 

@@ -6,8 +6,8 @@ mod tenant;
 
 pub use catalogue::{RawEntry, RawFact, RawFigure, RawPrecision, RawSets};
 pub use fleet::{
-    RawBackend, RawCard, RawDefaults, RawExec, RawFleet, RawKubernetesBackend, RawLocalBackend, RawProvider,
-    RawResident, RawS3Backend, RawSource,
+    RawBackend, RawCard, RawDefaults, RawExec, RawExporter, RawFleet, RawKubernetesBackend, RawLocalBackend,
+    RawPrometheus, RawProvider, RawResident, RawS3Backend, RawServiceMonitor, RawSource,
 };
 pub use tenant::{
     RawConfigFile, RawFileReference, RawHttpProbe, RawInitContainer, RawMeasured, RawNfs, RawProbe,

@@ -1,34 +1,41 @@
-//! `fleet/main.tf`: the cards.
+//! `fleet/main.tf`: our exporters and the cards.
 
 use serde::Serialize;
 use tenancy::card::{Card, Device, DeviceSource};
 
-use super::{Attribute, Attributes, label, map, texts};
+use super::{Attribute, Attributes, exporter, label, map, texts};
 use crate::fleet::Fleet;
 use crate::hcl::{self, Hcl};
 use crate::load::FLEET;
 
 #[derive(Serialize)]
-pub(super) struct CardsPage {
+pub(super) struct FleetPage {
     source: &'static str,
-    cards: Vec<CardBlock>,
+    resources: Vec<Resource>,
 }
 
 #[derive(Serialize)]
-struct CardBlock {
+struct Resource {
+    kind: &'static str,
     label: String,
     attributes: Vec<Attribute>,
 }
 
-pub(super) fn cards(fleet: &Fleet) -> CardsPage {
-    let block = |card: &Card| CardBlock {
+pub(super) fn page(fleet: &Fleet) -> FleetPage {
+    let exporters = fleet.exporters.iter().map(|(name, own)| Resource {
+        kind: "gpu_exporter",
+        label: hcl::quoted(name.as_str()),
+        attributes: exporter::attributes(own, fleet).lines(1),
+    });
+    let cards = fleet.cards.values().map(|card| Resource {
+        kind: "gpu_card",
         label: hcl::quoted(&label(&card.name)),
-        attributes: attributes(card, fleet.adopted.get(&card.name)).lines(1),
-    };
-    CardsPage { source: FLEET, cards: fleet.cards.values().map(block).collect() }
+        attributes: attributes(card, fleet).lines(1),
+    });
+    FleetPage { source: FLEET, resources: exporters.chain(cards).collect() }
 }
 
-fn attributes(card: &Card, adopted: Option<&Vec<String>>) -> Attributes {
+fn attributes(card: &Card, fleet: &Fleet) -> Attributes {
     let mut block = Attributes::default();
     block.set("name", card.name.to_string());
     block.set("node", card.node.to_string());
@@ -38,7 +45,10 @@ fn attributes(card: &Card, adopted: Option<&Vec<String>>) -> Attributes {
     }
     let mut source = Attributes::default();
     match &card.source.device {
-        DeviceSource::Exporter(url) => source.set("exporter", url.as_str()),
+        DeviceSource::Exporter(url) => match fleet.measured_by.get(&card.name) {
+            Some(exporter) => source.set("exporter", exporter::url(exporter)),
+            None => source.set("exporter", url.as_str()),
+        },
         DeviceSource::Dcgm(url) => source.set("dcgm", url.as_str()),
         DeviceSource::NvidiaGpuExporter(url) => source.set("nvidia_gpu_exporter", url.as_str()),
         DeviceSource::Prometheus(prometheus) => {
@@ -70,6 +80,6 @@ fn attributes(card: &Card, adopted: Option<&Vec<String>>) -> Attributes {
     if card.watch {
         block.set("watch", Hcl::Bool(true));
     }
-    block.set_filled("adopt", texts(adopted.into_iter().flatten()));
+    block.set_filled("adopt", texts(fleet.adopted.get(&card.name).into_iter().flatten()));
     block
 }

@@ -5,6 +5,7 @@
 
 mod backend;
 mod card;
+mod exporter;
 mod service;
 
 use std::collections::BTreeMap;
@@ -65,7 +66,7 @@ pub fn render(fleet: &Fleet) -> Result<BTreeMap<String, String>, RenderError> {
     let folder = fleet.layout.folder(FLEET_STACK);
     let page = UnitPage { source: FLEET, has_claim: false, is_unit };
     out.hcl(&format!("{folder}/terragrunt.hcl"), "fleet/terragrunt.hcl", &page)?;
-    out.hcl(&format!("{folder}/main.tf"), "fleet/main.tf", &card::cards(fleet))?;
+    out.hcl(&format!("{folder}/main.tf"), "fleet/main.tf", &card::page(fleet))?;
     if is_unit {
         let names = std::iter::once(FLEET_STACK).chain(fleet.stacks.keys().map(String::as_str));
         let units = names.map(|name| Unit {

@@ -323,7 +323,7 @@ fn pod(tenant: &Tenant) -> Attributes {
     group
 }
 
-fn toleration(toleration: &Toleration) -> Hcl {
+pub(super) fn toleration(toleration: &Toleration) -> Hcl {
     let mut object = Attributes::default();
     object.set_some("key", toleration.key.as_ref().map(ToString::to_string));
     object.set_some("operator", toleration.operator.as_deref());

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tenancy::card::{Card, Device, DeviceSource, Resident, Source as CardSource};
+use tenancy::card::{Card, Device, DeviceSource, Prometheus, Resident, Source as CardSource};
 use tenancy::names::{CardName, ResidentName};
 
-use super::{FleetFile, located, of_domain};
+use super::{FleetFile, exporters, located, of_domain};
 use crate::fleet::{Backend, Exec, Provider};
 use crate::leaf::Layout;
 use crate::problem::{Place, Problem, Problems};
-use crate::raw::{RawCard, RawFleet, RawSource};
+use crate::raw::{RawCard, RawFleet, RawPrometheus, RawSource};
 use crate::read::{At, Entries};
 
 /// Every card that has no fault of its own.
@@ -27,7 +27,7 @@ pub(super) fn cards(
     }
     let mut cards: BTreeMap<CardName, Card> = BTreeMap::new();
     for (name, raw) in &raw.0 {
-        let Some(card) = card(name, raw, problems) else { continue };
+        let Some(card) = card(name, raw, file.raw, problems) else { continue };
         for problem in card.check() {
             problems.push(of_domain(&problem, file.node, &["cards", name.as_str()]));
         }
@@ -42,7 +42,7 @@ pub(super) fn cards(
     cards
 }
 
-fn card(name: &At<CardName>, raw: &RawCard, problems: &mut Problems) -> Option<Card> {
+fn card(name: &At<CardName>, raw: &RawCard, fleet: &RawFleet, problems: &mut Problems) -> Option<Card> {
     let mut refuse = |place: &Place, reason: &str, accepted: &str| {
         problems.push(Problem::at(place.clone(), reason).accepted(accepted));
     };
@@ -62,7 +62,7 @@ fn card(name: &At<CardName>, raw: &RawCard, problems: &mut Problems) -> Option<C
             None
         }
     };
-    let figures = figures(&name.place, &raw.source, &mut refuse);
+    let figures = figures(&name.place, &raw.source, fleet, &mut refuse);
     let mut residents: BTreeMap<ResidentName, Resident> = BTreeMap::new();
     for (resident_name, resident) in raw.residents.iter().flat_map(|residents| &residents.0) {
         let resident = Resident {
@@ -85,26 +85,52 @@ fn card(name: &At<CardName>, raw: &RawCard, problems: &mut Problems) -> Option<C
     })
 }
 
-fn figures(card: &Place, raw: &RawSource, refuse: &mut impl FnMut(&Place, &str, &str)) -> Option<CardSource> {
-    let device = match (&raw.dcgm, &raw.nvidia_gpu_exporter) {
-        (Some(url), None) => DeviceSource::Dcgm(url.0.clone()),
-        (None, Some(url)) => DeviceSource::NvidiaGpuExporter(url.0.clone()),
-        (Some(_), Some(url)) => {
-            refuse(&url.place, "the card has two device sources", "Give one of them.");
-            return None;
-        }
-        (None, None) => {
-            let span = raw.pods.as_ref().map_or(card, |pods| &pods.place);
-            refuse(
-                span,
-                "the card has no device source",
-                "Give `dcgm` or `nvidia_gpu_exporter`, whose figures are the device's own. A per-pod gauge \
-                 cannot tell an idle card from a dead collector.",
-            );
-            return None;
-        }
+fn figures(
+    card: &Place,
+    raw: &RawSource,
+    fleet: &RawFleet,
+    refuse: &mut impl FnMut(&Place, &str, &str),
+) -> Option<CardSource> {
+    let mut given: Vec<(&Place, Option<DeviceSource>)> = Vec::new();
+    if let Some(named) = &raw.exporter {
+        given.push((&named.place, exporters::page(named, fleet, refuse).map(DeviceSource::Exporter)));
+    }
+    if let Some(url) = &raw.dcgm {
+        given.push((&url.place, Some(DeviceSource::Dcgm(url.0.clone()))));
+    }
+    if let Some(url) = &raw.nvidia_gpu_exporter {
+        given.push((&url.place, Some(DeviceSource::NvidiaGpuExporter(url.0.clone()))));
+    }
+    if let Some(queried) = &raw.prometheus {
+        given.push((&queried.url.place, Some(DeviceSource::Prometheus(prometheus(queried)))));
+    }
+    if let Some((place, _)) = given.get(1) {
+        refuse(place, "the card has two device sources", "Give one of them.");
+        return None;
+    }
+    let Some((_, device)) = given.pop() else {
+        let span = raw.pods.as_ref().map_or(card, |pods| &pods.place);
+        refuse(
+            span,
+            "the card has no device source",
+            "Give `exporter`, `dcgm`, `nvidia_gpu_exporter` or `prometheus`, whose figures are the device's own. \
+             A per-pod gauge cannot tell an idle card from a dead collector.",
+        );
+        return None;
     };
-    Some(CardSource { device, pods: raw.pods.as_ref().map(|pods| pods.0.clone()) })
+    Some(CardSource { device: device?, pods: raw.pods.as_ref().map(|pods| pods.0.clone()) })
+}
+
+fn prometheus(raw: &RawPrometheus) -> Prometheus {
+    let text = |selector: &At<String>| selector.value.clone();
+    Prometheus {
+        url: raw.url.0.clone(),
+        free: text(&raw.free),
+        used: text(&raw.used),
+        total: raw.total.as_ref().map(text),
+        reserved: raw.reserved.as_ref().map(text),
+        unit: raw.unit.value,
+    }
 }
 
 /// The backend; in each stack's folder when none was given.

@@ -3,6 +3,7 @@
 //! What one value may be was settled when it was read; here values meet.
 
 mod cards;
+mod exporters;
 mod server;
 mod storage;
 mod tenant;
@@ -60,6 +61,7 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
     let backend = cards::backend(&file, problems);
     let no_defaults = RawDefaults::default();
     let defaults = raw.defaults.as_ref().unwrap_or(&no_defaults);
+    let exporters = exporters::exporters(raw, defaults, problems);
     let models = each_card(raw, |card| card.model.as_ref().map(|model| model.value));
     let mut stacks = BTreeMap::new();
     for file in tenants {
@@ -100,6 +102,8 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
         }),
         slices: each_card(raw, |card| card.slices.as_ref().map(|slices| slices.value)),
         models,
+        exporters,
+        measured_by: exporters::of_cards(raw),
         cards,
         stacks,
         provider: cards::provider(raw),

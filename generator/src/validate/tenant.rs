@@ -400,7 +400,7 @@ fn node_selector(
     }
 }
 
-fn toleration(raw: &RawToleration) -> Toleration {
+pub(super) fn toleration(raw: &RawToleration) -> Toleration {
     Toleration {
         key: raw.key.as_ref().map(|key| key.value.clone()),
         operator: raw.operator.as_ref().map(|operator| operator.0.to_owned()),

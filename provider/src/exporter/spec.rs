@@ -5,20 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use tenancy::declared::SYSTEM_NAMESPACE;
 use tenancy::defaults as d;
-use tenancy::exporter::{Exporter, ServiceMonitor};
+use tenancy::duration::Seconds;
+use tenancy::exporter::{Exporter, LONGEST_INTERVAL_S, ServiceMonitor};
 use tenancy::names::ExporterName;
 use tenancy::objects::Kind;
 use tfplugin::{Attr, Diagnostic, Diagnostics, List, Map, Path, Set};
 
 use super::model::{ExporterModel, ServiceMonitorModel};
 use crate::api::{Api, Ref};
-use crate::duration::Seconds;
 use crate::fill::{Fill, Sample};
 use crate::service::parts::TolerationModel;
 use crate::service::tolerations;
-
-/// The longest time between two readings: figures of a minute ago admit nobody.
-const LONGEST_INTERVAL_S: u32 = 30;
 
 fn convert(model: &ExporterModel, agent_image: &Attr<String>, fill: &mut Fill) -> Option<Exporter> {
     let at = |name: &str| Path::attribute(name);
@@ -80,7 +77,7 @@ fn seconds(attr: &Attr<String>, path: &Path, fill: &mut Fill) -> Option<u64> {
             format!(
                 "{path} is {}. Write one from `1s` to `{LONGEST_INTERVAL_S}s`: figures that are older than a \
                  minute admit nobody.",
-                Seconds(seconds).spelled()
+                Seconds(seconds)
             ),
         );
     }
@@ -212,7 +209,7 @@ fn read_monitor(monitor: &Value) -> ServiceMonitorModel {
 }
 
 fn spelled(seconds: u64) -> Option<String> {
-    u32::try_from(seconds).ok().map(|seconds| Seconds(seconds).spelled())
+    u32::try_from(seconds).ok().map(|seconds| Seconds(seconds).to_string())
 }
 
 fn texts(object: &Value) -> BTreeMap<String, String> {
