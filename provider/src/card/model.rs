@@ -88,7 +88,8 @@ model! {
         pub(crate) residents: Attr<Map<ResidentModel>> = optional(),
         /// Run a watcher: one small Deployment in `gpu-tenancy` that looks at the card every few
         /// seconds and does for each of its tenants what that tenant's CronJobs do every few minutes.
-        /// They stay as its safety net; a long `guard_interval` makes them few. `false` unless set.
+        /// They stay as its safety net; a long `guard_interval` makes them few. It also serves what the
+        /// card's gates come to as metrics, which nothing else does. `false` unless set.
         pub(crate) watch: Attr<bool> = optional(),
         /// Objects that exist already and are taken over, as `Kind/name`.
         pub(crate) adopt: Attr<Set<String>> = optional(),

@@ -29,6 +29,10 @@ model! {
     ///
     /// Cards on all its nodes name its `url` as their source; a gate asks the exporter of its
     /// card's own node.
+    ///
+    /// Its page has cards and containers, and nothing of gates: those decide by objects in the
+    /// cluster, which its pods may not read. The watcher of a card serves them (`watch` of a
+    /// `gpu_card`).
     pub(crate) struct ExporterModel {
         /// Name of its objects, such as `gpu-exporter`. A change makes a new exporter.
         pub(crate) name: Attr<String> = required().requires_replace(),
