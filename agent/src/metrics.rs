@@ -16,7 +16,8 @@ pub mod exporter;
 pub mod nvidia_gpu_exporter;
 pub mod pods;
 pub mod prometheus;
-pub mod text;
+
+pub use tenancy::exposition as text;
 
 use devices::Devices;
 use text::Series;

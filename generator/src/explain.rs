@@ -242,7 +242,10 @@ fn follows(file: &TenantFile, stack: &Stack, tree: &Node, all: &mut Vec<Explaine
     }
     let Some(claim) = &stack.claim else { return };
     add("floor", claim.floor.floor_mib().spelled(), "peak + headroom".into());
-    if !given("measured") {
+    if claim.read.is_some() {
+        let how = "`measured` reads it in the cluster, and until then `peak` counts, as a guess";
+        add("measured", "guessed".into(), how.into());
+    } else if !given("measured") {
         add("measured", "guessed".into(), "no `measured` says where the peak was seen".into());
     }
     if !given("node_selector") {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tenancy::card::Card;
+use jiff::Timestamp;
 use tenancy::card::model::CardModel;
+use tenancy::card::{Card, Unit};
 use tenancy::duration::Seconds;
 use tenancy::exporter::Exporter;
 use tenancy::floor::Floor;
+use tenancy::measured::Address;
 use tenancy::names::{CardName, EnvName, ExporterName, Namespace};
 use tenancy::quantity::Mib;
 use tenancy::tenant::{AbsolutePath, Tenant};
@@ -71,6 +73,32 @@ pub struct Claim {
     pub card: CardName,
     /// How much of it.
     pub floor: Floor,
+    /// Where its peak is read, if it is; the floor's peak is what counts until then.
+    pub read: Option<ReadPeak>,
+}
+
+/// Where a peak is read at every plan.
+#[derive(Debug, Clone)]
+pub struct ReadPeak {
+    /// Who is asked.
+    pub from: MeasuredBy,
+    /// How far back the most is looked for, in seconds, if that was said.
+    pub look_back_s: Option<u32>,
+    /// The image that the tenant runs.
+    pub image: String,
+    /// The model that it serves.
+    pub model: Option<String>,
+    /// Since when both run.
+    pub since: Option<Timestamp>,
+}
+
+/// Who is asked for a peak.
+#[derive(Debug, Clone)]
+pub enum MeasuredBy {
+    /// A Prometheus, for a series of its own where one is named, with its unit.
+    Prometheus(Address, Option<(String, Option<Unit>)>),
+    /// The page of our exporter.
+    Exporter(Address),
 }
 
 /// What a tenant says to Terraform and not to the cluster.

@@ -10,6 +10,7 @@ use tenancy::card::model::{CardModel, Precision};
 use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::duration::Seconds;
 use tenancy::gate::ScaleTarget;
+use tenancy::measured::Address;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, ExporterName, LabelKey, LabelValue, Namespace, NodeName,
     ObjectName, PortName, ResidentName, TenantName, WindowName,
@@ -36,6 +37,7 @@ macro_rules! text_leaves {
 
 text_leaves! {
     AbsolutePath: "/data",
+    Address: "monitoring/prometheus:9090",
     CardName: "gpu-1-0",
     ConfigKey: "token",
     ContainerName: "fetch-weights",
@@ -99,7 +101,8 @@ word_leaves! {
         "PersistentVolumeClaim" => ObjectKind::PersistentVolumeClaim, "ConfigMap" => ObjectKind::ConfigMap,
         "ServiceAccount" => ObjectKind::ServiceAccount, "Role" => ObjectKind::Role,
         "RoleBinding" => ObjectKind::RoleBinding, "Deployment" => ObjectKind::Deployment,
-        "Pod" => ObjectKind::Pod, "Service" => ObjectKind::Service, "CronJob" => ObjectKind::CronJob;
+        "Pod" => ObjectKind::Pod, "Service" => ObjectKind::Service, "CronJob" => ObjectKind::CronJob,
+        "Job" => ObjectKind::Job;
     TaintEffect: "effect" = "NoSchedule" => TaintEffect("NoSchedule"),
         "PreferNoSchedule" => TaintEffect("PreferNoSchedule"), "NoExecute" => TaintEffect("NoExecute");
     TolerationOperator: "operator" = "Equal" => TolerationOperator("Equal"),

@@ -11,6 +11,7 @@ mod floor;
 mod functions;
 mod ledger;
 mod lifecycle;
+mod metrics;
 mod outcome;
 mod picture;
 mod provider;

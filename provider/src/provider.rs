@@ -14,6 +14,7 @@ use tfplugin::{
 use crate::api::Api;
 use crate::cluster::Cluster;
 use crate::connection::{Connection, Exec, Target};
+use crate::metrics::Metrics;
 
 model! {
     /// A program that hands out credentials, as kubeconfig files name one under `exec`.
@@ -85,6 +86,8 @@ pub(crate) struct Data {
     pub(crate) cards: Mutex<BTreeMap<String, Option<Card>>>,
     /// A look that no plan needs got no answer, so no other is tried.
     pub(crate) silent: AtomicBool,
+    /// Where peaks are measured.
+    pub(crate) metrics: Metrics,
 }
 
 /// The provider.
@@ -133,6 +136,7 @@ impl Provider for Gpu {
             agent_image: config.agent_image,
             cards: Mutex::default(),
             silent: AtomicBool::new(false),
+            metrics: Metrics::default(),
         }))
     }
 

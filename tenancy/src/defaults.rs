@@ -89,6 +89,25 @@ pub const LOOK_AGAIN_S: u32 = 5;
 /// look, also where two reasons take turns.
 pub const REPEAT_EVENT_S: i64 = 240;
 
+/// How far back a measured peak looks: a month has seen the long book and the voices of every series.
+pub const MEASURED_LOOK_BACK_S: u32 = 30 * 86_400;
+/// Below an hour nobody has used the tenant; a Prometheus that keeps more than a year is rare.
+pub const MEASURED_LOOK_BACK_RANGE_S: std::ops::RangeInclusive<u32> = 3_600..=366 * 86_400;
+/// Fewer samples do not take the place of a guess that is larger: at 15 s they
+/// are a quarter of an hour, and a model that has only been loaded has not worked yet.
+pub const MEASURED_SAMPLES: u64 = 60;
+/// A measured peak is rounded up to this, the tolerance of the figures that it is compared with.
+pub const MEASURED_STEP_MIB: u64 = 64;
+/// A measured peak shrinks by no less than this: a night that held a little less is no other tenant.
+pub const MEASURED_SHRINK_MIB: u64 = 256;
+/// Less than this from one half of the look-back to the other is chance: a voice
+/// of Chatterbox takes 175 MiB.
+pub const MEASURED_GROWTH_MIB: u64 = 128;
+/// Into so many parts a look-back is divided; Prometheus answers a few KiB a container.
+pub const MEASURED_POINTS: i64 = 200;
+/// A part of a look-back is no shorter, because no scrape is much rarer.
+pub const MEASURED_RESOLUTION_S: i64 = 60;
+
 /// The port of our exporter's page: beside dcgm-exporter's 9400.
 pub const EXPORTER_PORT: u16 = 9401;
 /// Between two readings of the driver, each of a few milliseconds: a peak that
@@ -167,6 +186,11 @@ pub const SWEEP_INTERVAL_S: u32 = 1800;
 pub const TICKS_KEPT: u32 = 3;
 /// Finished ticks are kept long enough to read their logs in the morning.
 pub const TICK_TTL_S: u32 = 6 * 3600;
+/// Tries of a prefetch beyond the first. Between them the Job controller waits
+/// 10 s, 20 s and so on: a registry's bad minute passes, a wrong address does not.
+pub const PREFETCH_RETRIES: u32 = 4;
+/// What all tries of a prefetch may take: 100 GB over a line of 50 Mbit/s.
+pub const PREFETCH_LIMIT_S: u32 = 6 * 3600;
 /// What a rollout may take beyond the loading limit before the Deployment
 /// calls it stuck.
 pub const ROLLOUT_MARGIN_S: u32 = 600;

@@ -28,11 +28,12 @@ pub enum Kind {
     Service,
     CronJob,
     ServiceMonitor,
+    Job,
 }
 
 impl Kind {
     /// All kinds in the order of application.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Namespace,
         Kind::PersistentVolume,
         Kind::PersistentVolumeClaim,
@@ -46,6 +47,7 @@ impl Kind {
         Kind::Service,
         Kind::CronJob,
         Kind::ServiceMonitor,
+        Kind::Job,
     ];
 
     /// The kind as Kubernetes spells it.
@@ -64,6 +66,7 @@ impl Kind {
             Kind::Service => "Service",
             Kind::CronJob => "CronJob",
             Kind::ServiceMonitor => "ServiceMonitor",
+            Kind::Job => "Job",
         }
     }
 
@@ -73,7 +76,7 @@ impl Kind {
             Kind::Role | Kind::RoleBinding => "rbac.authorization.k8s.io/v1",
             Kind::Lease => "coordination.k8s.io/v1",
             Kind::Deployment | Kind::DaemonSet => "apps/v1",
-            Kind::CronJob => "batch/v1",
+            Kind::CronJob | Kind::Job => "batch/v1",
             Kind::ServiceMonitor => "monitoring.coreos.com/v1",
             _ => "v1",
         }
@@ -95,6 +98,7 @@ impl Kind {
             Kind::Service => "services",
             Kind::CronJob => "cronjobs",
             Kind::ServiceMonitor => "servicemonitors",
+            Kind::Job => "jobs",
         }
     }
 
@@ -108,7 +112,7 @@ impl Kind {
     fn deletion_rank(self) -> u8 {
         match self {
             Kind::CronJob | Kind::ServiceMonitor => 0,
-            Kind::Deployment | Kind::DaemonSet => 1,
+            Kind::Deployment | Kind::DaemonSet | Kind::Job => 1,
             Kind::Service => 2,
             Kind::RoleBinding => 3,
             Kind::Role => 4,
@@ -359,9 +363,9 @@ mod tests {
         let applied: Vec<Kind> = objects.iter().map(|(key, _)| key.kind).collect();
         assert_eq!(applied, Kind::ALL);
         let deleted: Vec<Kind> = objects.delete_order().into_iter().map(|object| object.kind).collect();
-        let wakers = [Kind::CronJob, Kind::ServiceMonitor, Kind::Deployment, Kind::DaemonSet];
-        assert_eq!(deleted[..4], wakers);
-        assert_eq!(deleted[10..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
+        let wakers = [Kind::CronJob, Kind::ServiceMonitor, Kind::Deployment, Kind::DaemonSet, Kind::Job];
+        assert_eq!(deleted[..5], wakers);
+        assert_eq!(deleted[11..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
     }
 
     #[test]

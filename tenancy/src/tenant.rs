@@ -35,6 +35,8 @@ pub struct Tenant {
     pub config_mode: ConfigMode,
     /// Containers that run before the server, after the admit check, in the order of their names.
     pub init_containers: BTreeMap<ContainerName, InitContainer>,
+    /// What fills its storage while it sleeps.
+    pub prefetch: Option<Prefetch>,
     /// Where the pod may run, and as whom.
     pub pod: Pod,
     /// Labels and annotations by the kind of object they go on.
@@ -152,6 +154,21 @@ pub struct InitContainer {
     pub args: Vec<String>,
     /// Plain environment.
     pub env: BTreeMap<EnvName, String>,
+}
+
+/// Work on the CPU that fills a tenant's claim, once, whether it is awake or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prefetch {
+    /// Image reference; `None` is the server's own image.
+    pub image: Option<String>,
+    /// Entry point; empty means the image's own.
+    pub command: Vec<String>,
+    /// Arguments; empty means the image's own.
+    pub args: Vec<String>,
+    /// Plain environment.
+    pub env: BTreeMap<EnvName, String>,
+    /// Environment from Secrets, by reference, such as a token of who has the weights.
+    pub env_from_secrets: BTreeMap<EnvName, SecretKey>,
 }
 
 /// When the kubelet pulls an image, as Kubernetes spells it.
@@ -349,6 +366,7 @@ pub enum ObjectKind {
     Pod,
     Service,
     CronJob,
+    Job,
 }
 
 /// The gate's own settings for one tenant.

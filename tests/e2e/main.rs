@@ -8,4 +8,3 @@ mod import;
 mod life;
 mod looking;
 mod night;
-mod stacks;

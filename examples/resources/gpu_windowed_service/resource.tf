@@ -20,6 +20,12 @@ resource "gpu_windowed_service" "chatterbox" {
     nfs        = { server = "nfs.example.org", path = "/srv/nfs-ssd/chatterbox" }
   }
 
+  # The weights are there before the first night.
+  prefetch = {
+    command = ["hf", "download", "ResembleAI/chatterbox"]
+    env     = { HF_HOME = "/data/hf_cache" }
+  }
+
   env = {
     TTS_BF16 = "off" # a T4 has no bf16
     HF_HOME  = "/data/hf_cache"

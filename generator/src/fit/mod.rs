@@ -31,7 +31,7 @@ use tenancy::names::{CardName, ResidentName};
 use tenancy::quantity::Mib;
 use tenancy::window::{Interval, Schedule};
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Stack};
 
 pub use picture::svg;
 pub(crate) use report::spelled;
@@ -104,6 +104,8 @@ pub struct CardFit {
     pub without_slice: Vec<SliceShortage>,
     /// Tenants whose peak is a person's guess.
     pub guessed: BTreeSet<String>,
+    /// Those of them whose peak is measured in the cluster: what counts there may be another one.
+    pub measured_there: BTreeSet<String>,
     /// Residents that are not protected, with their peak where it is known.
     pub may_grow: BTreeMap<String, Option<u64>>,
     /// The seven days, without the stretches in which no tenant may be awake. What goes on when
@@ -168,11 +170,18 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
         space.memory = space.memory.or(model.map(|model| model.memory_mib));
         let mut found = card_fit(&space, &claims, day, zone);
         found.memory_of_model = model.map(|model| model.name);
+        found.measured_there = measured_there(fleet);
         found.slices = fleet.slices.get(&card.name).copied();
         found.without_slice = without_slice(&found, fleet);
         found
     };
     fleet.cards.values().map(of_card).collect()
+}
+
+/// The tenants whose peak is read in the cluster.
+fn measured_there(fleet: &Fleet) -> BTreeSet<String> {
+    let reads = |stack: &&Stack| stack.claim.as_ref().is_some_and(|claim| claim.read.is_some());
+    fleet.stacks.values().filter(reads).map(|stack| stack.tenant.id.to_string()).collect()
 }
 
 /// The first time that each set of tenants wants more slices than there are.
@@ -261,6 +270,7 @@ pub fn card_fit(space: &Space<'_>, claims: &[Claim<'_>], day: Date, zone: &TimeZ
             .collect(),
         slices: None,
         without_slice: Vec::new(),
+        measured_there: BTreeSet::new(),
         guessed: guessed.map(|claim| claim.floor.tenant.to_string()).collect(),
         may_grow: may_grow.map(|(name, r)| (name.to_string(), r.peak_mib.map(|peak| peak.0))).collect(),
         week,

@@ -144,7 +144,11 @@ pub(crate) fn spelled(mut days: Vec<Day>) -> String {
 
 fn stretch(out: &mut String, when: &str, sum: &Sum, card: &CardFit) {
     let marked = |tenant: &String| {
-        let guess = if card.guessed.contains(tenant) { " (peak guessed)" } else { "" };
+        let guess = match card.guessed.contains(tenant) {
+            true if card.measured_there.contains(tenant) => " (peak guessed until it is measured)",
+            true => " (peak guessed)",
+            false => "",
+        };
         format!("{tenant}{guess}")
     };
     let tenants: Vec<String> = sum.tenants.iter().map(marked).collect();

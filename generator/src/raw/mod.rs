@@ -10,7 +10,7 @@ pub use fleet::{
     RawPrometheus, RawProvider, RawResident, RawS3Backend, RawServiceMonitor, RawSource,
 };
 pub use tenant::{
-    RawConfigFile, RawFileReference, RawHttpProbe, RawInitContainer, RawMeasured, RawNfs, RawProbe,
-    RawSecretKey, RawService, RawServicePort, RawStorage, RawTcpProbe, RawTenant, RawTimeouts, RawTiming,
-    RawToleration, RawUnload, RawWindow,
+    RawConfigFile, RawFileReference, RawHttpProbe, RawInitContainer, RawMeasured, RawNfs, RawPrefetch,
+    RawProbe, RawSecretKey, RawService, RawServicePort, RawStorage, RawTcpProbe, RawTenant, RawTimeouts,
+    RawTiming, RawToleration, RawUnload, RawWindow,
 };

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use tenancy::Invalid;
+use tenancy::card::Unit;
 use tenancy::card::model::Precision;
 use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::duration::Seconds;
 use tenancy::gate::ScaleTarget;
+use tenancy::measured::Address;
 use tenancy::names::{
     CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName,
     TenantName, WindowName,
@@ -45,7 +47,8 @@ record! {
         pub card: Option<At<CardName>>,
         /// The most video memory it ever holds. Marked as a guess unless `measured` is given.
         pub peak: Option<At<Mib>>,
-        /// Where and when the peak was seen.
+        /// Where and when the peak was seen, or where it is read: then `peak` is what counts until
+        /// enough was seen.
         pub measured: Option<RawMeasured>,
         /// What must stay free on the card beside everything while it is awake.
         pub headroom: Option<At<Mib>>,
@@ -114,6 +117,8 @@ record! {
         pub security_context: Option<Verbatim>,
         /// Containers that run before the server, by name.
         pub init_containers: Option<Entries<ContainerName, RawInitContainer>>,
+        /// A Job on the CPU that fills the storage while the tenant sleeps.
+        pub prefetch: Option<RawPrefetch>,
 
         /// Where its weights live.
         pub storage: Option<RawStorage>,
@@ -153,12 +158,27 @@ record! {
 }
 
 record! {
-    /// Where and when a peak was seen.
+    /// Where and when a peak was seen, or where it is read.
     pub struct RawMeasured {
-        /// The metric and where it was read.
-        pub source: At<String>,
+        /// The metric and where it was read. With `at`, for a `peak` that was seen once.
+        pub source: Option<At<String>>,
         /// When, as RFC 3339.
-        pub at: At<Timestamp>,
+        pub at: Option<At<Timestamp>>,
+        /// A Prometheus to read from at every plan: its URL, or `namespace/service:port`.
+        pub prometheus: Option<At<Address>>,
+        /// The page of our exporter to read from instead, given in the same two ways.
+        pub exporter: Option<At<Address>>,
+        /// The series of what the tenant's containers hold, unless Prometheus has our exporter's.
+        pub selector: Option<At<String>>,
+        /// In what that series counts.
+        pub unit: Option<At<Unit>>,
+        /// How far back the most is looked for.
+        pub look_back: Option<At<Seconds>>,
+        /// The model that the tenant serves. Another one makes the peak a guess again, as another
+        /// `image` does.
+        pub model: Option<At<String>>,
+        /// Since when image and model run, as RFC 3339: what was before does not count.
+        pub since: Option<At<Timestamp>>,
     }
 }
 
@@ -326,6 +346,22 @@ record! {
         pub args: Option<Vec<At<String>>>,
         /// Plain environment. It is not secret.
         pub env: Option<Entries<EnvName, At<String>>>,
+    }
+}
+
+record! {
+    /// A Job on the CPU that fills the storage, once for what it says.
+    pub struct RawPrefetch {
+        /// Its image; the server's unless given.
+        pub image: Option<At<String>>,
+        /// Entry point instead of the image's.
+        pub command: Option<Vec<At<String>>>,
+        /// Arguments instead of the image's.
+        pub args: Option<Vec<At<String>>>,
+        /// Plain environment. It is not secret.
+        pub env: Option<Entries<EnvName, At<String>>>,
+        /// Environment from Secrets, by reference.
+        pub env_from_secrets: Option<Entries<EnvName, RawSecretKey>>,
     }
 }
 

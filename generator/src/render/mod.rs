@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 
 use handlebars::Handlebars;
 use serde::Serialize;
+use tenancy::duration::Seconds;
 use tenancy::floor::Basis;
 use tenancy::names::CardName;
+use tenancy::quantity::Mib;
 
-use crate::fleet::{Claim, Fleet, Stack};
+use crate::fleet::{Claim, Fleet, MeasuredBy, ReadPeak, Stack};
 use crate::hcl::{self, Hcl};
 use crate::leaf::Layout;
 use crate::load::{FLEET, TENANTS};
@@ -272,7 +274,9 @@ fn claim(of: &Claim, adopted: &[String]) -> Attributes {
     let mut claim = Attributes::default();
     claim.set("card", of.card.to_string());
     claim.set("tenant", floor.tenant.to_string());
-    claim.set("peak", floor.peak_mib.spelled());
+    if of.read.is_none() {
+        claim.set("peak", floor.peak_mib.spelled());
+    }
     claim.set("headroom", floor.headroom_mib.spelled());
     if floor.priority != 0 {
         claim.set("priority", Hcl::Number(floor.priority.into()));
@@ -286,6 +290,38 @@ fn claim(of: &Claim, adopted: &[String]) -> Attributes {
         measured.set("at", at.to_string());
         claim.set("measured", measured.object());
     }
+    if let Some(read) = &of.read {
+        claim.set("measured", measured(read, floor.peak_mib).object());
+    }
     claim.set_filled("adopt", texts(adopted));
     claim
+}
+
+/// Where a peak is read, with the guess that counts until then.
+fn measured(read: &ReadPeak, guess: Mib) -> Attributes {
+    let mut measured = Attributes::default();
+    match &read.from {
+        MeasuredBy::Exporter(address) => measured.set("exporter", address.to_string()),
+        MeasuredBy::Prometheus(address, selector) => {
+            measured.set("prometheus", address.to_string());
+            if let Some((selector, unit)) = selector {
+                measured.set("selector", selector.as_str());
+                if let Some(unit) = unit {
+                    measured.set("unit", unit.as_str());
+                }
+            }
+        }
+    }
+    if let Some(seconds) = read.look_back_s {
+        measured.set("look_back", Seconds(seconds).to_string());
+    }
+    measured.set("guess", guess.spelled());
+    measured.set("image", read.image.as_str());
+    if let Some(model) = &read.model {
+        measured.set("model", model.as_str());
+    }
+    if let Some(since) = &read.since {
+        measured.set("since", since.to_string());
+    }
+    measured
 }

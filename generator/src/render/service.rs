@@ -6,8 +6,8 @@ use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::duration::Seconds;
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::tenant::{
-    AccessMode, Backing, ConfigMode, DeletionPolicy, HandedOver, InitContainer, Metadata, ObjectKind, Probe,
-    ProbeAction, PullPolicy, SecretKey, Server, Service, Storage, Tenant, Toleration,
+    AccessMode, Backing, ConfigMode, DeletionPolicy, HandedOver, InitContainer, Metadata, ObjectKind,
+    Prefetch, Probe, ProbeAction, PullPolicy, SecretKey, Server, Service, Storage, Tenant, Toleration,
 };
 use tenancy::window::{Day, Schedule, Window};
 
@@ -240,25 +240,25 @@ fn probe(probe: &Probe, server: &Server) -> Hcl {
 fn environment(server: &Server) -> Attributes {
     let mut group = Attributes::default();
     group.set_filled("env", map(&server.env, |value| value.as_str().into()));
-    group.set_filled(
-        "env_from_secrets",
-        map(&server.env_from_secrets, |key: &SecretKey| {
-            let mut object = Attributes::default();
-            object.set("secret", key.secret.to_string());
-            object.set("key", key.key.to_string());
-            if key.optional {
-                object.set("optional", Hcl::Bool(true));
-            }
-            object.object()
-        }),
-    );
+    group.set_filled("env_from_secrets", map(&server.env_from_secrets, secret_key));
     group
+}
+
+fn secret_key(key: &SecretKey) -> Hcl {
+    let mut object = Attributes::default();
+    object.set("secret", key.secret.to_string());
+    object.set("key", key.key.to_string());
+    if key.optional {
+        object.set("optional", Hcl::Bool(true));
+    }
+    object.object()
 }
 
 fn files(stack: &Stack) -> Attributes {
     let mut group = Attributes::default();
     let tenant = &stack.tenant;
     group.set_some("storage", tenant.storage.as_ref().map(storage));
+    group.set_some("prefetch", tenant.prefetch.as_ref().map(prefetch));
     let config = map(&stack.config_files, |file| {
         Hcl::Expression(format!("file(\"${{path.module}}/config/{}\")", hcl::escaped(file)))
     });
@@ -278,6 +278,16 @@ fn files(stack: &Stack) -> Attributes {
         }),
     );
     group
+}
+
+fn prefetch(prefetch: &Prefetch) -> Hcl {
+    let mut object = Attributes::default();
+    object.set_some("image", prefetch.image.clone());
+    object.set_filled("command", texts(&prefetch.command));
+    object.set_filled("args", texts(&prefetch.args));
+    object.set_filled("env", map(&prefetch.env, |value| value.as_str().into()));
+    object.set_filled("env_from_secrets", map(&prefetch.env_from_secrets, secret_key));
+    object.object()
 }
 
 fn storage(storage: &Storage) -> Hcl {
@@ -403,5 +413,6 @@ fn kind_name(kind: ObjectKind) -> &'static str {
         ObjectKind::Pod => "Pod",
         ObjectKind::Service => "Service",
         ObjectKind::CronJob => "CronJob",
+        ObjectKind::Job => "Job",
     }
 }

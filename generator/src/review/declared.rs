@@ -172,6 +172,7 @@ impl<'v> Values<'v> {
     pub(super) fn floor(&self) -> Result<Claimed, Why> {
         let basis = match self.get("measured")? {
             None => Basis::Guessed,
+            Some(_) if self.below("measured").get("at")?.is_none() => self.read_basis()?,
             Some(_) => {
                 let measured = self.below("measured");
                 let at = measured.text("at")?.and_then(|at| at.parse().ok());
@@ -192,6 +193,19 @@ impl<'v> Values<'v> {
                 priority: priority.and_then(|number| i32::try_from(number).ok()).unwrap_or_default(),
                 always: self.flag("always")?,
             },
+        })
+    }
+
+    /// What a peak rests on that the provider reads: it says so itself.
+    fn read_basis(&self) -> Result<Basis, Why> {
+        let measurement = self.below("measurement");
+        if self.get("measurement")?.is_none() || measurement.text("basis")? != Some("measured") {
+            return Ok(Basis::Guessed);
+        }
+        let at = measurement.text("measured_at")?.and_then(|at| at.parse().ok());
+        Ok(Basis::Measured {
+            source: measurement.text("source")?.unwrap_or_default().to_owned(),
+            at: at.ok_or("its measurement.measured_at is not a time")?,
         })
     }
 

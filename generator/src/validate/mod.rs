@@ -4,6 +4,7 @@
 
 mod cards;
 mod exporters;
+mod peak;
 mod server;
 mod storage;
 mod tenant;

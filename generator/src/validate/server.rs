@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use tenancy::defaults as d;
 use tenancy::duration::Seconds;
-use tenancy::names::PortName;
-use tenancy::tenant::{InitContainer, Probe, ProbeAction, SecretKey, Server, Service, ServicePort};
+use tenancy::names::{EnvName, PortName};
+use tenancy::tenant::{InitContainer, Prefetch, Probe, ProbeAction, SecretKey, Server, Service, ServicePort};
 
 use super::tenant::Check;
 use crate::leaf::Device;
-use crate::raw::{RawProbe, RawTenant};
+use crate::raw::{RawProbe, RawSecretKey, RawTenant};
 use crate::read::{At, Entries};
 
 /// The server's container, unless something about it is wrong.
@@ -27,7 +27,7 @@ pub(super) fn server(raw: &RawTenant, check: &mut Check<'_>) -> Option<Server> {
         ports,
         main_port,
         env: values(&raw.env),
-        env_from_secrets: secrets(raw),
+        env_from_secrets: secrets(&raw.env_from_secrets),
         requests: values(&raw.requests),
         limits: values(&raw.limits),
         slices: match check.file.implied.device {
@@ -71,6 +71,21 @@ pub(super) fn init_containers(raw: &RawTenant) -> BTreeMap<tenancy::names::Conta
         (name.value.clone(), container)
     })
     .collect()
+}
+
+/// What fills the storage.
+pub(super) fn prefetch(raw: &RawTenant) -> Option<Prefetch> {
+    let raw = raw.prefetch.as_ref()?;
+    let texts = |list: &Option<Vec<At<String>>>| -> Vec<String> {
+        list.iter().flatten().map(|text| text.value.clone()).collect()
+    };
+    Some(Prefetch {
+        image: raw.image.as_ref().map(|image| image.value.clone()),
+        command: texts(&raw.command),
+        args: texts(&raw.args),
+        env: values(&raw.env),
+        env_from_secrets: secrets(&raw.env_from_secrets),
+    })
 }
 
 /// The Service; the inner `None` is a tenant without one.
@@ -151,9 +166,9 @@ fn ports(raw: &RawTenant, check: &mut Check<'_>) -> Option<(BTreeMap<PortName, u
     }
 }
 
-fn secrets(raw: &RawTenant) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
+fn secrets(raw: &Option<Entries<EnvName, RawSecretKey>>) -> BTreeMap<EnvName, SecretKey> {
     let mut secrets = BTreeMap::new();
-    for (name, key) in raw.env_from_secrets.iter().flat_map(|all| &all.0) {
+    for (name, key) in raw.iter().flat_map(|all| &all.0) {
         let key = SecretKey {
             secret: key.secret.value.clone(),
             key: key.key.value.clone(),

@@ -6,7 +6,7 @@ use tenancy::card::Card;
 use tenancy::card::model::CardModel;
 use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::duration::Seconds;
-use tenancy::floor::{Basis, Floor};
+use tenancy::floor::Floor;
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::names::{CardName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
 use tenancy::quantity::Mib;
@@ -14,6 +14,7 @@ use tenancy::tenant::{ConfigMode, Gate, Pod, Tenant, Toleration};
 use tenancy::window::{Schedule, Window};
 use tenancy::{defaults as d, tenant};
 
+use super::peak;
 use super::{TenantFile, located, metadata, of_domain, server, storage};
 use crate::fleet::{Claim, Lifecycle, Stack};
 use crate::layer;
@@ -92,6 +93,7 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
         config: config?,
         config_mode: raw.config_mode.as_ref().map_or_else(ConfigMode::default, |mode| mode.value),
         init_containers: server::init_containers(raw),
+        prefetch: server::prefetch(raw),
         pod: pod?,
         metadata: metadata(defaults, raw),
         gate: Gate {
@@ -150,11 +152,13 @@ fn claim(
     fleet: &Surroundings<'_>,
     check: &mut Check<'_>,
 ) -> Claim {
+    let basis = peak::basis(check);
+    let read = peak::read(check);
     let raw = &check.file.raw;
     let floor = Floor {
         tenant: id.clone(),
         peak_mib: claimed.peak.value,
-        basis: basis(raw),
+        basis,
         headroom_mib: claimed.headroom,
         priority: raw.priority.as_ref().map_or(0, |priority| priority.value),
         always: *schedule == Schedule::Always,
@@ -162,7 +166,7 @@ fn claim(
     check.domain(floor.check());
     let card = fleet.cards.get(&claimed.card.value);
     check.domain(card.map(|card| floor.check_on(card)).unwrap_or_default());
-    Claim { card: claimed.card.value.clone(), floor }
+    Claim { card: claimed.card.value.clone(), floor, read }
 }
 
 /// A card that cannot compute what the server computes in: it would fail when
@@ -285,13 +289,6 @@ fn headroom(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> O
 fn agent_image(raw: &RawTenant, defaults: &RawDefaults) -> String {
     let named = raw.agent_image.as_ref().or(defaults.agent_image.as_ref());
     named.map_or_else(|| d::AGENT_IMAGE.to_owned(), |image| image.value.clone())
-}
-
-fn basis(raw: &RawTenant) -> Basis {
-    match &raw.measured {
-        Some(measured) => Basis::Measured { source: measured.source.value.clone(), at: measured.at.value },
-        None => Basis::Guessed,
-    }
 }
 
 fn unload(raw: &RawTenant, server: &tenant::Server) -> Option<UnloadCall> {

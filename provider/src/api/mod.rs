@@ -264,6 +264,14 @@ impl Api {
         }
     }
 
+    /// Any path of the API server, once, whatever it answers.
+    ///
+    /// # Errors
+    /// No answer.
+    pub(crate) async fn raw(&self, path: String) -> Result<Answer, Failure> {
+        self.cluster.send(&Ask { method: Method::GET, path, content_type: None, body: None }).await
+    }
+
     /// Sends, and sends again what a healthy server would have taken. Every
     /// call of ours may be repeated: applies and patches state what should be,
     /// replaces and deletes carry a version or a uid.
@@ -299,7 +307,7 @@ impl Api {
 }
 
 /// Percent-encodes everything but unreserved characters.
-fn query(text: &str) -> String {
+pub(crate) fn query(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

@@ -62,7 +62,7 @@ fn stage(kind: Kind) -> u8 {
     match kind {
         Kind::Namespace => 0,
         Kind::RoleBinding | Kind::Deployment => 2,
-        Kind::CronJob => 3,
+        Kind::CronJob | Kind::Job => 3,
         _ => 1,
     }
 }

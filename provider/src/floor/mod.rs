@@ -2,8 +2,11 @@
 
 mod early;
 mod ledger;
+mod look;
+mod measured;
 mod model;
 mod spec;
+mod way;
 
 use std::time::Duration;
 
@@ -38,13 +41,16 @@ impl Resource for FloorResource {
     const TYPE_NAME: &'static str = "gpu_vram_floor";
 
     fn validate(&self, config: &FloorModel) -> Diagnostics {
-        spec::both(config).map(|_| Diagnostics::new()).unwrap_or_else(|problems| problems)
+        let mut told = way::forms(config);
+        told.extend(spec::both(config).err().into_iter().flatten());
+        told
     }
 
     async fn plan(&self, request: PlanRequest<Self>) -> Result<Planned<FloorModel>, Diagnostics> {
         let mut planned = request.proposed;
         let digests = request.provider.as_ref().is_some_and(|data| data.digests);
         planned.id = planned.tenant.clone();
+        let told = measured::plan(request.prior.as_ref(), &request.config, &mut planned);
         let claims = spec::both(&planned)?;
         if let (Some(data), Some((claim, _))) = (&request.provider, claims.as_ref().filter(|(a, b)| a == b)) {
             early::check(data, claim).await?;
@@ -53,7 +59,7 @@ impl Resource for FloorResource {
             Some((a, b)) => picture::planned(&a.objects(), &b.objects(), digests),
             None => Attr::Unknown,
         };
-        Ok(Planned::new(planned))
+        Ok(Planned::new(planned).with(told))
     }
 
     async fn create(&self, request: CreateRequest<Self>) -> Outcome<FloorModel> {
@@ -68,20 +74,25 @@ impl Resource for FloorResource {
         let desired = claim.objects();
         model.objects = picture::known(&desired, request.provider.digests);
         model.id = model.tenant.clone();
+        let told = look::begin(&request.provider, &mut model).await;
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
         let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
-        outcome::created(model, made)
+        outcome::created(model, made).with(told)
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<FloorModel> {
-        let model = request.state;
+        let mut model = request.state;
         let claim = match spec::claim(&model) {
             Ok(claim) => claim,
             Err(problems) => return Outcome::failed(problems),
         };
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
         let looked = lifecycle.look(&claim.objects(), &model.objects, Kept::read(&request.private)).await;
-        outcome::read(model, looked, &lifecycle.title)
+        let told = match &looked {
+            Ok(None) => Diagnostics::new(),
+            _ => look::refresh(&request.provider, &mut model).await,
+        };
+        outcome::read(model, looked, &lifecycle.title).with(told)
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<FloorModel> {
@@ -95,6 +106,7 @@ impl Resource for FloorResource {
         }
         let desired = claim.objects();
         model.objects = picture::known(&desired, request.provider.digests);
+        let told = look::begin(&request.provider, &mut model).await;
         let lifecycle = lifecycle(&request.provider, &model, request.cancel);
         let left = place(&lifecycle, &request.prior).filter(|place| place.card != claim.card);
         if let Some(place) = &left
@@ -114,7 +126,7 @@ impl Resource for FloorResource {
                 .remarks
                 .extend(problems.into_iter().map(|it| Diagnostic { severity: Severity::Warning, ..it }));
         }
-        outcome::updated(request.prior, model, changed)
+        outcome::updated(request.prior, model, changed).with(told)
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<FloorModel> {

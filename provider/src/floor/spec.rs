@@ -6,7 +6,8 @@ use tenancy::names::{CardName, TenantId};
 use tenancy::objects::Objects;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
-use super::model::{FloorModel, MeasuredModel};
+use super::model::{FloorModel, MeasuredModel, MeasurementModel};
+use super::way::{MEASURED, Way, way};
 use crate::api::{Api, Ref};
 use crate::fill::{Fill, Sample};
 
@@ -28,9 +29,13 @@ fn convert(model: &FloorModel, fill: &mut Fill) -> Option<Claim> {
     fill.adopted(&model.adopt);
     let card = fill.parse(&model.card, &at("card"));
     let tenant = fill.parse(&model.tenant, &at("tenant"));
-    let peak_mib = fill.parse(&model.peak, &at("peak"));
+    let way = way(&model.measured, fill);
+    let peak_mib = match (&way, &model.peak) {
+        (Some(Way::Read(read)), Attr::Null) => Some(read.guess),
+        _ => fill.parse(&model.peak, &at("peak")),
+    };
     let headroom_mib = fill.parse(&model.headroom, &at("headroom"));
-    let basis = basis(&model.measured, fill);
+    let basis = way.and_then(|way| basis(&way, &model.measurement, fill));
     let priority = match fill.any(&model.priority, &1, &2) {
         None => Some(0),
         Some(number) => {
@@ -57,37 +62,25 @@ fn convert(model: &FloorModel, fill: &mut Fill) -> Option<Claim> {
     Some(Claim { floor, card: card? })
 }
 
-fn basis(measured: &Attr<MeasuredModel>, fill: &mut Fill) -> Option<Basis> {
-    let measured = match measured {
-        Attr::Known(measured) => measured,
-        Attr::Null => return Some(Basis::Guessed),
-        Attr::Unknown => {
+/// What the peak rests on: what the user wrote of it, or what the plan made of a reading.
+fn basis(way: &Way, measurement: &Attr<MeasurementModel>, fill: &mut Fill) -> Option<Basis> {
+    let measurement = match (way, measurement) {
+        (Way::Guessed, _) => return Some(Basis::Guessed),
+        (Way::Written { source, at }, _) => {
+            return Some(Basis::Measured { source: source.clone(), at: *at });
+        }
+        (Way::Read(_), Attr::Known(measurement)) => measurement,
+        (Way::Read(_), Attr::Null) => return Some(Basis::Guessed),
+        (Way::Read(_), Attr::Unknown) => {
             fill.met_unknown();
-            let at = jiff::Timestamp::UNIX_EPOCH;
-            return Some(fill.sample.of(Basis::Guessed, Basis::Measured { source: String::new(), at }));
+            return Some(Basis::Guessed);
         }
     };
-    let source = fill.string(&measured.source).unwrap_or_default();
-    let text = match &measured.at {
-        Attr::Unknown => {
-            fill.met_unknown();
-            fill.sample.of("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z").to_owned()
-        }
-        known => known.as_str().unwrap_or_default().to_owned(),
-    };
-    match text.parse() {
-        Ok(at) => Some(Basis::Measured { source, at }),
-        Err(why) => {
-            fill.wrong(
-                &Path::attribute("measured").field("at"),
-                "Not a time",
-                format!(
-                    "measured.at is {text:?}: {why}. Write it as RFC 3339, such as `2026-11-21T02:14:00Z`."
-                ),
-            );
-            None
-        }
+    if measurement.basis.as_str() != Some(MEASURED) {
+        return Some(Basis::Guessed);
     }
+    let at = measurement.measured_at.as_str()?.parse().ok()?;
+    Some(Basis::Measured { source: measurement.source.as_str()?.to_owned(), at })
 }
 
 fn checked(model: &FloorModel, sample: Sample) -> (Option<Claim>, Fill) {
@@ -120,7 +113,11 @@ pub(super) fn claim(model: &FloorModel) -> Result<Claim, Diagnostics> {
     let (claim, fill) = checked(model, Sample::A);
     fill.problems.into_result()?;
     claim.ok_or_else(|| {
-        Diagnostic::error("Incomplete floor", "card, tenant, peak and headroom must be set.").into()
+        Diagnostic::error(
+            "Incomplete floor",
+            "card, tenant, headroom and one of peak and measured must be set.",
+        )
+        .into()
     })
 }
 
@@ -192,6 +189,7 @@ pub(super) fn model(claim: &Claim) -> FloorModel {
         Basis::Measured { source, at } => Attr::Known(MeasuredModel {
             source: Attr::Known(source.clone()),
             at: Attr::Known(at.to_string()),
+            ..MeasuredModel::default()
         }),
     };
     FloorModel {
@@ -204,6 +202,8 @@ pub(super) fn model(claim: &Claim) -> FloorModel {
         always: floor.always.then_some(true).into(),
         adopt: Attr::Null,
         id: Attr::Known(floor.tenant.to_string()),
+        measurement: Attr::Known(MeasurementModel::written(&floor.basis)),
+        reading: Attr::Null,
         objects: Attr::Null,
     }
 }

@@ -271,6 +271,7 @@ fn attribute(key: &Key) -> Path {
         Kind::Deployment => "image",
         Kind::Service => "service",
         Kind::CronJob => "windows",
+        Kind::Job => "prefetch",
         Kind::Role | Kind::RoleBinding if key.name.starts_with("pause.") => "pauses",
         _ => "name",
     })

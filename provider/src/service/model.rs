@@ -3,8 +3,8 @@
 use tfplugin::{Attr, List, Map, Set, model};
 
 use super::parts::{
-    DemandModel, FrontModel, InitModel, ProbeModel, SecretKeyModel, StorageModel, TimeoutsModel, TimingModel,
-    TolerationModel, UnloadModel, WindowModel,
+    DemandModel, FrontModel, InitModel, PrefetchModel, ProbeModel, SecretKeyModel, StorageModel,
+    TimeoutsModel, TimingModel, TolerationModel, UnloadModel, WindowModel,
 };
 use super::spec::{same_amounts, same_length};
 use crate::lifecycle::Shows;
@@ -92,6 +92,11 @@ model! {
         pub(crate) security_context: Attr<String> = optional(),
         /// Where its weights and voices live.
         pub(crate) storage: Attr<StorageModel> = optional(),
+        /// A Job on the CPU that fills that storage while the tenant sleeps, so that its first window is
+        /// not spent on downloading. It is given nothing of a card. It runs once for what it says: a
+        /// change runs it anew, and the Job before is removed. An apply makes it and does not wait for it;
+        /// after five failed tries, or six hours, it stays failed with its pods' logs.
+        pub(crate) prefetch: Attr<PrefetchModel> = optional(),
         /// Files by absolute path in the container.
         pub(crate) config: Attr<Map<String>> = optional(),
         /// `mount`: read-only from the ConfigMap. `copy`: writable, for servers that rewrite their

@@ -100,6 +100,26 @@ model! {
 }
 
 model! {
+    /// A Job on the CPU that fills the tenant's storage while it sleeps, so that its first window is
+    /// not spent on downloading. It is given no slice of the card and mounts the same claim on the
+    /// same nodes. It runs once: what it does is hashed into its name, so a change runs it anew, and
+    /// the Job before is removed. An apply makes it and does not wait for it. After five failed tries
+    /// or six hours it stays failed, with its pods' logs, until it is changed or deleted.
+    pub(crate) struct PrefetchModel {
+        /// Its image; the server's unless set, and then a new image runs it anew.
+        pub(crate) image: Attr<String> = optional(),
+        /// Entry point instead of the image's.
+        pub(crate) command: Attr<List<String>> = optional(),
+        /// Arguments instead of the image's.
+        pub(crate) args: Attr<List<String>> = optional(),
+        /// Plain environment. It is not secret.
+        pub(crate) env: Attr<Map<String>> = optional(),
+        /// Environment from Secrets, by reference.
+        pub(crate) env_from_secrets: Attr<Map<SecretKeyModel>> = optional(),
+    }
+}
+
+model! {
     /// A taint that the pod bears, as Kubernetes spells it.
     pub(crate) struct TolerationModel {
         /// The taint's key. Without one, `Exists` bears every taint.

@@ -9,7 +9,7 @@ use super::cluster::FakeCluster;
 use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told};
 use crate::provider::Gpu;
 use crate::service::ServiceModel;
-use crate::service::parts::StorageModel;
+use crate::service::parts::{PrefetchModel, StorageModel};
 
 pub(super) const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/tts/deployments/chatterbox-tts";
 pub(super) const CLAIM: &str = "/api/v1/namespaces/tts/persistentvolumeclaims/chatterbox-tts-data";
@@ -145,6 +145,34 @@ async fn a_failed_update_is_planned_again() {
     let done = driver.apply(plan).await;
     assert!(!done.diagnostics.has_errors(), "{}", told(&done.diagnostics));
     assert_eq!(cluster.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 0);
+}
+
+#[tokio::test]
+async fn other_work_to_prefetch_is_another_job_and_the_one_before_goes() {
+    let (cluster, driver, ..) = with_floor().await;
+    let fetching = |args: &str| {
+        let prefetch = PrefetchModel {
+            image: "fetch:1".into(),
+            args: Attr::Known(vec![args.into()]),
+            ..PrefetchModel::default()
+        };
+        ServiceModel { prefetch: Attr::Known(prefetch), ..stored() }
+    };
+    let made = driver.create(SERVICE, &fetching("--one")).await;
+    assert!(made.diagnostics.is_empty(), "{}", told(&made.diagnostics));
+    let made = made.instance.unwrap();
+    let first = cluster.paths("/jobs/");
+    assert_eq!(first.len(), 1);
+    let model: ServiceModel = made.model().unwrap();
+    assert!(model.objects.known().unwrap().keys().any(|key| key.starts_with("Job/chatterbox-tts-prefetch-")));
+    let plan = driver.plan(SERVICE, Some(&made), Some(&fetching("--one"))).await;
+    assert!(plan.is_empty(), "it runs once");
+    let changed = driver.update(SERVICE, &made, &fetching("--two")).await;
+    assert!(changed.diagnostics.is_empty(), "{}", told(&changed.diagnostics));
+    let second = cluster.paths("/jobs/");
+    assert!(second.len() == 1 && second != first, "{first:?}, {second:?}");
+    let gone = driver.update(SERVICE, &changed.instance.unwrap(), &stored()).await;
+    assert!(gone.diagnostics.is_empty() && cluster.paths("/jobs/").is_empty());
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::provider::Gpu;
 use crate::service::ServiceModel;
 use crate::service::parts::{
     DemandHttpModel, DemandModel, DemandPrometheusModel, FrontModel, FrontPortModel, HttpModel, InitModel,
-    NfsModel, ProbeModel, SecretKeyModel, StorageModel, TcpModel, TimeoutsModel, TimingModel,
+    NfsModel, PrefetchModel, ProbeModel, SecretKeyModel, StorageModel, TcpModel, TimeoutsModel, TimingModel,
     TolerationModel, UnloadModel, WindowModel,
 };
 
@@ -142,6 +142,16 @@ fn tenants() -> Vec<ServiceModel> {
             SecretKeyModel { secret: "t".into(), key: "l".into(), optional: Attr::Null },
         )]),
         init_containers: map([("fetch", InitModel { image: "j".into(), ..InitModel::default() })]),
+        prefetch: Attr::Known(PrefetchModel {
+            image: "fetch:1".into(),
+            command: list(&["f"]),
+            args: list(&["a"]),
+            env: texts(&[("REVISION", "main")]),
+            env_from_secrets: map([(
+                "HF_TOKEN",
+                SecretKeyModel { secret: "hf".into(), key: "token".into(), optional: Attr::Null },
+            )]),
+        }),
         demand: Attr::Known(DemandModel {
             prometheus: Attr::Known(DemandPrometheusModel {
                 url: "http://prometheus:9090".into(),
@@ -205,14 +215,30 @@ fn cards() -> Vec<CardModel> {
 }
 
 fn floors() -> Vec<FloorModel> {
-    let measured = MeasuredModel { source: "dcgm".into(), at: "2026-11-21T02:14:00Z".into() };
+    let measured = MeasuredModel {
+        source: "dcgm".into(),
+        at: "2026-11-21T02:14:00Z".into(),
+        ..MeasuredModel::default()
+    };
     let full = FloorModel {
         measured: Attr::Known(measured),
         priority: Attr::Known(3),
         always: Attr::Known(true),
         ..claim()
     };
-    vec![full, FloorModel { peak: "3GiB".into(), card: "gpu-2-0".into(), ..claim() }, claim()]
+    let read = MeasuredModel {
+        prometheus: "monitoring/prometheus:9090".into(),
+        selector: "held{pod=\"x\"}".into(),
+        unit: "mib".into(),
+        look_back: "168h".into(),
+        guess: "3GiB".into(),
+        image: "x:1".into(),
+        model: "large".into(),
+        since: "2026-11-01T00:00:00Z".into(),
+        ..MeasuredModel::default()
+    };
+    let read = FloorModel { peak: Attr::Null, measured: Attr::Known(read), ..claim() };
+    vec![full, read, FloorModel { peak: "3GiB".into(), card: "gpu-2-0".into(), ..claim() }, claim()]
 }
 
 /// The places of a value, each by its steps; of collections also their elements.
@@ -299,7 +325,7 @@ async fn foreseen<M: Model>(type_name: &str, models: Vec<M>) {
         let mut all = Vec::new();
         places(base, &[], &mut all);
         for place in all {
-            if ["id", "objects"].contains(&place[0].as_str()) {
+            if ["id", "objects", "measurement", "reading"].contains(&place[0].as_str()) {
                 continue;
             }
             let hidden = with(base, &place, &Value::Unknown);

@@ -9,6 +9,7 @@ mod flow;
 mod foreseen;
 mod functions;
 mod half_way;
+mod measured;
 mod offline;
 mod rights;
 mod sources;

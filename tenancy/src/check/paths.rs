@@ -2,7 +2,7 @@
 
 use super::Problem;
 use crate::quantity::Quantity;
-use crate::tenant::{AbsolutePath, Backing, Tenant};
+use crate::tenant::{AbsolutePath, AccessMode, Backing, Tenant};
 
 /// What a ConfigMap may hold, all keys together (`k8s.io/api/core/v1.MaxSecretSize`).
 const CONFIG_MAP_BYTES: usize = 1_048_576;
@@ -36,6 +36,10 @@ fn config_size(tenant: &Tenant, problems: &mut Vec<Problem>) {
 
 fn storage(tenant: &Tenant, problems: &mut Vec<Problem>) {
     let Some(storage) = &tenant.storage else {
+        if tenant.prefetch.is_some() {
+            let message = "The tenant has no storage that a prefetch could fill. Give it `storage`.";
+            problems.push(Problem::at("prefetch", message));
+        }
         return;
     };
     if let Some(message) = ground_problem(&storage.mount_path) {
@@ -48,6 +52,16 @@ fn storage(tenant: &Tenant, problems: &mut Vec<Problem>) {
             "storage",
             format!("Its size {size} is not above zero. Write a size such as `20Gi`."),
         ));
+    }
+    if tenant.prefetch.is_some()
+        && let Backing::Class { access_mode, .. } = &storage.backing
+        && matches!(access_mode, AccessMode::ReadWriteOncePod | AccessMode::ReadOnlyMany)
+    {
+        let message = format!(
+            "Its access mode {access_mode:?} lets no prefetch write beside the server. Make it ReadWriteOnce, or take \
+             `prefetch` away."
+        );
+        problems.push(Problem::at("prefetch", message));
     }
     if let Backing::Nfs { server, .. } = &storage.backing
         && (server.is_empty() || server.contains(char::is_whitespace) || server.contains('/'))

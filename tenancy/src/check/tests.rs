@@ -31,10 +31,30 @@ fn demand(url: &str, query: &str, idle_after_s: u32) -> Option<DemandProbe> {
     Some(DemandProbe { source, idle_after_s })
 }
 
+fn prefetch() -> Prefetch {
+    Prefetch {
+        image: None,
+        command: vec!["fetch".into()],
+        args: Vec::new(),
+        env: BTreeMap::new(),
+        env_from_secrets: BTreeMap::new(),
+    }
+}
+
 /// What a person can get wrong, one thing at a time.
 const CASES: &[Case] = &[
     ("no image", |t| t.server.image.clear()),
     ("agent image with a space", |t| t.gate.image = "gpu agent".into()),
+    ("prefetch without storage", |t| {
+        t.storage = None;
+        t.prefetch = Some(prefetch());
+    }),
+    ("prefetch into a claim for one pod", |t| {
+        let size = Quantity::whole(1);
+        let backing = Backing::Class { size, class: None, access_mode: AccessMode::ReadWriteOncePod };
+        t.storage.as_mut().unwrap().backing = backing;
+        t.prefetch = Some(prefetch());
+    }),
     ("no port", |t| t.server.ports.clear()),
     ("main port unknown", |t| t.server.main_port = "web".parse().unwrap()),
     ("port 0", |t| {

@@ -82,7 +82,7 @@ fn pod(tenant: &Tenant) -> Value {
 }
 
 /// Where the pod may run, and as whom.
-fn place(pod: &mut Value, tenant: &Tenant) {
+pub(super) fn place(pod: &mut Value, tenant: &Tenant) {
     let placement = &tenant.pod;
     if !placement.node_selector.is_empty() {
         pod["nodeSelector"] = placement

@@ -101,6 +101,7 @@ pub(crate) fn chatterbox() -> Tenant {
             }),
             demand: None,
         },
+        prefetch: None,
         pod_patch: None,
         handed_over: BTreeSet::new(),
     }

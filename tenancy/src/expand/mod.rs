@@ -14,6 +14,7 @@ mod exporter;
 mod floor;
 mod gate;
 mod labels;
+mod prefetch;
 pub(crate) mod reserved;
 mod server;
 mod service;
@@ -28,6 +29,9 @@ pub use labels::{
     CONFIG_CHECKSUM, EXPORTER_LABEL, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, TENANT_LABEL, is_ours, selector,
 };
 pub use watcher::watched_card;
+
+/// Name of the model server's container.
+pub const SERVER: &str = reserved::SERVER;
 
 use serde_json::Value;
 
@@ -48,6 +52,7 @@ pub fn tenant(tenant: &Tenant) -> Objects {
     }
     objects.push(deployment::object(tenant));
     objects.extend(service::object(tenant));
+    objects.extend(prefetch::job(tenant));
     objects.into_iter().collect()
 }
 

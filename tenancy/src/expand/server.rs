@@ -9,7 +9,7 @@ use crate::defaults::{EPHEMERAL_STORAGE_LIMIT, PROBE_FAILURE_THRESHOLD, PROBE_PE
 use crate::leaves::without_nulls;
 use crate::names::{ContainerName, EnvName};
 use crate::quantity::Quantity;
-use crate::tenant::{InitContainer, Probe, ProbeAction, Server, Tenant};
+use crate::tenant::{InitContainer, Probe, ProbeAction, SecretKey, Server, Tenant};
 
 /// Name of the model server's container.
 pub(super) const CONTAINER: &str = "server";
@@ -69,7 +69,7 @@ pub(super) fn init_container(tenant: &Tenant, name: &ContainerName, init: &InitC
 }
 
 /// An empty list is a field that the API server drops and we would miss.
-fn put_list(container: &mut Value, field: &str, elements: Vec<Value>) {
+pub(super) fn put_list(container: &mut Value, field: &str, elements: Vec<Value>) {
     if !elements.is_empty() {
         container[field] = Value::Array(elements);
     }
@@ -79,16 +79,23 @@ fn named_port(name: &crate::names::PortName, number: u16) -> Value {
     json!({"name": name.as_str(), "containerPort": number, "protocol": "TCP"})
 }
 
-/// Secrets come first, so that a plain value can refer to one as `$(NAME)`.
 fn env(server: &Server) -> Vec<Value> {
-    let secret = |(name, key): (&EnvName, &crate::tenant::SecretKey)| {
+    variables(&server.env_from_secrets, &server.env)
+}
+
+/// Secrets come first, so that a plain value can refer to one as `$(NAME)`.
+pub(super) fn variables(
+    secrets: &BTreeMap<EnvName, SecretKey>,
+    plain: &BTreeMap<EnvName, String>,
+) -> Vec<Value> {
+    let secret = |(name, key): (&EnvName, &SecretKey)| {
         let mut reference = json!({"name": key.secret.as_str(), "key": key.key.as_str()});
         if key.optional {
             reference["optional"] = json!(true);
         }
         json!({"name": name.as_str(), "valueFrom": {"secretKeyRef": reference}})
     };
-    server.env_from_secrets.iter().map(secret).chain(plain_env(&server.env)).collect()
+    secrets.iter().map(secret).chain(plain_env(plain)).collect()
 }
 
 fn plain_env(env: &BTreeMap<EnvName, String>) -> Vec<Value> {
@@ -122,6 +129,14 @@ fn resources(server: &Server) -> Value {
         }
     }
     Value::Object(resources)
+}
+
+/// What a container may write beside its volumes, and nothing else: it is given no slice.
+pub(super) fn scratch() -> Value {
+    json!({
+        "limits": { EPHEMERAL_STORAGE: EPHEMERAL_STORAGE_LIMIT },
+        "requests": { EPHEMERAL_STORAGE: "0" },
+    })
 }
 
 fn probe(probe: &Probe) -> Value {

@@ -41,6 +41,7 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
     }
     let config_mode = storage::config_mode(model, fill);
     let init_containers = server::init_containers(model, fill);
+    let prefetch = server::prefetch(model, fill);
     let pod = pod::pod(model, fill);
     let metadata = pod::metadata(model, fill);
     let gate = gate::gate(model, agent_image, fill);
@@ -59,6 +60,7 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
         config,
         config_mode,
         init_containers,
+        prefetch,
         pod,
         metadata,
         gate,

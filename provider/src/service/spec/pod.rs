@@ -106,7 +106,7 @@ fn by_kind<'a>(
     found
 }
 
-const KINDS: [(&str, ObjectKind); 11] = [
+const KINDS: [(&str, ObjectKind); 12] = [
     ("Namespace", ObjectKind::Namespace),
     ("PersistentVolume", ObjectKind::PersistentVolume),
     ("PersistentVolumeClaim", ObjectKind::PersistentVolumeClaim),
@@ -118,4 +118,5 @@ const KINDS: [(&str, ObjectKind); 11] = [
     ("Pod", ObjectKind::Pod),
     ("Service", ObjectKind::Service),
     ("CronJob", ObjectKind::CronJob),
+    ("Job", ObjectKind::Job),
 ];

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use tenancy::defaults as d;
 use tenancy::duration::Seconds;
 use tenancy::names::{ContainerName, PortName};
-use tenancy::tenant::{InitContainer, Probe, ProbeAction, PullPolicy, SecretKey, Server};
+use tenancy::tenant::{InitContainer, Prefetch, Probe, ProbeAction, PullPolicy, SecretKey, Server};
 use tfplugin::{Attr, Path};
 
 use super::at;
 use crate::fill::Fill;
 use crate::service::model::ServiceModel;
-use crate::service::parts::{InitModel, ProbeModel, SecretKeyModel};
+use crate::service::parts::{InitModel, PrefetchModel, ProbeModel, SecretKeyModel};
 
 pub(super) fn server(model: &ServiceModel, fill: &mut Fill) -> Option<Server> {
     let image = image(&model.image, &at("image"), fill);
@@ -28,7 +28,7 @@ pub(super) fn server(model: &ServiceModel, fill: &mut Fill) -> Option<Server> {
         command: fill.strings(&model.command),
         args: fill.strings(&model.args),
         env: fill.texts(&model.env, &at("env")),
-        env_from_secrets: secrets(model, fill),
+        env_from_secrets: secrets(&model.env_from_secrets, &at("env_from_secrets"), fill),
         requests: amounts(&model.requests, "requests", fill),
         limits: amounts(&model.limits, "limits", fill),
         slices: fill.number(&model.slices, &at("slices")).unwrap_or(d::SLICES),
@@ -112,13 +112,34 @@ fn main_port(model: &ServiceModel, ports: &BTreeMap<PortName, u16>, fill: &mut F
     fill.parse(&model.main_port, &at("main_port"))
 }
 
-fn secrets(model: &ServiceModel, fill: &mut Fill) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
+/// What fills the storage; there in one sample where it is unknown whether it is there.
+pub(super) fn prefetch(model: &ServiceModel, fill: &mut Fill) -> Option<Prefetch> {
+    let path = at("prefetch");
+    let stand_in = PrefetchModel { image: Attr::Unknown, ..PrefetchModel::default() };
+    let prefetch = match &model.prefetch {
+        Attr::Unknown => fill.perhaps(&stand_in)?,
+        attr => attr.known()?,
+    };
+    Some(Prefetch {
+        image: image(&prefetch.image, &path.field("image"), fill),
+        command: fill.strings(&prefetch.command),
+        args: fill.strings(&prefetch.args),
+        env: fill.texts(&prefetch.env, &path.field("env")),
+        env_from_secrets: secrets(&prefetch.env_from_secrets, &path.field("env_from_secrets"), fill),
+    })
+}
+
+fn secrets(
+    attr: &Attr<tfplugin::Map<SecretKeyModel>>,
+    at: &Path,
+    fill: &mut Fill,
+) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
     let stand_in = SecretKeyModel { secret: Attr::Unknown, key: Attr::Unknown, ..SecretKeyModel::default() };
     let mut found = BTreeMap::new();
-    let mut all = elements(&model.env_from_secrets, &stand_in, fill);
-    all.extend(fill.element_of(&model.env_from_secrets, &stand_in).map(|one| ("UNKNOWN", one)));
+    let mut all = elements(attr, &stand_in, fill);
+    all.extend(fill.element_of(attr, &stand_in).map(|one| ("UNKNOWN", one)));
     for (key, one) in all {
-        let path = at("env_from_secrets").key(key);
+        let path = at.key(key);
         let name = fill.text(key, &path);
         let secret = fill.parse(&one.secret, &path.field("secret"));
         let in_it = fill.parse(&one.key, &path.field("key"));
