@@ -15,6 +15,7 @@ use tenancy::observation::Trigger;
 use crate::admit::Admit;
 use crate::exporter::{self, sampler::Settings};
 use crate::gate::{self, Tick};
+use crate::measure::{self, Measure};
 use crate::observe::api::Api;
 use crate::report::{self, Format};
 use crate::watch::{self, Watch};
@@ -50,6 +51,12 @@ enum Command {
     ///
     /// It changes nothing. With --at the card is taken as it is now.
     Explain(ExplainArgs),
+    /// Measures the most that a tenant holds: wakes it alone, drives it with requests, watches its card.
+    ///
+    /// The tenant is woken by its own gate, by the annotation `awake-until`, and put to sleep again.
+    /// Prints the peak and the block to paste. It needs what a person needs who annotates the
+    /// Deployment, makes a Job and asks a pod through the API server.
+    Measure(MeasureArgs),
     /// Tells what the cards of this node hold, by container, as metrics over HTTP.
     ///
     /// It needs the host's PID namespace, the NVIDIA container runtime and the
@@ -116,6 +123,40 @@ struct ExplainArgs {
     /// Another time than now, such as 2026-11-22T02:00:00Z or 2026-11-22T02:00[Europe/London].
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Timestamp>,
+    /// A kubeconfig, where this does not run inside a pod [default: KUBECONFIG or ~/.kube/config].
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct MeasureArgs {
+    /// The tenant, as namespace/name.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    tenant: TenantId,
+    /// A request to drive it with, such as 'POST /tts {"text": "to be or not to be"}'. May be given several times.
+    #[arg(long = "request", value_name = "METHOD PATH BODY", required_unless_present = "requests")]
+    request: Vec<measure::Request>,
+    /// A file of such requests, one a line.
+    #[arg(long, value_name = "FILE")]
+    requests: Option<PathBuf>,
+    /// How often all of them are sent, one after another.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Seconds that one request may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    patience: u64,
+    /// Seconds between two looks at the card.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
+    interval: u64,
+    /// Seconds after which its gate puts it to sleep whatever becomes of this program.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(60..=86_400))]
+    limit: u64,
+    /// The server's port [default: the first of its container].
+    #[arg(long)]
+    port: Option<u16>,
+    /// Measure although others are awake; the card's source must say what each pod holds.
+    #[arg(long)]
+    beside: bool,
     /// A kubeconfig, where this does not run inside a pod [default: KUBECONFIG or ~/.kube/config].
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
@@ -201,6 +242,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Gate(args) => until_told_to_go(gate(args)),
         Command::Admit(args) => until_told_to_go(admit(args)),
+        Command::Measure(args) => until_told_to_go(measure(args)),
         Command::Explain(args) => until_told_to_go(explain(args)),
         Command::Copy { source, destination } => copy::copy(&source, &destination)
             .map(|copied| println!("{copied} files copied to {}", destination.display()))
@@ -258,6 +300,32 @@ async fn explain(args: ExplainArgs) -> Outcome {
     let told = explain::explain(&api, &args.tenant, args.at).await?;
     let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stdout().is_terminal();
     report::print(told.render(!plain).trim_end());
+    Ok(())
+}
+
+async fn measure(args: MeasureArgs) -> Outcome {
+    let mut requests = args.request;
+    if let Some(path) = &args.requests {
+        let unreadable = |why: &dyn std::fmt::Display| format!("{} cannot be used: {why}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|why| unreadable(&why))?;
+        requests.extend(measure::requests(&text).map_err(|why| unreadable(&why))?);
+    }
+    if requests.is_empty() {
+        return Err("there is no request to drive it with; give --request or a file that has one".into());
+    }
+    let api = Api::connect(args.kubeconfig.as_deref()).await?;
+    let measure = Measure {
+        tenant: args.tenant,
+        requests,
+        rounds: args.rounds,
+        patience: Duration::from_secs(args.patience),
+        interval: Duration::from_secs(args.interval),
+        limit: Duration::from_secs(args.limit),
+        port: args.port,
+        beside: args.beside,
+    };
+    let measured = measure.run(&api, &|line| eprintln!("{}: {line}", measure.tenant)).await?;
+    report::print(measured.render().trim_end());
     Ok(())
 }
 

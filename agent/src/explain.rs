@@ -99,6 +99,26 @@ pub async fn explain(
 }
 
 impl Explanation {
+    /// The gate's configuration.
+    pub fn gate(&self) -> &GateConfig {
+        &self.gate
+    }
+
+    /// Everything that was seen.
+    pub fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
+    /// The decision and its reason, in one sentence or two.
+    pub fn verdict(&self) -> String {
+        format!(
+            "rule {} ({}): {}",
+            self.decision.rule.number(),
+            rule_name(self.decision.rule),
+            self.decision.reason
+        )
+    }
+
     /// The explanation as a small table, with colours where wanted.
     pub fn render(&self, colours: bool) -> String {
         let paint = |code: &str, text: &str| match colours {

@@ -13,6 +13,7 @@ pub mod copy;
 pub mod explain;
 pub mod exporter;
 pub mod gate;
+pub mod measure;
 pub mod metrics;
 pub mod observe;
 pub mod report;

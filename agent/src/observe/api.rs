@@ -204,11 +204,26 @@ impl Api {
     /// # Errors
     /// Every variant but `Conflict`.
     pub async fn page(&self, object: &Object) -> Result<String, ApiError> {
-        let (status, bytes) = self.exchange("GET", object, "reading", None).await?;
+        let (status, bytes) = self.exchange("GET", object, "reading", None, CALL_TIMEOUT).await?;
         match status {
             200..=299 => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             _ => Err(refusal(status, &bytes, object, "reading")),
         }
+    }
+
+    /// Sends a request through to what the API server is only the way to, with
+    /// a patience of its own. The answer's status, whatever it is.
+    ///
+    /// # Errors
+    /// `Away`, when there is no answer.
+    pub async fn pass(
+        &self,
+        method: &str,
+        object: &Object,
+        body: Option<(&str, Vec<u8>)>,
+        patience: Duration,
+    ) -> Result<u16, ApiError> {
+        self.exchange(method, object, "sending", body, patience).await.map(|(status, _)| status)
     }
 
     async fn call(
@@ -218,7 +233,8 @@ impl Api {
         doing: &str,
         body: Option<(&str, &Value)>,
     ) -> Result<Value, ApiError> {
-        let (status, bytes) = self.exchange(method, object, doing, body).await?;
+        let body = body.map(|(content_type, body)| (content_type, body.to_string().into_bytes()));
+        let (status, bytes) = self.exchange(method, object, doing, body, CALL_TIMEOUT).await?;
         match (status, serde_json::from_slice(&bytes)) {
             (200..=299, Ok(answer)) => Ok(answer),
             _ => Err(refusal(status, &bytes, object, doing)),
@@ -230,14 +246,15 @@ impl Api {
         method: &str,
         object: &Object,
         doing: &str,
-        body: Option<(&str, &Value)>,
+        body: Option<(&str, Vec<u8>)>,
+        patience: Duration,
     ) -> Result<(u16, Vec<u8>), ApiError> {
         let away = |cause: String| ApiError::Away { asked: format!("{doing} {}", object.told()), cause };
         let request = http::Request::builder().method(method).uri(object.path());
         let request = match body {
-            Some((content_type, body)) => request
-                .header(http::header::CONTENT_TYPE, content_type)
-                .body(Body::from(body.to_string().into_bytes())),
+            Some((content_type, body)) => {
+                request.header(http::header::CONTENT_TYPE, content_type).body(Body::from(body))
+            }
             None => request.body(Body::empty()),
         };
         let request = request.map_err(|why| away(chain(&why)))?;
@@ -249,9 +266,9 @@ impl Api {
             let bytes = response.into_body().collect_bytes().await.map_err(|why| chain(&why))?;
             Ok::<_, String>((status, bytes.into()))
         };
-        match tokio::time::timeout(CALL_TIMEOUT, exchange).await {
+        match tokio::time::timeout(patience, exchange).await {
             Ok(answer) => answer.map_err(away),
-            Err(_) => Err(away(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
+            Err(_) => Err(away(format!("no answer within {} s", patience.as_secs()))),
         }
     }
 

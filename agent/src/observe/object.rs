@@ -130,6 +130,48 @@ impl Object {
         }
     }
 
+    /// A page of a pod's server, as the API server's proxy has it.
+    pub fn of_pod(tenant: &TenantId, pod: &str, port: u16, page: &str) -> Self {
+        Self {
+            path: format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy{page}", tenant.namespace),
+            told: format!("a request to {pod}, port {port}, through the API server"),
+            remedy: "Do it as somebody who may create `pods/proxy` in the tenant's namespace.",
+        }
+    }
+
+    /// A tenant's CronJobs.
+    pub fn cron_jobs(tenant: &TenantId) -> Self {
+        let labels = tenancy::expand::selector(tenant);
+        let selector: Vec<String> = labels.iter().map(|(key, value)| format!("{key}%3D{value}")).collect();
+        Self {
+            path: format!(
+                "/apis/batch/v1/namespaces/{}/cronjobs?labelSelector={}",
+                tenant.namespace,
+                selector.join("%2C")
+            ),
+            told: format!("the CronJobs of {tenant}"),
+            remedy: TENANT_REMEDY,
+        }
+    }
+
+    /// The Jobs of a tenant's namespace, to add one.
+    pub fn jobs(tenant: &TenantId) -> Self {
+        Self {
+            path: format!("/apis/batch/v1/namespaces/{}/jobs", tenant.namespace),
+            told: format!("a Job in namespace {}", tenant.namespace),
+            remedy: "Do it as somebody who may create Jobs in the tenant's namespace.",
+        }
+    }
+
+    /// One Job of a tenant's namespace.
+    pub fn job(tenant: &TenantId, name: &str) -> Self {
+        Self {
+            path: format!("/apis/batch/v1/namespaces/{}/jobs/{name}", tenant.namespace),
+            told: format!("Job {}/{name}", tenant.namespace),
+            remedy: "Do it as somebody who may get Jobs in the tenant's namespace.",
+        }
+    }
+
     /// The scale of an Option B target.
     pub fn scale(target: &ScaleTarget) -> Self {
         Self::scale_of(target.namespace.as_str(), target.deployment.as_str())

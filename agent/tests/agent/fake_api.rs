@@ -70,6 +70,10 @@ pub(crate) struct World {
     pub(crate) events: Vec<Value>,
     /// The `spec` of the card's Lease, and its version.
     pub(crate) lease: (Value, u64),
+    /// The override annotation of the Deployment.
+    pub(crate) annotation: Option<String>,
+    /// Whether a Job of the gate does what the annotation says.
+    pub(crate) gate_obeys: bool,
     /// Every call as `VERB what`, with what it changed.
     pub(crate) calls: Vec<String>,
     version: u64,
@@ -106,6 +110,8 @@ impl FakeApi {
             others: BTreeMap::new(),
             events: vec![],
             lease: (Value::Null, 1),
+            annotation: None,
+            gate_obeys: true,
             calls: vec![],
             version: 100,
         };
@@ -195,6 +201,38 @@ impl World {
                     _ => (200, self.deployment()),
                 }
             }
+            ("PATCH", ["apis", "apps", "v1", "namespaces", "tts", "deployments", "speech"]) => {
+                let value = body["metadata"]["annotations"]["gpu-tenancy.dev/gate"].as_str();
+                self.calls.push(format!("PATCH annotation {}", value.unwrap_or("away")));
+                self.annotation = value.map(str::to_owned);
+                (200, self.deployment())
+            }
+            ("GET", ["apis", "batch", "v1", "namespaces", "tts", "cronjobs"]) => {
+                self.calls.push("GET cronjobs".into());
+                let job = |trigger: &str| {
+                    let container = json!({ "args": ["gate", "--trigger", trigger] });
+                    let pod = json!({ "metadata": {}, "spec": { "containers": [container] } });
+                    json!({ "spec": { "jobTemplate": { "spec": { "template": pod } } } })
+                };
+                (200, json!({ "items": [job("up"), job("guard")] }))
+            }
+            ("POST", ["apis", "batch", "v1", "namespaces", "tts", "jobs"]) => {
+                let args = &body["spec"]["template"]["spec"]["containers"][0]["args"];
+                self.calls.push(format!("POST job {}", args[2].as_str().unwrap()));
+                if self.gate_obeys {
+                    self.obey();
+                }
+                (201, json!({ "metadata": { "name": "measure-1" } }))
+            }
+            ("GET", ["apis", "batch", "v1", "namespaces", "tts", "jobs", "measure-1"]) => {
+                self.calls.push("GET job".into());
+                (200, json!({ "status": { "conditions": [{ "type": "Complete", "status": "True" }] } }))
+            }
+            (verb, ["api", "v1", "namespaces", "tts", "pods", "speech-1-abcde:8004", "proxy", work]) => {
+                self.calls.push(format!("{verb} {work} {body}"));
+                self.page = page(6_812);
+                if *work == "broken" { refusal(500, "out of ideas") } else { (200, json!({})) }
+            }
             (verb, ["apis", "coordination.k8s.io", "v1", "namespaces", "gpu-tenancy", "leases", name]) => {
                 assert_eq!(*name, "card.t4.watcher");
                 self.lease(verb, body)
@@ -251,6 +289,24 @@ impl World {
         let version = self.version.to_string();
         let metadata = json!({ "name": name, "namespace": "gpu-tenancy", "resourceVersion": version });
         (200, json!({ "metadata": metadata, "data": data }))
+    }
+
+    /// What the gate would do of the annotation: wake the tenant, which loads 4,800 MiB, or put it to sleep.
+    fn obey(&mut self) {
+        let is_awake = self.annotation.as_ref().is_some_and(|text| text.starts_with("awake-until"));
+        let (state, used) = if is_awake { ("awake", 4_800) } else { ("asleep", 0) };
+        self.ledger
+            .insert("tts.speech".into(), format!(r#"{{ "state": "{state}", "since": "{}" }}"#, self.now));
+        self.page = page(used);
+        let pod = json!({
+            "metadata": { "name": "speech-1-abcde", "uid": "p-1" },
+            "spec": { "containers": [{ "name": "server", "ports": [{ "containerPort": 8004 }] }] },
+            "status": {
+                "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
+                "containerStatuses": [{ "name": "server", "imageID": "speech@sha256:aaaa" }],
+            },
+        });
+        self.pods = if is_awake { vec![pod] } else { Vec::new() };
     }
 
     fn lease(&mut self, verb: &str, body: &Value) -> (u16, Value) {
@@ -314,7 +370,10 @@ impl World {
 
     fn deployment(&self) -> Value {
         json!({
-            "metadata": { "name": "speech", "uid": "d-1", "generation": 1, "resourceVersion": self.version.to_string() },
+            "metadata": {
+                "name": "speech", "uid": "d-1", "generation": 1, "resourceVersion": self.version.to_string(),
+                "annotations": { "gpu-tenancy.dev/gate": self.annotation },
+            },
             "spec": { "replicas": self.replicas, "selector": { "matchLabels": { "app.kubernetes.io/name": "speech" } } },
             "status": {},
         })

@@ -10,6 +10,7 @@ mod exporter;
 mod fake_api;
 mod fake_nvml;
 mod gate;
+mod measure;
 mod monitoring;
 mod program;
 mod scrape;
