@@ -8,3 +8,4 @@ mod import;
 mod life;
 mod looking;
 mod night;
+mod stacks;

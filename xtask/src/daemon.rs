@@ -21,6 +21,14 @@ const POLL: Duration = Duration::from_millis(50);
 /// Where daemons find other programs: iptables and runc lie in the folders for administrators.
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Becomes its arguments with nothing open but the three usual streams. Whoever starts a cluster may hold a lock
+/// or the end of a pipe, and a daemon that inherited it would hold it for as long as it lives.
+const WITHOUT_WHAT_IS_OPEN: &str = r#"for open in /proc/self/fd/*; do
+  open=${open##*/}
+  if [ "$open" -gt 2 ]; then exec {open}>&-; fi
+done
+exec "$@""#;
+
 /// A program to keep running.
 #[derive(Debug, Clone)]
 pub(crate) struct Daemon {
@@ -72,8 +80,9 @@ impl Daemon {
             .open(&self.log)
             .with_context(|| format!("cannot write {}", self.log.display()))?;
         let errors = log.try_clone().with_context(|| format!("cannot write {}", self.log.display()))?;
-        // Both setsid and nsenter become the program they are given: one process, one id.
-        let mut command = Command::new("setsid");
+        // Each of bash, setsid and nsenter becomes the program it is given: one process, one id.
+        let mut command = Command::new("bash");
+        command.args(["-c", WITHOUT_WHAT_IS_OPEN, "bash", "setsid"]);
         if let Some(network) = &self.network {
             command.arg("nsenter").arg(format!("--net={}", network.display()));
         }
@@ -91,7 +100,7 @@ impl Daemon {
             .stderr(errors)
             .spawn()
             .with_context(|| {
-                format!("cannot start {} through setsid (package util-linux)", self.component)
+                format!("cannot start {} through bash and setsid (package util-linux)", self.component)
             })?;
         Ok(())
     }
@@ -204,20 +213,43 @@ mod tests {
         }
     }
 
+    /// Waits until the daemon has become its program.
+    fn appeared(daemon: &Daemon, home: &Path) -> Vec<Marked> {
+        let started = Instant::now();
+        loop {
+            let found = marked(home);
+            if found.iter().any(|process| process.program == daemon.program) {
+                return found;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "never appeared: {found:?}");
+            std::thread::sleep(POLL);
+        }
+    }
+
+    #[test]
+    fn a_daemon_holds_nothing_open_that_its_starter_had() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("lock");
+        let lock = File::create(&path).unwrap();
+        // As flock and shells leave it to their children; what Rust opens by itself is closed for them.
+        let left_open = rustix::io::dup(&lock).unwrap();
+        let daemon = sleeper(home.path(), "601");
+        daemon.start(home.path()).unwrap();
+        let found = appeared(&daemon, home.path());
+        let folder = format!("/proc/{}/fd", found[0].pid.as_raw_nonzero());
+        let open = fs::read_dir(folder).unwrap().flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+        let open: Vec<PathBuf> = open.collect();
+        stop(&found, home.path(), Duration::from_secs(5)).unwrap();
+        drop(left_open);
+        assert!(!open.contains(&path), "{open:?}");
+    }
+
     #[test]
     fn a_started_daemon_is_found_by_its_home_and_stopped() {
         let home = tempfile::tempdir().unwrap();
         let daemon = sleeper(home.path(), "600");
         daemon.start(home.path()).unwrap();
-        let started = Instant::now();
-        let found = loop {
-            let found = marked(home.path());
-            if found.iter().any(|process| process.program == daemon.program) {
-                break found;
-            }
-            assert!(started.elapsed() < Duration::from_secs(10), "never appeared: {found:?}");
-            std::thread::sleep(POLL);
-        };
+        let found = appeared(&daemon, home.path());
         assert_eq!(found[0].component, "sleeper");
         assert_eq!(found[0].digest, daemon.digest());
         assert_eq!(marked(Path::new("/another/home")), Vec::new());

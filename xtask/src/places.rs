@@ -29,6 +29,9 @@ impl Places {
         let repository =
             manifest.parent().context("xtask lies at the root of the file system")?.to_path_buf();
         let cache = absolute(environment::CACHE)?.unwrap_or_else(|| repository.join(".cache"));
+        // By its real path: checkouts that share a cache by a link share its programs, and a component of the
+        // cluster is restarted when its program is another.
+        let cache = cache.canonicalize().unwrap_or(cache);
         let target = absolute("CARGO_TARGET_DIR")?.unwrap_or_else(|| repository.join("target"));
         let cluster_home = match absolute(environment::CLUSTER_HOME)? {
             Some(home) => home,
