@@ -4,6 +4,7 @@ mod attributes;
 mod connection;
 mod drift;
 mod failure;
+mod guides;
 mod import;
 mod life;
 mod looking;

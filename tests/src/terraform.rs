@@ -37,8 +37,8 @@ impl Binary {
 pub struct Workspace {
     folder: TempDir,
     binary: Binary,
-    /// What the provider block says beside the agent's image.
-    connection: String,
+    /// What stands above every configuration: the requirement and the provider block.
+    head: String,
     /// The kubeconfig of `KUBE_CONFIG_PATH`, unless the provider block says where the cluster is.
     kubeconfig: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Workspace {
     /// When `init` fails.
     pub fn new(binary: Binary, configuration: &str) -> Result<Self> {
         let kubeconfig = Surroundings::get().kubeconfig.to_string_lossy().into_owned();
-        Self::begin(binary, String::new(), Some(kubeconfig), configuration)
+        Self::begin(binary, head(""), Some(kubeconfig), configuration)
     }
 
     /// The same with `connection` in the provider block, and no kubeconfig in the environment.
@@ -77,17 +77,21 @@ impl Workspace {
     /// # Errors
     /// As [`Workspace::new`].
     pub fn connected_by(binary: Binary, connection: &str, configuration: &str) -> Result<Self> {
-        Self::begin(binary, connection.to_owned(), None, configuration)
+        Self::begin(binary, head(connection), None, configuration)
     }
 
-    fn begin(
-        binary: Binary,
-        connection: String,
-        kubeconfig: Option<String>,
-        configuration: &str,
-    ) -> Result<Self> {
+    /// The same for a configuration that has its own provider block.
+    ///
+    /// # Errors
+    /// As [`Workspace::new`].
+    pub fn whole(binary: Binary, configuration: &str) -> Result<Self> {
+        let kubeconfig = Surroundings::get().kubeconfig.to_string_lossy().into_owned();
+        Self::begin(binary, String::new(), Some(kubeconfig), configuration)
+    }
+
+    fn begin(binary: Binary, head: String, kubeconfig: Option<String>, configuration: &str) -> Result<Self> {
         keep_system_namespace()?;
-        let workspace = Self { folder: tempfile::tempdir()?, binary, connection, kubeconfig };
+        let workspace = Self { folder: tempfile::tempdir()?, binary, head, kubeconfig };
         workspace.write(configuration)?;
         workspace.ok(&["init", "-input=false"])?;
         Ok(workspace)
@@ -112,7 +116,7 @@ impl Workspace {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, configuration: &str) -> Result<()> {
-        Ok(std::fs::write(self.path().join("main.tf"), format!("{}{configuration}", head(&self.connection)))?)
+        Ok(std::fs::write(self.path().join("main.tf"), format!("{}{configuration}", self.head))?)
     }
 
     /// The folder.
