@@ -76,6 +76,9 @@ pub enum MeasureError {
 /// What a tick may take beyond the start of the server: its pod, its image, its calls.
 const TICK_MARGIN_S: u64 = tenancy::defaults::TICK_MARGIN_S as u64;
 
+/// Whoever measures reads a tick's log now or not at all.
+const TICK_KEPT_S: u32 = 600;
+
 impl Measure {
     /// Measures, and puts the tenant to sleep again whatever came of it.
     ///
@@ -221,11 +224,18 @@ impl Measure {
         let template = templates.into_iter().find(is_guard);
         let template = template.ok_or_else(|| MeasureError::NoGuard(self.tenant.clone()))?;
         let labels = &template["spec"]["template"]["metadata"]["labels"];
-        // It belongs to nobody: what is owned by a CronJob goes with its history.
+        let deployment = api.get(&Object::deployment(&self.tenant)).await?;
+        // It goes with the tenant, and not with the history of a CronJob: that would be too soon.
+        let owner = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "name": self.tenant.name.as_str(), "uid": deployment["metadata"]["uid"],
+        });
+        let mut spec = template["spec"].clone();
+        spec["ttlSecondsAfterFinished"] = json!(TICK_KEPT_S);
         Ok(json!({
             "apiVersion": "batch/v1", "kind": "Job",
-            "metadata": {"generateName": "measure-", "labels": labels},
-            "spec": template["spec"],
+            "metadata": {"generateName": "measure-", "labels": labels, "ownerReferences": [owner]},
+            "spec": spec,
         }))
     }
 

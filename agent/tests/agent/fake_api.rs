@@ -218,6 +218,7 @@ impl World {
             }
             ("POST", ["apis", "batch", "v1", "namespaces", "tts", "jobs"]) => {
                 let args = &body["spec"]["template"]["spec"]["containers"][0]["args"];
+                assert_eq!(body["metadata"]["ownerReferences"][0]["uid"], "d-1", "it goes with the tenant");
                 self.calls.push(format!("POST job {}", args[2].as_str().unwrap()));
                 if self.gate_obeys {
                     self.obey();

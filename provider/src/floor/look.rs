@@ -109,6 +109,8 @@ async fn digest(api: &Api, tenant: &TenantId, image: &str) -> Option<String> {
         let server = containers.iter().find(|it| it["name"] == tenancy::expand::SERVER)?;
         let asked = pod["spec"]["containers"].as_array()?.iter().find(|it| it["name"] == server["name"])?;
         // While a new image rolls out, the pods of the old one are still there.
-        (asked["image"] == image).then(|| pinned(server["imageID"].as_str()?)).flatten()
+        let id = server["imageID"].as_str().filter(|_| asked["image"] == image)?;
+        // An image that was not pulled has a digest of its own and no repository before it.
+        pinned(id).or_else(|| id.starts_with("sha256:").then(|| id.to_owned()))
     })
 }
