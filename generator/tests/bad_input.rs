@@ -300,3 +300,25 @@ fn scalars_are_taken_as_they_were_typed() {
     let env: Vec<&str> = fleet.stacks["t"].tenant.server.env.values().map(String::as_str).collect();
     assert_eq!(env, ["off", "1.10", "0x1F", "true", "8004", "2026-11-21"]);
 }
+
+#[test]
+fn a_peak_is_seen_once_or_read_and_not_both() {
+    let prometheus = "prometheus: \"monitoring/prometheus:9090\"";
+    let seen = "source: s, at: \"2026-11-20T03:10:00Z\"";
+    let cases = [
+        "source: s".to_owned(),
+        "model: large".to_owned(),
+        format!("{seen}, look_back: 168h"),
+        format!("{prometheus}, exporter: \"http://exporter:9401/metrics\""),
+        format!("{prometheus}, {seen}"),
+        "exporter: \"http://exporter:9401/metrics\", selector: held".to_owned(),
+        "prometheus: prometheus".to_owned(),
+    ];
+    let of = |measured: &String| {
+        problems(&[
+            ("fleet.yaml", FLEET),
+            ("tenants/a.yaml", &format!("{TENANT}measured: {{ {measured} }}\n")),
+        ])
+    };
+    insta::assert_snapshot!(cases.iter().map(of).collect::<Vec<_>>().join("\n"));
+}

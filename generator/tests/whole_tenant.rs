@@ -26,6 +26,19 @@ fn all_files_of_a_whole_fleet() {
 }
 
 #[test]
+fn a_peak_that_is_read_in_the_cluster_is_a_guess_here_and_marked_so() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/whole");
+    let fleet = load(&root).unwrap_or_else(|_| panic!("the test above reads it"));
+    let cards = gpu_stacks::fit::fit(&fleet, "2026-11-23".parse().unwrap(), &jiff::tz::TimeZone::UTC);
+    let read: Vec<&String> = cards.iter().flat_map(|card| &card.measured_there).collect();
+    assert!(read.iter().any(|tenant| *tenant == "llm/llm") && !read.iter().any(|it| it.starts_with("tts/")));
+    assert!(
+        gpu_stacks::fit::text(&cards, &jiff::tz::TimeZone::UTC, "UTC")
+            .contains("llm/llm (peak guessed until it is measured)")
+    );
+}
+
+#[test]
 fn a_config_file_is_copied_byte_for_byte() {
     let files = whole();
     assert_eq!(files["full/config/d1d92839-config.yaml"], "server:\r\n  port: 8004 # ${kept} as it is\r\n");

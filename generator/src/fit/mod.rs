@@ -170,7 +170,7 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
         space.memory = space.memory.or(model.map(|model| model.memory_mib));
         let mut found = card_fit(&space, &claims, day, zone);
         found.memory_of_model = model.map(|model| model.name);
-        found.measured_there = measured_there(fleet);
+        found.measured_there = measured_there(fleet, &card.name);
         found.slices = fleet.slices.get(&card.name).copied();
         found.without_slice = without_slice(&found, fleet);
         found
@@ -178,9 +178,11 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
     fleet.cards.values().map(of_card).collect()
 }
 
-/// The tenants whose peak is read in the cluster.
-fn measured_there(fleet: &Fleet) -> BTreeSet<String> {
-    let reads = |stack: &&Stack| stack.claim.as_ref().is_some_and(|claim| claim.read.is_some());
+/// The tenants of a card whose peak is read in the cluster.
+fn measured_there(fleet: &Fleet, card: &CardName) -> BTreeSet<String> {
+    let reads = |stack: &&Stack| {
+        stack.claim.as_ref().is_some_and(|claim| claim.card == *card && claim.read.is_some())
+    };
     fleet.stacks.values().filter(reads).map(|stack| stack.tenant.id.to_string()).collect()
 }
 
