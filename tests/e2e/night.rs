@@ -1,5 +1,7 @@
 //! Short nights at real speed: pods that really run, CronJobs that really fire.
 
+mod alone;
+mod changes;
 mod closing;
 mod hands;
 mod memory;

@@ -6,6 +6,7 @@
 
 pub mod card;
 pub mod example;
+pub mod fault;
 pub mod kubectl;
 pub mod surroundings;
 pub mod terraform;
@@ -13,6 +14,7 @@ pub mod wait;
 
 pub use card::FakeCard;
 pub use example::Example;
+pub use fault::Stopped;
 pub use kubectl::{Kubectl, Scratch, Told};
 pub use surroundings::Surroundings;
 pub use terraform::{Binary, Workspace};

@@ -16,6 +16,12 @@ pub struct Surroundings {
     pub cli_config: PathBuf,
     /// The `gpu-stacks` binary.
     pub stacks: PathBuf,
+    /// The `gpu-agent` binary.
+    pub agent: PathBuf,
+    /// The fake model's image under another name than `:dev`.
+    pub model_image: String,
+    /// What stops and starts parts of the cluster, where it is ours.
+    pub xtask: Option<PathBuf>,
     /// Whether the cluster has a node that runs pods.
     pub pods: bool,
 }
@@ -42,6 +48,9 @@ impl Surroundings {
             tools: path("GPU_TENANCY_TOOLS")?,
             cli_config: path("GPU_TENANCY_PROVIDER_DIR")?.with_file_name("cli.tfrc"),
             stacks: path("GPU_TENANCY_STACKS_BIN")?,
+            agent: path("GPU_TENANCY_AGENT_BIN")?,
+            model_image: path("GPU_TENANCY_MODEL_IMAGE")?.to_string_lossy().into_owned(),
+            xtask: std::env::var_os("GPU_TENANCY_XTASK_BIN").map(PathBuf::from),
             pods: path("GPU_TENANCY_PODS")?.as_os_str() == "true",
         })
     }

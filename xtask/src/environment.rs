@@ -26,6 +26,15 @@ pub(crate) const PODS: &str = "GPU_TENANCY_PODS";
 /// Set: path of the `gpu-stacks` binary.
 pub(crate) const STACKS_BIN: &str = "GPU_TENANCY_STACKS_BIN";
 
+/// Set: path of the `gpu-agent` binary, for a gate that is asked from outside the cluster.
+pub(crate) const AGENT_BIN: &str = "GPU_TENANCY_AGENT_BIN";
+
+/// Set: the fake model's image by the name that its content gives. To the kubelet it is another image than `:dev`.
+pub(crate) const MODEL_IMAGE: &str = "GPU_TENANCY_MODEL_IMAGE";
+
+/// Set where the cluster is ours to break: this program, for its `cluster stop` and `cluster up`.
+pub(crate) const XTASK_BIN: &str = "GPU_TENANCY_XTASK_BIN";
+
 /// Set on every daemon that xtask starts: `component digest home`. It is how a later run, even after one that
 /// was killed, knows which processes are its own and whether they run with the present settings.
 pub(crate) const MARK: &str = "GPU_TENANCY_DAEMON";

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::cluster::{self, Cluster};
 use crate::commands;
@@ -22,6 +22,11 @@ pub(crate) struct Surroundings {
     tools: PathBuf,
     mirror: mirror::Mirror,
     stacks: PathBuf,
+    agent: PathBuf,
+    /// The fake model's image by its content; `:dev` where pods do not run.
+    model_image: String,
+    /// This program, where the cluster is ours.
+    xtask: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -38,18 +43,30 @@ impl Surroundings {
                 (cluster::up(places)?.0, was_up)
             }
         };
-        let prepared = Self {
+        let xtask = std::env::current_exe().context("cannot find this program's own file")?;
+        let mut prepared = Self {
             cluster,
             was_up,
             tools: tools.to_path_buf(),
             mirror,
             stacks: places.built("gpu-stacks", Profile::Dev),
+            agent: places.built("gpu-agent", Profile::Dev),
+            model_image: "gpu-tenancy.local/fake-model:dev".to_owned(),
+            xtask: (!users).then_some(xtask),
         };
-        if let Err(cause) = commands::image::import_ours(places, &prepared.cluster) {
-            prepared.release(places)?;
-            return Err(cause);
+        match commands::image::import_ours(places, &prepared.cluster) {
+            Ok(images) => {
+                let by_content = images.into_iter().map(|image| image.names[1].clone());
+                let mut of_model =
+                    by_content.filter(|name| name.starts_with("gpu-tenancy.local/fake-model:"));
+                prepared.model_image = of_model.next().unwrap_or(prepared.model_image);
+                Ok(prepared)
+            }
+            Err(cause) => {
+                prepared.release(places)?;
+                Err(cause)
+            }
         }
-        Ok(prepared)
     }
 
     /// Takes the cluster down, unless it was there before.
@@ -64,15 +81,19 @@ impl Surroundings {
     }
 
     /// The environment variables; [`environment`] says what each is.
-    pub(crate) fn variables(&self) -> [(&'static str, OsString); 5] {
+    pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         let path = |path: &Path| path.as_os_str().to_owned();
-        [
+        let mut variables = vec![
             (environment::KUBECONFIG, path(&self.cluster.kubeconfig)),
             (environment::TOOLS, path(&self.tools)),
             (environment::PROVIDER_DIR, path(&self.mirror.folder)),
             (environment::PODS, self.cluster.no_pods.is_none().to_string().into()),
             (environment::STACKS_BIN, path(&self.stacks)),
-        ]
+            (environment::AGENT_BIN, path(&self.agent)),
+            (environment::MODEL_IMAGE, (&self.model_image).into()),
+        ];
+        variables.extend(self.xtask.iter().map(|program| (environment::XTASK_BIN, path(program))));
+        variables
     }
 }
 

@@ -143,6 +143,27 @@ pub(crate) fn status(places: &Places) -> Result<Vec<(String, Option<i32>, bool)>
     Ok(lines.collect())
 }
 
+/// Stops one component of the cluster that is up.
+///
+/// # Errors
+/// When there is no such component, or it resists.
+pub(crate) fn stop(places: &Places, name: &str) -> Result<()> {
+    let home = &places.cluster_home;
+    let _lock = lock(home)?;
+    let state = State::read(home)?.context("there is no cluster")?;
+    let binaries = toolbox::cluster_binaries(places)?;
+    let network = state.block.map(Network::of);
+    let plan = Plan { home, state: &state, binaries: &binaries, network };
+    let all: Vec<Component> = plan.control_plane().into_iter().chain(plan.node()).collect();
+    let Some(component) = all.iter().find(|component| component.daemon.component == name) else {
+        let names: Vec<&str> = all.iter().map(|component| component.daemon.component.as_str()).collect();
+        bail!("the cluster has no component {name:?}; it has {}", names.join(", "));
+    };
+    let mains: Vec<Marked> =
+        daemon::marked(home).into_iter().filter(|process| is_main(process, component)).collect();
+    daemon::stop(&mains, home, GRACE)
+}
+
 /// Holds the folder against another `up` or `down` until dropped.
 fn lock(home: &Path) -> Result<File> {
     use std::os::unix::fs::MetadataExt;

@@ -25,6 +25,11 @@ pub(crate) enum Action {
     Down,
     /// Say what runs. Exits with 1 when something does not.
     Status,
+    /// Stop one component, as if it had failed; `up` starts it again.
+    Stop {
+        /// Its name, as `status` says it.
+        component: String,
+    },
 }
 
 /// Does it.
@@ -40,6 +45,7 @@ pub(crate) fn run(places: &Places, action: &Action) -> Result<()> {
         Action::Up { use_kubeconfig: false } => up(places),
         Action::Down => down(places),
         Action::Status => status(places),
+        Action::Stop { component } => cluster::stop(places, component),
     }
 }
 

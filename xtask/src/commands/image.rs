@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::cargo;
 use crate::cluster::{self, Cluster};
-use crate::image;
+use crate::image::{self, Built};
 use crate::places::{Places, Profile};
 use crate::step;
 
@@ -18,7 +18,7 @@ pub(crate) fn run(places: &Places) -> Result<()> {
         println!("{} {} {}", built.names[0], built.names[1], built.archive.display());
     }
     match cluster::running(places)? {
-        Some(cluster) => import_ours(places, &cluster),
+        Some(cluster) => import_ours(places, &cluster).map(drop),
         None => {
             step::say("no cluster is up, so the images were imported nowhere");
             Ok(())
@@ -26,17 +26,18 @@ pub(crate) fn run(places: &Places) -> Result<()> {
     }
 }
 
-/// Brings the images of programs that are built already into a cluster that runs pods.
+/// Brings the images of programs that are built already into a cluster that runs pods; answers with those images.
 ///
 /// # Errors
 /// When a program is not built, or the cluster does not take an image.
-pub(crate) fn import_ours(places: &Places, cluster: &Cluster) -> Result<()> {
+pub(crate) fn import_ours(places: &Places, cluster: &Cluster) -> Result<Vec<Built>> {
     let Some(socket) = &cluster.containerd else {
         step::say("this cluster runs no pods, so it needs no images");
-        return Ok(());
+        return Ok(Vec::new());
     };
-    for built in image::build_ours(places)? {
-        image::import(&built, socket)?;
+    let images = image::build_ours(places)?;
+    for built in &images {
+        image::import(built, socket)?;
     }
-    Ok(())
+    Ok(images)
 }

@@ -93,11 +93,21 @@ fn end_to_end(places: &Places, options: &Options, tools: &Path, closing: &mut Cl
     if let Some(reason) = &surroundings.cluster.no_pods {
         step::say(format!("TESTS THAT NEED PODS DO NOT RUN: {reason}"));
     }
-    // By the name of the test binary, which is in that package alone; see the module about cargo.
-    let mut command = cargo::command(places, &["test", "--workspace", "--test", "e2e", "--locked"]);
-    command.envs(surroundings.variables());
-    command.args(options.only.iter()).args(["--", "--test-threads", &options.threads.to_string()]);
-    let done = closing.run(&mut command);
+    let mut run = |threads: u8, which: &[&str]| {
+        // By the name of the test binary, which is in that package alone; see the module about cargo.
+        let mut command = cargo::command(places, &["test", "--workspace", "--test", "e2e", "--locked"]);
+        command.envs(surroundings.variables()).args(options.only.iter());
+        closing.run(command.args(["--", "--test-threads", &threads.to_string()]).args(which))
+    };
+    let together = run(options.threads, &[]);
+    // Those that a plain run ignores stop parts of the cluster, which no other test would survive.
+    let alone = match options.use_kubeconfig {
+        true => {
+            step::say("TESTS THAT STOP PARTS OF A CLUSTER DO NOT RUN: this one is yours");
+            Ok(())
+        }
+        false => run(1, &["--ignored"]),
+    };
     surroundings.release(places)?;
-    done
+    together.and(alone)
 }
