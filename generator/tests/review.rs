@@ -137,6 +137,20 @@ fn an_html_page_loads_nothing_and_closes_what_it_opens() {
     }
 }
 
+#[test]
+fn an_exporter_that_goes_says_what_becomes_of_its_cards() {
+    for actions in [json!(["delete"]), json!(["delete", "create"])] {
+        let change =
+            json!({"actions": actions, "before": {"name": "gpu-exporter"}, "after": {"name": "other"}});
+        let review = of(vec![stack(
+            "fleet",
+            json!([{"address": "gpu_exporter.gpu-exporter", "type": "gpu_exporter", "change": change}]),
+        )]);
+        let text = markdown::render(&review, markdown::COMMENT_LIMIT, None);
+        assert!(text.contains("its cards' figures are unknown: nobody is admitted"), "{text}");
+    }
+}
+
 fn deletions(number: usize) -> Vec<Stack> {
     let delete = |index: usize| {
         let change = json!({"actions": ["delete"], "before": {"id": "x"}, "after": null});

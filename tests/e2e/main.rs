@@ -3,6 +3,7 @@
 mod attributes;
 mod connection;
 mod drift;
+mod exporter;
 mod failure;
 mod guides;
 mod import;

@@ -145,7 +145,7 @@ impl Night {
 }
 
 /// Fires the guard of one of several tenants, and returns what it printed.
-fn tick(namespace: &str, tenant: &str) -> Result<String> {
+pub(crate) fn tick(namespace: &str, tenant: &str) -> Result<String> {
     Kubectl.fire(namespace, &cronjob(namespace, tenant, "guard")?)
 }
 
@@ -176,7 +176,7 @@ fn cronjob(namespace: &str, tenant: &str, kind: &str) -> Result<String> {
 }
 
 /// What a card's ledger says of a tenant.
-fn entry(card: &str, namespace: &str, tenant: &str) -> Result<Option<Value>> {
+pub(crate) fn entry(card: &str, namespace: &str, tenant: &str) -> Result<Option<Value>> {
     let ledger = Kubectl.get("gpu-tenancy", "configmap", &format!("card.{card}.ledger"))?;
     let text = ledger["data"][format!("{namespace}.{tenant}")].as_str();
     Ok(text.map(serde_json::from_str).transpose()?)
@@ -197,7 +197,7 @@ fn service(namespace: &str) -> Result<String> {
     Ok(format!("http://{address}:{}", service["spec"]["ports"][0]["port"]))
 }
 
-fn needs_pods() -> bool {
+pub(crate) fn needs_pods() -> bool {
     if !Surroundings::get().pods {
         eprintln!("not run: this cluster has no node that runs pods");
     }

@@ -217,7 +217,7 @@ impl Drop for Scratch {
         }
         let _ = Kubectl.run(&["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait=false"]);
         // A test that failed half-way destroyed nothing; what it entered goes with its names.
-        let kinds = "configmaps,roles,rolebindings";
+        let kinds = "configmaps,roles,rolebindings,daemonsets,services,serviceaccounts";
         for name in Kubectl.names("gpu-tenancy", kinds).unwrap_or_default() {
             if name.contains(&self.namespace) {
                 let _ = Kubectl.run(&["-n", "gpu-tenancy", "delete", &name, "--ignore-not-found"]);

@@ -106,6 +106,11 @@ fn consequences(seen: &Seen<'_>, action: Action, read: &Read<'_>) -> Vec<String>
         "gpu_vram_floor" => vec![format!("Its claim on card {} is released.", text("card"))],
         "gpu_card" if again => vec!["The apply is refused while tenants are entered on the card.".to_owned()],
         "gpu_card" => vec!["The apply is refused while tenants are entered on it.".to_owned()],
+        "gpu_exporter" => vec![
+            "Until something else measures them, its cards' figures are unknown: nobody is admitted, and who is \
+             awake yields after a while."
+                .to_owned(),
+        ],
         _ => Vec::new(),
     }
 }
