@@ -6,19 +6,23 @@ use crate::node::{Key, Node, Value};
 
 /// Keys whose entries go over each other one by one. All others are replaced as
 /// a whole: half a probe of one file and half of another would be neither's.
-const MERGED: [&str; 13] = [
+const MERGED: [&str; 17] = [
     "annotations",
     "config",
     "env",
     "env_from_secrets",
+    "host_aliases",
     "init_containers",
     "labels",
     "limits",
     "node_selector",
+    "quota",
     "requests",
+    "sidecars",
     "storage",
     "timeouts",
     "timing",
+    "volumes",
     "windows",
 ];
 

@@ -1,10 +1,12 @@
 //! What one value of a file may be: the domain's types, and the few that only
 //! files and stacks have.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use schemars::Schema;
 use tenancy::Invalid;
+use tenancy::address::AddressRange;
 pub use tenancy::card::Unit as MemoryUnit;
 use tenancy::card::model::{CardModel, Precision};
 use tenancy::demand::{HttpUrl, JsonPath};
@@ -12,8 +14,8 @@ use tenancy::duration::Seconds;
 use tenancy::gate::ScaleTarget;
 use tenancy::measured::Address;
 use tenancy::names::{
-    CardName, ConfigKey, ContainerName, EnvName, ExporterName, LabelKey, LabelValue, Namespace, NodeName,
-    ObjectName, PortName, ResidentName, TenantName, WindowName,
+    CardName, ConfigKey, ContainerName, EnvName, ExporterName, HostName, LabelKey, LabelValue, Namespace,
+    NodeName, ObjectName, PortName, ResidentName, TenantName, VolumeName, WindowName,
 };
 use tenancy::quantity::{Mib, Quantity};
 use tenancy::tenant::AbsolutePath;
@@ -38,12 +40,14 @@ macro_rules! text_leaves {
 text_leaves! {
     AbsolutePath: "/data",
     Address: "monitoring/prometheus:9090",
+    AddressRange: "10.0.0.0/8",
     CardName: "gpu-1-0",
     ConfigKey: "token",
     ContainerName: "fetch-weights",
     EnvName: "HF_HOME",
     ExporterName: "gpu-exporter",
     ExporterPage: "gpu-exporter",
+    HostName: "models.example.org",
     HttpUrl: "http://queue.tts:8000/stats",
     JsonPath: "$.queue.pending",
     HandedOver: "image",
@@ -60,6 +64,7 @@ text_leaves! {
     TenantName: "chatterbox-tts",
     TimeOfDay: "02:00",
     Url: "http://dcgm-exporter.gpu-operator:9400/metrics",
+    VolumeName: "voices",
     WindowName: "night",
     Zone: "Europe/London",
 }
@@ -81,7 +86,9 @@ macro_rules! word_leaves {
     )*};
 }
 
-use tenancy::tenant::{AccessMode, ConfigMode, DeletionPolicy, HandedOver, ObjectKind, PullPolicy};
+use tenancy::tenant::{
+    AccessMode, ConfigMode, DeletionPolicy, HandedOver, ObjectKind, PullPolicy, ServiceType,
+};
 
 word_leaves! {
     AccessMode: "access mode" =
@@ -97,11 +104,12 @@ word_leaves! {
     HttpMethod: "method" = "POST" => HttpMethod("POST"), "DELETE" => HttpMethod("DELETE");
     Layout: "layout" = "root" => Layout::Root, "stack" => Layout::Stack;
     ObjectKind: "kind of object" =
-        "Namespace" => ObjectKind::Namespace, "PersistentVolume" => ObjectKind::PersistentVolume,
+        "Namespace" => ObjectKind::Namespace, "ResourceQuota" => ObjectKind::ResourceQuota,
+        "NetworkPolicy" => ObjectKind::NetworkPolicy, "PersistentVolume" => ObjectKind::PersistentVolume,
         "PersistentVolumeClaim" => ObjectKind::PersistentVolumeClaim, "ConfigMap" => ObjectKind::ConfigMap,
         "ServiceAccount" => ObjectKind::ServiceAccount, "Role" => ObjectKind::Role,
         "RoleBinding" => ObjectKind::RoleBinding, "Deployment" => ObjectKind::Deployment,
-        "Pod" => ObjectKind::Pod, "Service" => ObjectKind::Service, "CronJob" => ObjectKind::CronJob,
+        "Pod" => ObjectKind::Pod, "PodDisruptionBudget" => ObjectKind::PodDisruptionBudget, "Service" => ObjectKind::Service, "CronJob" => ObjectKind::CronJob,
         "Job" => ObjectKind::Job;
     TaintEffect: "effect" = "NoSchedule" => TaintEffect("NoSchedule"),
         "PreferNoSchedule" => TaintEffect("PreferNoSchedule"), "NoExecute" => TaintEffect("NoExecute");
@@ -113,6 +121,11 @@ word_leaves! {
     PlanObjects: "way to show objects" = "leaves" => PlanObjects("leaves"), "digests" => PlanObjects("digests");
     PullPolicy: "pull policy" = "Always" => PullPolicy::Always,
         "IfNotPresent" => PullPolicy::IfNotPresent, "Never" => PullPolicy::Never;
+    WhenUnsatisfiable: "answer to a constraint that cannot be met" =
+        "DoNotSchedule" => WhenUnsatisfiable { required: true },
+        "ScheduleAnyway" => WhenUnsatisfiable { required: false };
+    ServiceType: "type of Service" = "ClusterIP" => ServiceType::ClusterIP, "NodePort" => ServiceType::NodePort,
+        "LoadBalancer" => ServiceType::LoadBalancer;
     Verified: "way to verify" = "source" => Verified::Source, "run" => Verified::Run;
 }
 
@@ -216,6 +229,26 @@ pub enum Binary {
     Terraform,
     /// OpenTofu's.
     Tofu,
+}
+
+/// What becomes of a pod that cannot be spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WhenUnsatisfiable {
+    /// It waits.
+    pub required: bool,
+}
+
+impl Leaf for IpAddr {
+    fn leaf(text: &str) -> Result<Self, Invalid> {
+        text.parse().map_err(|_| {
+            let accepted = "Write one such as `192.0.2.10` or `2001:db8::10`.";
+            Invalid::new("IP address", text, "it is neither of version 4 nor of 6", accepted)
+        })
+    }
+
+    fn refine(schema: &mut Schema) {
+        schema.insert("examples".into(), serde_json::json!(["192.0.2.10"]));
+    }
 }
 
 /// How the stacks of a live repository are laid out.

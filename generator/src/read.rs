@@ -301,6 +301,17 @@ fn accepted_keys(known: &[&str]) -> String {
     format!("Keys are {}.", keys.join(", "))
 }
 
+/// The key of a field, whose name may be a word of Rust's own.
+pub const fn key(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', name @ ..] => match std::str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => field,
+        },
+        _ => field,
+    }
+}
+
 /// Declares a record of a file: a struct that is read from YAML with all its
 /// errors, and its part of the JSON Schema.
 #[macro_export]
@@ -323,9 +334,9 @@ macro_rules! record {
                 node: &$crate::node::Node,
                 reader: &mut $crate::read::Reader<'_>,
             ) -> Option<Self> {
-                const KNOWN: &[&str] = &[$( stringify!($field) ),*];
+                const KNOWN: &[&str] = &[$( $crate::read::key(stringify!($field)) ),*];
                 let fields = $crate::read::Fields::of(node, KNOWN, reader)?;
-                $( let $field = fields.take(stringify!($field), concat!($($doc),*), reader); )*
+                $( let $field = fields.take($crate::read::key(stringify!($field)), concat!($($doc),*), reader); )*
                 fields.complete()?;
                 Some(Self { $( $field: $field?, )* })
             }

@@ -10,13 +10,14 @@ use std::str::FromStr;
 
 use serde_json::Value as Json;
 use tenancy::Invalid;
+use tenancy::address::AddressRange;
 use tenancy::card::Unit;
 use tenancy::check::{Problem, Step};
 use tenancy::demand::{HttpUrl, JsonPath};
 use tenancy::duration::Seconds;
 use tenancy::names::{
-    CardName, ConfigKey, ContainerName, EnvName, ExporterName, LabelKey, LabelValue, Namespace, NodeName,
-    ObjectName, PortName, TenantId, TenantName,
+    CardName, ConfigKey, ContainerName, EnvName, ExporterName, HostName, LabelKey, LabelValue, Namespace,
+    NodeName, ObjectName, PortName, TenantId, TenantName,
 };
 use tenancy::objects::Key;
 use tenancy::quantity::{Mib, Quantity};
@@ -56,11 +57,13 @@ macro_rules! text {
 
 text! {
     AbsolutePath: "/unknown-a", "/unknown-b";
+    AddressRange: "192.0.2.1/32", "192.0.2.2/32";
     CardName: "unknown-a", "unknown-b";
     ConfigKey: "unknown-a", "unknown-b";
     ContainerName: "unknown-a", "unknown-b";
     ExporterName: "unknown-a", "unknown-b";
     EnvName: "UNKNOWN_A", "UNKNOWN_B";
+    HostName: "unknown-a", "unknown-b";
     HttpUrl: "http://unknown-a", "http://unknown-b";
     JsonPath: "$.unknown_a", "$.unknown_b";
     HandedOver: "image", "spec.template.spec.priorityClassName";

@@ -153,6 +153,8 @@ pub const UNLOAD_METHOD: &str = "POST";
 /// Freeing memory takes a second; a server that needs longer is stuck, and the
 /// scale to 0 that follows frees it anyway.
 pub const UNLOAD_TIMEOUT_S: u32 = 10;
+/// Pods that are spread are spread evenly, or nobody would ask for it.
+pub const MAX_SKEW: u32 = 1;
 /// Scratch space of a model server that declares none. A server that runs out
 /// of memory in a loop dumps cores: 148 GiB in 50 minutes were seen, which
 /// evicted a whole node. Weights that a server without storage downloads fit.

@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O, reads a clock or is async. Time is an argument.
 
+pub mod address;
 pub mod admit;
 pub mod arithmetic;
 pub mod card;

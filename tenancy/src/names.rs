@@ -232,8 +232,18 @@ name_type!(
     "Use at most 52 lower-case letters, digits and hyphens, beginning with a letter."
 );
 name_type!(
+    /// The name of a volume of a pod: an RFC 1123 label such as `voices`.
+    VolumeName, "volume name", rfc1123_label, LABEL_LIMIT,
+    "Use at most 63 lower-case letters, digits and hyphens."
+);
+name_type!(
     /// A node's name: a DNS subdomain such as `gpu-1` or `gpu-1.example.org`.
     NodeName, "node name", rfc1123_subdomain, SUBDOMAIN_LIMIT,
+    "Use a DNS name of at most 253 lower-case letters, digits, hyphens and dots."
+);
+name_type!(
+    /// A host's name: a DNS subdomain such as `models.example.org`.
+    HostName, "host name", rfc1123_subdomain, SUBDOMAIN_LIMIT,
     "Use a DNS name of at most 253 lower-case letters, digits, hyphens and dots."
 );
 name_type!(

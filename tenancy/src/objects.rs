@@ -16,6 +16,8 @@ use crate::names::Namespace;
 #[allow(missing_docs, reason = "Kubernetes' own words")]
 pub enum Kind {
     Namespace,
+    ResourceQuota,
+    NetworkPolicy,
     PersistentVolume,
     PersistentVolumeClaim,
     ConfigMap,
@@ -25,6 +27,7 @@ pub enum Kind {
     Lease,
     Deployment,
     DaemonSet,
+    PodDisruptionBudget,
     Service,
     CronJob,
     ServiceMonitor,
@@ -33,8 +36,10 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds in the order of application.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Namespace,
+        Kind::ResourceQuota,
+        Kind::NetworkPolicy,
         Kind::PersistentVolume,
         Kind::PersistentVolumeClaim,
         Kind::ConfigMap,
@@ -44,6 +49,7 @@ impl Kind {
         Kind::Lease,
         Kind::Deployment,
         Kind::DaemonSet,
+        Kind::PodDisruptionBudget,
         Kind::Service,
         Kind::CronJob,
         Kind::ServiceMonitor,
@@ -54,6 +60,9 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Namespace => "Namespace",
+            Kind::ResourceQuota => "ResourceQuota",
+            Kind::NetworkPolicy => "NetworkPolicy",
+            Kind::PodDisruptionBudget => "PodDisruptionBudget",
             Kind::PersistentVolume => "PersistentVolume",
             Kind::PersistentVolumeClaim => "PersistentVolumeClaim",
             Kind::ConfigMap => "ConfigMap",
@@ -75,6 +84,8 @@ impl Kind {
         match self {
             Kind::Role | Kind::RoleBinding => "rbac.authorization.k8s.io/v1",
             Kind::Lease => "coordination.k8s.io/v1",
+            Kind::NetworkPolicy => "networking.k8s.io/v1",
+            Kind::PodDisruptionBudget => "policy/v1",
             Kind::Deployment | Kind::DaemonSet => "apps/v1",
             Kind::CronJob | Kind::Job => "batch/v1",
             Kind::ServiceMonitor => "monitoring.coreos.com/v1",
@@ -86,6 +97,9 @@ impl Kind {
     pub fn plural(self) -> &'static str {
         match self {
             Kind::Namespace => "namespaces",
+            Kind::ResourceQuota => "resourcequotas",
+            Kind::NetworkPolicy => "networkpolicies",
+            Kind::PodDisruptionBudget => "poddisruptionbudgets",
             Kind::PersistentVolume => "persistentvolumes",
             Kind::PersistentVolumeClaim => "persistentvolumeclaims",
             Kind::ConfigMap => "configmaps",
@@ -113,11 +127,12 @@ impl Kind {
         match self {
             Kind::CronJob | Kind::ServiceMonitor => 0,
             Kind::Deployment | Kind::DaemonSet | Kind::Job => 1,
-            Kind::Service => 2,
+            // Both bind pods, and go once there are none.
+            Kind::Service | Kind::PodDisruptionBudget => 2,
             Kind::RoleBinding => 3,
             Kind::Role => 4,
             Kind::ServiceAccount => 5,
-            Kind::ConfigMap | Kind::Lease => 6,
+            Kind::ConfigMap | Kind::Lease | Kind::NetworkPolicy | Kind::ResourceQuota => 6,
             Kind::PersistentVolumeClaim => 7,
             Kind::PersistentVolume => 8,
             Kind::Namespace => 9,
@@ -365,7 +380,7 @@ mod tests {
         let deleted: Vec<Kind> = objects.delete_order().into_iter().map(|object| object.kind).collect();
         let wakers = [Kind::CronJob, Kind::ServiceMonitor, Kind::Deployment, Kind::DaemonSet, Kind::Job];
         assert_eq!(deleted[..5], wakers);
-        assert_eq!(deleted[11..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
+        assert_eq!(deleted[14..], [Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Namespace]);
     }
 
     #[test]

@@ -4,12 +4,25 @@
 //! configuration, by the generator from a tenant file) through the parsing
 //! constructors of its parts, and [`Tenant::check`] holds the rules that span parts.
 
+mod beside;
+mod front;
+mod network;
+mod pod;
+mod volume;
+
+pub use beside::{InitContainer, Prefetch, Sidecar};
+pub use front::{Service, ServicePort, ServiceType};
+pub use network::{Network, Peer};
+pub use pod::{Pod, Toleration, TopologySpread};
+pub use volume::{Volume, VolumeSource};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::demand::DemandProbe;
 use crate::gate::{ScaleTarget, Timing, UnloadCall};
 use crate::names::{
     ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName, TenantId,
+    VolumeName,
 };
 use crate::quantity::Quantity;
 use crate::window::Schedule;
@@ -29,6 +42,11 @@ pub struct Tenant {
     pub service: Option<Service>,
     /// Its weights and voices.
     pub storage: Option<Storage>,
+    /// Volumes beside it, by their name in the pod.
+    pub volumes: BTreeMap<VolumeName, Volume>,
+    /// How much memory the server's processes may share through `/dev/shm`; `None` is the 64 MiB of
+    /// the container runtime.
+    pub shm_size: Option<Quantity>,
     /// Files by absolute path, with their content.
     pub config: BTreeMap<AbsolutePath, String>,
     /// How those files get there.
@@ -37,6 +55,14 @@ pub struct Tenant {
     pub init_containers: BTreeMap<ContainerName, InitContainer>,
     /// What fills its storage while it sleeps.
     pub prefetch: Option<Prefetch>,
+    /// Containers that run beside the server, by name.
+    pub sidecars: BTreeMap<ContainerName, Sidecar>,
+    /// Whether a drain of its node may evict it. Only a tenant that is always awake may refuse.
+    pub evictable: bool,
+    /// What all pods of its namespace may ask for together, by resource; empty means no quota of this tenant's.
+    pub quota: BTreeMap<String, Quantity>,
+    /// Who may call it and where it may go; `None` leaves that to others.
+    pub network: Option<Network>,
     /// Where the pod may run, and as whom.
     pub pod: Pod,
     /// Labels and annotations by the kind of object they go on.
@@ -143,34 +169,6 @@ pub struct Server {
     pub security_context: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// A container that runs before the server.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InitContainer {
-    /// Image reference.
-    pub image: String,
-    /// Entry point; empty means the image's own.
-    pub command: Vec<String>,
-    /// Arguments; empty means the image's own.
-    pub args: Vec<String>,
-    /// Plain environment.
-    pub env: BTreeMap<EnvName, String>,
-}
-
-/// Work on the CPU that fills a tenant's claim, once, whether it is awake or not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prefetch {
-    /// Image reference; `None` is the server's own image.
-    pub image: Option<String>,
-    /// Entry point; empty means the image's own.
-    pub command: Vec<String>,
-    /// Arguments; empty means the image's own.
-    pub args: Vec<String>,
-    /// Plain environment.
-    pub env: BTreeMap<EnvName, String>,
-    /// Environment from Secrets, by reference, such as a token of who has the weights.
-    pub env_from_secrets: BTreeMap<EnvName, SecretKey>,
-}
-
 /// When the kubelet pulls an image, as Kubernetes spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "Kubernetes' own words")]
@@ -189,22 +187,6 @@ pub struct SecretKey {
     pub key: ConfigKey,
     /// Whether the pod may start without it.
     pub optional: bool,
-}
-
-/// The Service in front of the server, of type ClusterIP.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Service {
-    /// The Service's ports by name: its own number and the container port's name it leads to.
-    pub ports: BTreeMap<PortName, ServicePort>,
-}
-
-/// One port of a Service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServicePort {
-    /// What callers dial.
-    pub port: u16,
-    /// The container port it leads to.
-    pub target: PortName,
 }
 
 /// Where weights and voices live.
@@ -276,34 +258,6 @@ pub enum ConfigMode {
     Copy,
 }
 
-/// The pod around the containers.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Pod {
-    /// Labels that a node must have.
-    pub node_selector: BTreeMap<LabelKey, LabelValue>,
-    /// Taints it bears.
-    pub tolerations: Vec<Toleration>,
-    /// Its priority class.
-    pub priority_class: Option<ObjectName>,
-    /// Secrets to pull images with, in its namespace.
-    pub image_pull_secrets: BTreeSet<ObjectName>,
-    /// The pod's security context, as Kubernetes spells it.
-    pub security_context: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-/// A taint that the pod bears, as Kubernetes spells it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Toleration {
-    /// The taint's key; `None` with `Exists` bears every taint.
-    pub key: Option<LabelKey>,
-    /// `Equal` or `Exists`.
-    pub operator: Option<String>,
-    /// The taint's value, for `Equal`.
-    pub value: Option<String>,
-    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`; `None` means all.
-    pub effect: Option<String>,
-}
-
 /// A probe of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
@@ -356,6 +310,8 @@ pub struct Metadata {
 #[allow(missing_docs, reason = "Kubernetes' own words; Pod is the Deployment's template")]
 pub enum ObjectKind {
     Namespace,
+    ResourceQuota,
+    NetworkPolicy,
     PersistentVolume,
     PersistentVolumeClaim,
     ConfigMap,
@@ -364,6 +320,7 @@ pub enum ObjectKind {
     RoleBinding,
     Deployment,
     Pod,
+    PodDisruptionBudget,
     Service,
     CronJob,
     Job,

@@ -150,9 +150,9 @@ reaches!(a_suspended_tenant_s_cron_jobs_are_suspended {
 );
 
 reaches!(a_pod_patch_for_what_has_no_attribute {
-    "pod_patch" = r#"jsonencode({ hostAliases = [{ ip = "192.0.2.1", hostnames = ["models.example.org"] }] })"#;
+    "pod_patch" = r#"jsonencode({ dnsConfig = { options = [{ name = "ndots", value = "1" }] } })"#;
 }
-    "deployment" "chatterbox-tts" "/spec/template/spec/hostAliases/0/ip": "192.0.2.1";
+    "deployment" "chatterbox-tts" "/spec/template/spec/dnsConfig/options/0/name": "ndots";
 );
 
 reaches!(timeouts_and_a_grace_period {
@@ -169,6 +169,79 @@ reaches!(awake_at_all_times {
 }
     "deployment" "chatterbox-tts" "/spec/replicas": 1;
     "deployment" "chatterbox-tts" "/status/readyReplicas": 1;
+);
+
+reaches!(volumes_and_shared_memory {
+    "volumes" = r#"{
+      key     = { mount_path = "/etc/key", secret = "key", optional = true }
+      limits  = { mount_path = "/etc/limits/a", config_map = "limits", sub_path = "a", optional = true }
+      scratch = { mount_path = "/scratch", empty_dir = { size = "1024Mi" } }
+      voices  = { mount_path = "/voices", claim = "voices", read_only = true }
+    }"#;
+    "shm_size" = r#""1024Mi""#;
+}
+    "deployment" "chatterbox-tts" "/spec/template/spec/volumes/2/secret/secretName": "key";
+    "deployment" "chatterbox-tts" "/spec/template/spec/volumes/3/configMap/optional": true;
+    "deployment" "chatterbox-tts" "/spec/template/spec/volumes/4/emptyDir/sizeLimit": "1Gi";
+    "deployment" "chatterbox-tts" "/spec/template/spec/volumes/5/persistentVolumeClaim/claimName": "voices";
+    "deployment" "chatterbox-tts" "/spec/template/spec/volumes/6/emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"};
+    "deployment" "chatterbox-tts" "/spec/template/spec/containers/0/volumeMounts/3/readOnly": true;
+    "deployment" "chatterbox-tts" "/spec/template/spec/containers/0/volumeMounts/4/mountPath": "/dev/shm";
+);
+
+reaches!(placement_beside_others {
+    "labels" = r#"{ Pod = { tier = "speech" } }"#;
+    "affinity" = r#"jsonencode({ podAntiAffinity = { preferredDuringSchedulingIgnoredDuringExecution = [{
+      weight = 1, podAffinityTerm = { topologyKey = "kubernetes.io/hostname", labelSelector = { matchLabels = { tier = "speech" } } }
+    }] } })"#;
+    "topology_spread" = r#"{ "kubernetes.io/hostname" = { when_unsatisfiable = "ScheduleAnyway", match_labels = { tier = "speech" } } }"#;
+    "runtime_class" = r#""nvidia""#;
+    "host_aliases" = r#"{ "192.0.2.1" = ["models.example.org"] }"#;
+}
+    "deployment" "chatterbox-tts"
+        "/spec/template/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/weight": 1;
+    "deployment" "chatterbox-tts" "/spec/template/spec/topologySpreadConstraints/0/maxSkew": 1;
+    "deployment" "chatterbox-tts" "/spec/template/spec/runtimeClassName": "nvidia";
+    "deployment" "chatterbox-tts" "/spec/template/spec/hostAliases/0/hostnames": ["models.example.org"];
+);
+
+reaches!(a_service_outside_the_cluster {
+    "service" = r#"{ port = 8000, type = "LoadBalancer", load_balancer_class = "example.org/none", load_balancer_source_ranges = ["10.0.0.0/8"] }"#;
+}
+    "service" "chatterbox-tts" "/spec/type": "LoadBalancer";
+    "service" "chatterbox-tts" "/spec/loadBalancerClass": "example.org/none";
+    "service" "chatterbox-tts" "/spec/loadBalancerSourceRanges": ["10.0.0.0/8"];
+);
+
+reaches!(bounds_of_a_tenant_with_a_gate {
+    "quota" = r#"{ pods = "20", "requests.nvidia.com/gpu" = "2" }"#;
+    "network" = r#"{
+      callers      = { chat = { namespace = "chat", ports = [8004] } }
+      destinations = { all = { range = "0.0.0.0/0" } }
+    }"#;
+}
+    "resourcequota" "chatterbox-tts" "/spec/hard": {"pods": "20", "requests.nvidia.com/gpu": "2"};
+    "networkpolicy" "chatterbox-tts" "/spec/policyTypes": ["Ingress", "Egress"];
+    "networkpolicy" "chatterbox-tts" "/spec/ingress/0/ports/0/port": 8004;
+    "networkpolicy" "chatterbox-tts" "/spec/egress/1/ports/0/protocol": "UDP";
+);
+
+reaches!(an_awake_tenant_with_a_sidecar_that_no_drain_evicts {
+    "windows" = UNSET;
+    "always" = "true";
+    "evictable" = "false";
+    "shm_size" = r#""64Mi""#;
+    "volumes" = r#"{ scratch = { mount_path = "/scratch", empty_dir = { size = "64Mi", in_memory = true } } }"#;
+    "sidecars" = r#"{ writer = {
+      image = "gpu-tenancy.local/busybox:dev", command = ["sh", "-c", "touch /scratch/here && sleep 3600"]
+      ports = { side = 9000 }, requests = { memory = "16Mi" }, limits = { memory = "32Mi" }
+    } }"#;
+    "service" = r#"{ ports = { http = { port = 8000 }, side = { port = 9000 } } }"#;
+}
+    "deployment" "chatterbox-tts" "/status/readyReplicas": 1;
+    "deployment" "chatterbox-tts" "/spec/template/spec/containers/1/name": "writer";
+    "service" "chatterbox-tts" "/spec/ports/1/targetPort": "side";
+    "poddisruptionbudget" "chatterbox-tts" "/spec/maxUnavailable": 0;
 );
 
 #[test]

@@ -2,12 +2,13 @@
 
 use tenancy::card::model::Precision;
 use tenancy::duration::Seconds;
-use tenancy::names::{ContainerName, EnvName, LabelKey, LabelValue, ObjectName, PortName};
+use tenancy::names::{ContainerName, EnvName, LabelKey, LabelValue, ObjectName, PortName, VolumeName};
 use tenancy::quantity::{Mib, Quantity};
 use tenancy::tenant::{AbsolutePath, ConfigMode, PullPolicy};
 
 use super::{
     RawConfigFile, RawInitContainer, RawProbe, RawService, RawStorage, RawTiming, RawToleration, RawUnload,
+    RawVolume,
 };
 use crate::leaf::{Class, Device, Port, Url, Verified};
 use crate::read::{At, Entries, Tree, Verbatim};
@@ -120,6 +121,10 @@ record! {
         pub init_containers: Option<Entries<ContainerName, RawInitContainer>>,
         /// Where its weights live, and how large that should be.
         pub storage: Option<RawStorage>,
+        /// Volumes beside it, by name.
+        pub volumes: Option<Entries<VolumeName, RawVolume>>,
+        /// How much memory its processes may share through `/dev/shm`.
+        pub shm_size: Option<At<Quantity>>,
         /// Files by their path in the container.
         pub config: Option<Entries<AbsolutePath, RawConfigFile>>,
         /// `mount`: read-only. `copy`: writable.

@@ -10,7 +10,8 @@ pub use fleet::{
     RawPrometheus, RawProvider, RawResident, RawS3Backend, RawServiceMonitor, RawSource,
 };
 pub use tenant::{
-    RawConfigFile, RawFileReference, RawHttpProbe, RawInitContainer, RawMeasured, RawNfs, RawPrefetch,
-    RawProbe, RawSecretKey, RawService, RawServicePort, RawStorage, RawTcpProbe, RawTenant, RawTimeouts,
-    RawTiming, RawToleration, RawUnload, RawWindow,
+    RawConfigFile, RawEmptyDir, RawFileReference, RawHttpProbe, RawInitContainer, RawMeasured, RawNetwork,
+    RawNfs, RawPeer, RawPrefetch, RawProbe, RawSecretKey, RawService, RawServicePort, RawSidecar, RawStorage,
+    RawTcpProbe, RawTenant, RawTimeouts, RawTiming, RawToleration, RawTopologySpread, RawUnload, RawVolume,
+    RawWindow,
 };

@@ -1,7 +1,10 @@
 //! `tenants/<name>.yaml` as typed.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use tenancy::Invalid;
+use tenancy::address::AddressRange;
 use tenancy::card::Unit;
 use tenancy::card::model::Precision;
 use tenancy::demand::{HttpUrl, JsonPath};
@@ -9,17 +12,17 @@ use tenancy::duration::Seconds;
 use tenancy::gate::ScaleTarget;
 use tenancy::measured::Address;
 use tenancy::names::{
-    CardName, ConfigKey, ContainerName, EnvName, LabelKey, LabelValue, Namespace, ObjectName, PortName,
-    TenantName, WindowName,
+    CardName, ConfigKey, ContainerName, EnvName, HostName, LabelKey, LabelValue, Namespace, ObjectName,
+    PortName, TenantName, VolumeName, WindowName,
 };
 use tenancy::quantity::{Mib, Quantity};
 use tenancy::tenant::{
-    AbsolutePath, AccessMode, ConfigMode, DeletionPolicy, HandedOver, ObjectKind, PullPolicy,
+    AbsolutePath, AccessMode, ConfigMode, DeletionPolicy, HandedOver, ObjectKind, PullPolicy, ServiceType,
 };
 use tenancy::window::{Day, TimeOfDay, Zone};
 
 use super::RawSets;
-use crate::leaf::{Device, HttpMethod, Port, TaintEffect, TolerationOperator};
+use crate::leaf::{Device, HttpMethod, Port, TaintEffect, TolerationOperator, WhenUnsatisfiable};
 use crate::node::{Node, Value};
 use crate::read::{At, Entries, FromNode, Leaf, Reader, Tree, Verbatim};
 use crate::record;
@@ -120,8 +123,15 @@ record! {
         /// A Job on the CPU that fills the storage while the tenant sleeps.
         pub prefetch: Option<RawPrefetch>,
 
+        /// Containers that run beside the server, by name.
+        pub sidecars: Option<Entries<ContainerName, RawSidecar>>,
+
         /// Where its weights live.
         pub storage: Option<RawStorage>,
+        /// Volumes beside it, by name.
+        pub volumes: Option<Entries<VolumeName, RawVolume>>,
+        /// How much memory its processes may share through `/dev/shm`. It counts as memory that it uses.
+        pub shm_size: Option<At<Quantity>>,
         /// Files by their path in the container: their text, or `file:` and a path beside this file.
         pub config: Option<Entries<AbsolutePath, RawConfigFile>>,
         /// `mount`: read-only. `copy`: writable, for servers that rewrite their own config.
@@ -131,8 +141,22 @@ record! {
         pub node_selector: Option<Entries<LabelKey, At<LabelValue>>>,
         /// Taints it bears.
         pub tolerations: Option<Vec<RawToleration>>,
+        /// What it wants to be near to or far from, as Kubernetes spells it.
+        pub affinity: Option<Verbatim>,
+        /// How it is spread with other tenants, by the node's label.
+        pub topology_spread: Option<Entries<LabelKey, RawTopologySpread>>,
+        /// The RuntimeClass that runs it. The node's own unless given.
+        pub runtime_class: Option<At<ObjectName>>,
+        /// Names that it finds without asking DNS, by their address.
+        pub host_aliases: Option<Entries<IpAddr, Vec<At<HostName>>>>,
         /// Its priority class.
         pub priority_class: Option<At<ObjectName>>,
+        /// With `always`: whether a drain of its node may evict it. It may unless given.
+        pub evictable: Option<At<bool>>,
+        /// What all pods of its namespace may ask for together, by resource.
+        pub quota: Option<Entries<String, At<Quantity>>>,
+        /// Who may call it and where it may go.
+        pub network: Option<RawNetwork>,
         /// The pod's security context, as Kubernetes spells it.
         pub pod_security_context: Option<Verbatim>,
         /// How long the server may take to end.
@@ -272,6 +296,14 @@ record! {
         pub port: Option<At<Port>>,
         /// What callers dial, by name, and the server's port that each leads to.
         pub ports: Option<Entries<PortName, RawServicePort>>,
+        /// Who reaches it: `ClusterIP` unless given, `NodePort` or `LoadBalancer`.
+        pub r#type: Option<At<ServiceType>>,
+        /// With `port`: the port of every node that leads here too. Kubernetes chooses one unless given.
+        pub node_port: Option<At<Port>>,
+        /// Which of several load balancers serves it.
+        pub load_balancer_class: Option<At<LabelKey>>,
+        /// The callers that the load balancer lets through. All of them unless given.
+        pub load_balancer_source_ranges: Option<Vec<At<AddressRange>>>,
     }
 }
 
@@ -280,8 +312,10 @@ record! {
     pub struct RawServicePort {
         /// What callers dial.
         pub port: At<Port>,
-        /// The server's port, by name. The one of the same name unless given.
+        /// The server's or a sidecar's port, by name. The one of the same name unless given.
         pub target: Option<At<PortName>>,
+        /// The port of every node that leads here too. Kubernetes chooses one unless given.
+        pub node_port: Option<At<Port>>,
     }
 }
 
@@ -366,6 +400,28 @@ record! {
 }
 
 record! {
+    /// A container that runs beside the server for as long as it does. It is given nothing of the card.
+    pub struct RawSidecar {
+        /// Its image.
+        pub image: At<String>,
+        /// Entry point instead of the image's.
+        pub command: Option<Vec<At<String>>>,
+        /// Arguments instead of the image's.
+        pub args: Option<Vec<At<String>>>,
+        /// Plain environment. It is not secret.
+        pub env: Option<Entries<EnvName, At<String>>>,
+        /// Environment from Secrets, by reference.
+        pub env_from_secrets: Option<Entries<EnvName, RawSecretKey>>,
+        /// The ports it listens on, by name, to which the Service may lead too.
+        pub ports: Option<Entries<PortName, At<Port>>>,
+        /// What it is guaranteed, by resource.
+        pub requests: Option<Entries<String, At<Quantity>>>,
+        /// What it may use at most, by resource.
+        pub limits: Option<Entries<String, At<Quantity>>>,
+    }
+}
+
+record! {
     /// Where weights live: on a storage class, an existing claim, or an NFS export.
     pub struct RawStorage {
         /// Where it is mounted. Where `server` keeps its weights unless given.
@@ -398,6 +454,38 @@ record! {
 }
 
 record! {
+    /// A volume beside the storage: one of `empty_dir`, `claim`, `config_map` and `secret`.
+    pub struct RawVolume {
+        /// Where it is mounted.
+        pub mount_path: At<AbsolutePath>,
+        /// One file or folder of it that is mounted instead of the whole.
+        pub sub_path: Option<At<String>>,
+        /// Whether it cannot be written to. ConfigMaps and Secrets never can.
+        pub read_only: Option<At<bool>>,
+        /// Scratch space, empty at each start of the pod.
+        pub empty_dir: Option<RawEmptyDir>,
+        /// A claim of its namespace that exists and is never changed.
+        pub claim: Option<At<ObjectName>>,
+        /// A ConfigMap of its namespace that exists, each key a file.
+        pub config_map: Option<At<ObjectName>>,
+        /// A Secret of its namespace that exists, each key a file.
+        pub secret: Option<At<ObjectName>>,
+        /// Whether the pod may start without the ConfigMap or Secret.
+        pub optional: Option<At<bool>>,
+    }
+}
+
+record! {
+    /// Scratch space, empty at each start of the pod.
+    pub struct RawEmptyDir {
+        /// The most it may hold.
+        pub size: At<Quantity>,
+        /// In memory instead of on the node's disk. It counts as memory that the server uses.
+        pub in_memory: Option<At<bool>>,
+    }
+}
+
+record! {
     /// A taint that a pod bears, as Kubernetes spells it.
     pub struct RawToleration {
         /// The taint's key.
@@ -408,6 +496,43 @@ record! {
         pub value: Option<At<String>>,
         /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
         pub effect: Option<At<TaintEffect>>,
+    }
+}
+
+record! {
+    /// How a tenant's pod is spread, with those of other tenants, over the values of a node's label.
+    pub struct RawTopologySpread {
+        /// By how many pods the fullest and the emptiest may differ. One unless given.
+        pub max_skew: Option<At<u32>>,
+        /// Where that cannot be: `DoNotSchedule`, which is meant unless given, or `ScheduleAnyway`.
+        pub when_unsatisfiable: Option<At<WhenUnsatisfiable>>,
+        /// Labels of the pods that are counted, of which this tenant's is one.
+        pub match_labels: Entries<LabelKey, At<LabelValue>>,
+    }
+}
+
+record! {
+    /// Who may call a tenant and where it may go.
+    pub struct RawNetwork {
+        /// Who may call it, by a name of your own. Everybody unless given, nobody where it is empty.
+        pub callers: Option<Entries<ObjectName, RawPeer>>,
+        /// Where it may go beside DNS, by a name of your own. Everywhere unless given. With windows it
+        /// has to reach the API server and the card's metrics.
+        pub destinations: Option<Entries<ObjectName, RawPeer>>,
+    }
+}
+
+record! {
+    /// Somebody at the other end of a connection: pods of a namespace, or a range of addresses.
+    pub struct RawPeer {
+        /// Their namespace. The tenant's own where only `labels` are given.
+        pub namespace: Option<At<Namespace>>,
+        /// Labels of their pods. Every pod of the namespace unless given.
+        pub labels: Option<Entries<LabelKey, At<LabelValue>>>,
+        /// Their addresses, instead of namespace and labels.
+        pub range: Option<At<AddressRange>>,
+        /// The TCP ports. Every port unless given.
+        pub ports: Option<Vec<At<Port>>>,
     }
 }
 

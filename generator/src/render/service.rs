@@ -6,8 +6,9 @@ use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::duration::Seconds;
 use tenancy::gate::{Timing, UnloadCall};
 use tenancy::tenant::{
-    AccessMode, Backing, ConfigMode, DeletionPolicy, HandedOver, InitContainer, Metadata, ObjectKind,
-    Prefetch, Probe, ProbeAction, PullPolicy, SecretKey, Server, Service, Storage, Tenant, Toleration,
+    AccessMode, Backing, ConfigMode, DeletionPolicy, HandedOver, InitContainer, Metadata, Network,
+    ObjectKind, Peer, Prefetch, Probe, ProbeAction, PullPolicy, SecretKey, Server, Service, ServiceType,
+    Sidecar, Storage, Tenant, Toleration, TopologySpread, Volume, VolumeSource,
 };
 use tenancy::window::{Day, Schedule, Window};
 
@@ -182,6 +183,7 @@ fn service(service: &Service, server: &Server) -> Hcl {
     match service.ports.get(&server.main_port) {
         Some(port) if service.ports.len() == 1 && port.target == server.main_port => {
             object.set("port", Hcl::Number(port.port.into()));
+            object.set_some("node_port", port.node_port.map(|number| Hcl::Number(number.into())));
         }
         _ => {
             let ports = service.ports.iter().map(|(name, port)| (name, (name, port)));
@@ -193,11 +195,17 @@ fn service(service: &Service, server: &Server) -> Hcl {
                     if port.target != *name {
                         entry.set("target", port.target.to_string());
                     }
+                    entry.set_some("node_port", port.node_port.map(|number| Hcl::Number(number.into())));
                     entry.object()
                 }),
             );
         }
     }
+    if service.service_type != ServiceType::default() {
+        object.set("type", service.service_type.as_str());
+    }
+    object.set_some("load_balancer_class", service.load_balancer_class.as_ref().map(ToString::to_string));
+    object.set_filled("load_balancer_source_ranges", texts(&service.load_balancer_source_ranges));
     object.object()
 }
 
@@ -259,6 +267,8 @@ fn files(stack: &Stack) -> Attributes {
     let tenant = &stack.tenant;
     group.set_some("storage", tenant.storage.as_ref().map(storage));
     group.set_some("prefetch", tenant.prefetch.as_ref().map(prefetch));
+    group.set_filled("volumes", map(&tenant.volumes, volume));
+    group.set_some("shm_size", tenant.shm_size.map(|size| size.to_string()));
     let config = map(&stack.config_files, |file| {
         Hcl::Expression(format!("file(\"${{path.module}}/config/{}\")", hcl::escaped(file)))
     });
@@ -277,6 +287,7 @@ fn files(stack: &Stack) -> Attributes {
             object.object()
         }),
     );
+    group.set_filled("sidecars", map(&tenant.sidecars, sidecar));
     group
 }
 
@@ -287,6 +298,19 @@ fn prefetch(prefetch: &Prefetch) -> Hcl {
     object.set_filled("args", texts(&prefetch.args));
     object.set_filled("env", map(&prefetch.env, |value| value.as_str().into()));
     object.set_filled("env_from_secrets", map(&prefetch.env_from_secrets, secret_key));
+    object.object()
+}
+
+fn sidecar(sidecar: &Sidecar) -> Hcl {
+    let mut object = Attributes::default();
+    object.set("image", sidecar.image.as_str());
+    object.set_filled("command", texts(&sidecar.command));
+    object.set_filled("args", texts(&sidecar.args));
+    object.set_filled("env", map(&sidecar.env, |value| value.as_str().into()));
+    object.set_filled("env_from_secrets", map(&sidecar.env_from_secrets, secret_key));
+    object.set_filled("ports", map(&sidecar.ports, |port| Hcl::Number((*port).into())));
+    object.set_filled("requests", map(&sidecar.requests, |amount| amount.to_string().into()));
+    object.set_filled("limits", map(&sidecar.limits, |amount| amount.to_string().into()));
     object.object()
 }
 
@@ -321,13 +345,54 @@ fn storage(storage: &Storage) -> Hcl {
     object.object()
 }
 
+fn volume(volume: &Volume) -> Hcl {
+    let mut object = Attributes::default();
+    let mut optional = false;
+    match &volume.source {
+        VolumeSource::EmptyDir { size, in_memory } => {
+            let mut dir = Attributes::default();
+            dir.set("size", size.to_string());
+            if *in_memory {
+                dir.set("in_memory", Hcl::Bool(true));
+            }
+            object.set("empty_dir", dir.object());
+        }
+        VolumeSource::Claim(name) => object.set("claim", name.to_string()),
+        VolumeSource::ConfigMap { name, optional: may_lack } => {
+            object.set("config_map", name.to_string());
+            optional = *may_lack;
+        }
+        VolumeSource::Secret { name, optional: may_lack } => {
+            object.set("secret", name.to_string());
+            optional = *may_lack;
+        }
+    }
+    object.set("mount_path", volume.mount_path.to_string());
+    object.set_some("sub_path", volume.sub_path.as_deref());
+    for (name, is_set) in [("read_only", volume.read_only), ("optional", optional)] {
+        if is_set {
+            object.set(name, Hcl::Bool(true));
+        }
+    }
+    object.object()
+}
+
 fn pod(tenant: &Tenant) -> Attributes {
     let mut group = Attributes::default();
     let pod = &tenant.pod;
     group.set_filled("node_selector", map(&pod.node_selector, |value| value.to_string().into()));
     group.set_filled("tolerations", Hcl::List(pod.tolerations.iter().map(toleration).collect()));
+    group.set_some("affinity", pod.affinity.as_ref().map(json));
+    group.set_filled("topology_spread", map(&pod.topology_spread, topology_spread));
+    group.set_some("runtime_class", pod.runtime_class.as_ref().map(ToString::to_string));
+    group.set_filled("host_aliases", map(&pod.host_aliases, texts));
     group.set_some("priority_class", pod.priority_class.as_ref().map(ToString::to_string));
     group.set_filled("image_pull_secrets", texts(&pod.image_pull_secrets));
+    if !tenant.evictable {
+        group.set("evictable", Hcl::Bool(false));
+    }
+    group.set_filled("quota", map(&tenant.quota, |amount| amount.to_string().into()));
+    group.set_some("network", tenant.network.as_ref().map(tenant_network));
     group.set_some("pod_security_context", pod.security_context.as_ref().map(json));
     group.set_some("pod_patch", tenant.pod_patch.as_ref().map(json));
     group
@@ -339,6 +404,37 @@ pub(super) fn toleration(toleration: &Toleration) -> Hcl {
     object.set_some("operator", toleration.operator.as_deref());
     object.set_some("value", toleration.value.as_deref());
     object.set_some("effect", toleration.effect.as_deref());
+    object.object()
+}
+
+fn tenant_network(network: &Network) -> Hcl {
+    let mut object = Attributes::default();
+    for (side, peers) in [("callers", &network.callers), ("destinations", &network.destinations)] {
+        // An empty map is nobody, and none at all is everybody.
+        object.set_some(side, peers.as_ref().map(|peers| map(peers, peer)));
+    }
+    object.object()
+}
+
+fn peer(peer: &Peer) -> Hcl {
+    let mut object = Attributes::default();
+    object.set_some("namespace", peer.namespace.as_ref().map(ToString::to_string));
+    object.set_filled("labels", map(&peer.labels, |value| value.to_string().into()));
+    object.set_some("range", peer.range.map(|range| range.to_string()));
+    let ports = peer.ports.iter().map(|port| Hcl::Number((*port).into()));
+    object.set_filled("ports", Hcl::List(ports.collect()));
+    object.object()
+}
+
+fn topology_spread(spread: &TopologySpread) -> Hcl {
+    let mut object = Attributes::default();
+    if spread.max_skew != d::MAX_SKEW {
+        object.set("max_skew", Hcl::Number(spread.max_skew.into()));
+    }
+    if !spread.required {
+        object.set("when_unsatisfiable", "ScheduleAnyway");
+    }
+    object.set("match_labels", map(&spread.match_labels, |value| value.to_string().into()));
     object.object()
 }
 
@@ -403,6 +499,9 @@ fn access_mode(mode: AccessMode) -> &'static str {
 fn kind_name(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Namespace => "Namespace",
+        ObjectKind::ResourceQuota => "ResourceQuota",
+        ObjectKind::NetworkPolicy => "NetworkPolicy",
+        ObjectKind::PodDisruptionBudget => "PodDisruptionBudget",
         ObjectKind::PersistentVolume => "PersistentVolume",
         ObjectKind::PersistentVolumeClaim => "PersistentVolumeClaim",
         ObjectKind::ConfigMap => "ConfigMap",

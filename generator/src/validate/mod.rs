@@ -2,12 +2,14 @@
 //!
 //! What one value may be was settled when it was read; here values meet.
 
+mod bounds;
 mod cards;
 mod exporters;
 mod peak;
 mod server;
 mod storage;
 mod tenant;
+mod volumes;
 
 use std::collections::BTreeMap;
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use tenancy::defaults as d;
 use tenancy::duration::Seconds;
-use tenancy::names::{EnvName, PortName};
-use tenancy::tenant::{InitContainer, Prefetch, Probe, ProbeAction, SecretKey, Server, Service, ServicePort};
+use tenancy::names::{ContainerName, EnvName, PortName};
+use tenancy::tenant::{
+    InitContainer, Prefetch, Probe, ProbeAction, SecretKey, Server, Service, ServicePort, Sidecar,
+};
 
 use super::tenant::Check;
 use crate::leaf::Device;
@@ -88,21 +90,58 @@ pub(super) fn prefetch(raw: &RawTenant) -> Option<Prefetch> {
     })
 }
 
+/// Containers that run beside the server.
+pub(super) fn sidecars(raw: &RawTenant) -> BTreeMap<ContainerName, Sidecar> {
+    let texts = |list: &Option<Vec<At<String>>>| -> Vec<String> {
+        list.iter().flatten().map(|text| text.value.clone()).collect()
+    };
+    let each = raw.sidecars.iter().flat_map(|sidecars| &sidecars.0);
+    each.map(|(name, raw)| {
+        let ports = raw.ports.iter().flat_map(|ports| &ports.0);
+        let sidecar = Sidecar {
+            image: raw.image.value.clone(),
+            command: texts(&raw.command),
+            args: texts(&raw.args),
+            env: values(&raw.env),
+            env_from_secrets: secrets(&raw.env_from_secrets),
+            ports: ports.map(|(name, port)| (name.value.clone(), port.0)).collect(),
+            requests: values(&raw.requests),
+            limits: values(&raw.limits),
+        };
+        (name.value.clone(), sidecar)
+    })
+    .collect()
+}
+
 /// The Service; the inner `None` is a tenant without one.
-pub(super) fn service(raw: &RawTenant, server: &Server, check: &mut Check<'_>) -> Option<Option<Service>> {
+pub(super) fn service(
+    raw: &RawTenant,
+    server: &Server,
+    sidecars: &BTreeMap<ContainerName, Sidecar>,
+    check: &mut Check<'_>,
+) -> Option<Option<Service>> {
     let Some(service) = &raw.service else { return Some(None) };
-    match (&service.port, &service.ports) {
+    let ports = match (&service.port, &service.ports) {
         (Some(port), None) => {
-            let only = ServicePort { port: port.0, target: server.main_port.clone() };
-            Some(Some(Service { ports: BTreeMap::from([(server.main_port.clone(), only)]) }))
+            let node_port = service.node_port.as_ref().map(|port| port.0);
+            let only = ServicePort { port: port.0, target: server.main_port.clone(), node_port };
+            BTreeMap::from([(server.main_port.clone(), only)])
         }
         (None, Some(several)) if !several.0.is_empty() => {
             let mut ports = BTreeMap::new();
             for (name, port) in &several.0 {
-                let target = port_named(Some(port.target.as_ref().unwrap_or(name)), server, check)?;
-                ports.insert(name.value.clone(), ServicePort { port: port.port.0, target });
+                let target = port.target.as_ref().unwrap_or(name);
+                let is_beside = sidecars.values().any(|sidecar| sidecar.ports.contains_key(&target.value));
+                let target =
+                    if is_beside { target.value.clone() } else { port_named(Some(target), server, check)? };
+                let node_port = port.node_port.as_ref().map(|port| port.0);
+                ports.insert(name.value.clone(), ServicePort { port: port.port.0, target, node_port });
             }
-            Some(Some(Service { ports }))
+            if let Some(node_port) = &service.node_port {
+                let reason = "there are several ports, and it does not say which one it is";
+                check.refuse(node_port.place.clone(), reason, "Give it to one of `ports`.");
+            }
+            ports
         }
         _ => {
             check.refuse_at(
@@ -110,9 +149,16 @@ pub(super) fn service(raw: &RawTenant, server: &Server, check: &mut Check<'_>) -
                 "the Service does not say what callers dial",
                 "Give `port: 8000`, or several by name under `ports:`.",
             );
-            None
+            return None;
         }
-    }
+    };
+    let ranges = service.load_balancer_source_ranges.iter().flatten();
+    Some(Some(Service {
+        ports,
+        service_type: service.r#type.as_ref().map_or_else(Default::default, |it| it.value),
+        load_balancer_class: service.load_balancer_class.as_ref().map(|class| class.value.clone()),
+        load_balancer_source_ranges: ranges.map(|range| range.value).collect(),
+    }))
 }
 
 /// The port that a probe, a Service or the unload call means; the main one when it names none.

@@ -1,6 +1,7 @@
 //! The rules of one tenant file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use tenancy::card::Card;
 use tenancy::card::model::CardModel;
@@ -8,14 +9,14 @@ use tenancy::demand::{DemandProbe, DemandSource};
 use tenancy::duration::Seconds;
 use tenancy::floor::Floor;
 use tenancy::gate::{Timing, UnloadCall};
-use tenancy::names::{CardName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
+use tenancy::names::{CardName, HostName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
 use tenancy::quantity::Mib;
-use tenancy::tenant::{ConfigMode, Gate, Pod, Tenant, Toleration};
+use tenancy::tenant::{ConfigMode, Gate, Pod, Tenant, Toleration, TopologySpread};
 use tenancy::window::{Schedule, Window};
 use tenancy::{defaults as d, tenant};
 
 use super::peak;
-use super::{TenantFile, located, metadata, of_domain, server, storage};
+use super::{TenantFile, bounds, located, metadata, of_domain, server, storage, volumes};
 use crate::fleet::{Claim, Lifecycle, Stack};
 use crate::layer;
 use crate::leaf::Device;
@@ -66,6 +67,7 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
     let claimed = if on_cpu { None } else { Some(claimed(raw, fleet, check)) };
     let server = server::server(raw, check);
     let storage = storage::storage(raw, check);
+    let volumes = volumes::volumes(raw, check);
     let (config, config_files) = storage::config(raw, check);
     let id = TenantId { namespace: raw.namespace.value.clone(), name: name? };
     // Nobody waits for a CPU, so no gate watches it: its schedule is for the way back.
@@ -76,7 +78,8 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
         Some(claimed) => Some(claim(claimed?, &id, &schedule, fleet, check)),
     };
     let card = claim.as_ref().and_then(|claim| fleet.cards.get(&claim.card));
-    let service = server::service(raw, &server, check);
+    let sidecars = server::sidecars(raw);
+    let service = server::service(raw, &server, &sidecars, check);
     // Without a gate there is nobody to make room or to ask for memory back. A call that the file
     // itself wants is refused below.
     let called = schedule != Schedule::Always || (!on_cpu && layer::get(&file.own, "unload").is_some());
@@ -90,10 +93,16 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
         suspend: raw.suspend.as_ref().is_some_and(|suspend| suspend.value),
         service: service?,
         storage: storage?,
+        volumes: volumes?,
+        shm_size: raw.shm_size.as_ref().map(|size| size.value),
         config: config?,
         config_mode: raw.config_mode.as_ref().map_or_else(ConfigMode::default, |mode| mode.value),
         init_containers: server::init_containers(raw),
         prefetch: server::prefetch(raw),
+        sidecars,
+        evictable: raw.evictable.as_ref().is_none_or(|flag| flag.value),
+        quota: server::values(&raw.quota),
+        network: bounds::network(raw),
         pod: pod?,
         metadata: metadata(defaults, raw),
         gate: Gate {
@@ -360,6 +369,10 @@ fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>, check: &mut
     Some(Pod {
         node_selector: node_selector(raw, card, check)?,
         tolerations: tolerations.iter().map(toleration).collect(),
+        affinity: raw.affinity.as_ref().map(|affinity| affinity.0.clone()),
+        topology_spread: topology_spread(raw),
+        runtime_class: raw.runtime_class.as_ref().map(|class| class.value.clone()),
+        host_aliases: host_aliases(raw),
         priority_class: class.map(|class| class.value.clone()),
         image_pull_secrets: secrets
             .iter()
@@ -368,6 +381,26 @@ fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>, check: &mut
             .collect(),
         security_context: raw.pod_security_context.as_ref().map(|context| context.0.clone()),
     })
+}
+
+fn topology_spread(raw: &RawTenant) -> BTreeMap<LabelKey, TopologySpread> {
+    let each = raw.topology_spread.iter().flat_map(|all| &all.0);
+    each.map(|(key, raw)| {
+        let labels = raw.match_labels.0.iter().map(|(key, value)| (key.value.clone(), value.value.clone()));
+        let spread = TopologySpread {
+            max_skew: raw.max_skew.as_ref().map_or(d::MAX_SKEW, |skew| skew.value),
+            required: raw.when_unsatisfiable.as_ref().is_none_or(|when| when.required),
+            match_labels: labels.collect(),
+        };
+        (key.value.clone(), spread)
+    })
+    .collect()
+}
+
+fn host_aliases(raw: &RawTenant) -> BTreeMap<IpAddr, BTreeSet<HostName>> {
+    let each = raw.host_aliases.iter().flat_map(|all| &all.0);
+    each.map(|(address, names)| (address.value, names.iter().map(|name| name.value.clone()).collect()))
+        .collect()
 }
 
 /// The tenant's own selector, or the card's node: a slice of another card

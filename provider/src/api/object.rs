@@ -31,16 +31,25 @@ impl Ref {
         Self::new("apps/v1", "Deployment", Some(namespace), name)
     }
 
-    /// Where the API server has it. Every kind that we make has a regular plural.
+    /// Where the API server has it.
     pub(crate) fn path(&self) -> String {
         let root = if self.api_version.contains('/') { "/apis" } else { "/api" };
-        let plural = format!("{}s", self.kind.to_lowercase());
+        let plural = plural(&self.kind);
         let version = &self.api_version;
         let name = &self.name;
         match &self.namespace {
             Some(namespace) => format!("{root}/{version}/namespaces/{namespace}/{plural}/{name}"),
             None => format!("{root}/{version}/{plural}/{name}"),
         }
+    }
+}
+
+/// The plural of a kind, as English and the API server form it for every kind that we make or look at.
+pub(crate) fn plural(kind: &str) -> String {
+    let lower = kind.to_lowercase();
+    match lower.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{lower}s"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use tenancy::declared::{SYSTEM_NAMESPACE, pointer_name};
-use tenancy::tenant::{Backing, Tenant};
+use tenancy::tenant::{Backing, Tenant, VolumeSource};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::api::{Api, Ref};
@@ -61,9 +61,30 @@ async fn missing(api: &Api, tenant: &Tenant) -> Vec<(Ref, Path, &'static str)> {
             named.push((name, path, "Without it the server's container cannot start."));
         }
     }
+    for (sidecar, it) in &tenant.sidecars {
+        for key in it.env_from_secrets.values().filter(|key| !key.optional) {
+            let name = Ref::new("v1", "Secret", namespace, key.secret.as_str());
+            let path = Path::attribute("sidecars").key(sidecar.as_str());
+            named.push((name, path, "Without it the sidecar cannot start."));
+        }
+    }
     if let Some(Backing::ExistingClaim(claim)) = tenant.storage.as_ref().map(|it| &it.backing) {
         let name = Ref::new("v1", "PersistentVolumeClaim", namespace, claim.as_str());
         named.push((name, Path::attribute("storage"), "Without it the pod stays Pending."));
+    }
+    for (key, volume) in &tenant.volumes {
+        let (kind, name) = match &volume.source {
+            VolumeSource::Claim(name) => ("PersistentVolumeClaim", name),
+            VolumeSource::ConfigMap { name, optional: false } => ("ConfigMap", name),
+            VolumeSource::Secret { name, optional: false } => ("Secret", name),
+            _ => continue,
+        };
+        let path = Path::attribute("volumes").key(key.as_str());
+        named.push((
+            Ref::new("v1", kind, namespace, name.as_str()),
+            path,
+            "Without it the pod does not start.",
+        ));
     }
     let found = join_all(named.iter().map(|(name, ..)| api.get(name))).await;
     named

@@ -272,6 +272,9 @@ fn attribute(key: &Key) -> Path {
         Kind::Service => "service",
         Kind::CronJob => "windows",
         Kind::Job => "prefetch",
+        Kind::ResourceQuota => "quota",
+        Kind::NetworkPolicy => "network",
+        Kind::PodDisruptionBudget => "evictable",
         Kind::Role | Kind::RoleBinding if key.name.starts_with("pause.") => "pauses",
         _ => "name",
     })

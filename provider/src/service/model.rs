@@ -3,10 +3,11 @@
 use tfplugin::{Attr, List, Map, Set, model};
 
 use super::parts::{
-    DemandModel, FrontModel, InitModel, PrefetchModel, ProbeModel, SecretKeyModel, StorageModel,
-    TimeoutsModel, TimingModel, TolerationModel, UnloadModel, WindowModel,
+    DemandModel, FrontModel, InitModel, NetworkModel, PrefetchModel, ProbeModel, SecretKeyModel,
+    SidecarModel, StorageModel, TimeoutsModel, TimingModel, TolerationModel, TopologySpreadModel,
+    UnloadModel, VolumeModel, WindowModel,
 };
-use super::spec::{same_amounts, same_length};
+use super::spec::{same_amount, same_amounts, same_length};
 use crate::lifecycle::Shows;
 
 model! {
@@ -97,6 +98,11 @@ model! {
         /// change runs it anew, and the Job before is removed. An apply makes it and does not wait for it;
         /// after five failed tries, or six hours, it stays failed with its pods' logs.
         pub(crate) prefetch: Attr<PrefetchModel> = optional(),
+        /// Volumes beside `storage`, by name.
+        pub(crate) volumes: Attr<Map<VolumeModel>> = optional(),
+        /// How much memory the server's processes may share through `/dev/shm`, such as `2Gi`. It counts as
+        /// memory that the server uses. Unless set it is the 64 MiB of the container runtime.
+        pub(crate) shm_size: Attr<String> = optional().same_if(|a, b| same_amount(a, b)),
         /// Files by absolute path in the container.
         pub(crate) config: Attr<Map<String>> = optional(),
         /// `mount`: read-only from the ConfigMap. `copy`: writable, for servers that rewrite their
@@ -104,12 +110,31 @@ model! {
         pub(crate) config_mode: Attr<String> = optional().one_of(["mount", "copy"]),
         /// Containers that run before the server, by name.
         pub(crate) init_containers: Attr<Map<InitModel>> = optional(),
+        /// Containers that run beside the server, by name.
+        pub(crate) sidecars: Attr<Map<SidecarModel>> = optional(),
         /// Labels that a node must have.
         pub(crate) node_selector: Attr<Map<String>> = optional(),
         /// Taints that the pod bears.
         pub(crate) tolerations: Attr<List<TolerationModel>> = optional(),
+        /// What the pod wants to be near to or far from, as Kubernetes spells it: `jsonencode({ … })`.
+        pub(crate) affinity: Attr<String> = optional(),
+        /// How the pod is spread with those of other tenants, by the node's label, such as
+        /// `kubernetes.io/hostname`.
+        pub(crate) topology_spread: Attr<Map<TopologySpreadModel>> = optional(),
+        /// The RuntimeClass that runs the pod, such as `nvidia` where that is not the node's own.
+        pub(crate) runtime_class: Attr<String> = optional(),
+        /// Names that the pod finds without asking DNS, by the address at which it finds them.
+        pub(crate) host_aliases: Attr<Map<List<String>>> = optional(),
         /// Its priority class.
         pub(crate) priority_class: Attr<String> = optional(),
+        /// With `always`: whether a drain of its node may evict it. With `false` a PodDisruptionBudget
+        /// lets no drain pass before a person scales the tenant down. `true` unless set.
+        pub(crate) evictable: Attr<bool> = optional(),
+        /// What all pods of its namespace may ask for together, by resource: a ResourceQuota such as
+        /// `{ "requests.nvidia.com/gpu" = "2" }`. Tenants that share a namespace share what it bounds.
+        pub(crate) quota: Attr<Map<String>> = optional().same_if(same_amounts),
+        /// Who may call it and where it may go.
+        pub(crate) network: Attr<NetworkModel> = optional(),
         /// The pod's security context, as Kubernetes spells it: `jsonencode({ … })`.
         pub(crate) pod_security_context: Attr<String> = optional(),
         /// A strategic-merge patch of the pod's `spec` for what has no attribute: `jsonencode({ … })`.

@@ -1,8 +1,8 @@
 //! The nested objects of a tenant, as a user writes them.
 
-use tfplugin::{Attr, List, Map, model};
+use tfplugin::{Attr, List, Map, Set, model};
 
-use super::spec::{same_amount, same_length};
+use super::spec::{same_amount, same_amounts, same_length};
 
 model! {
     /// A window. One whose end is not after its start ends on the next day.
@@ -19,12 +19,21 @@ model! {
 }
 
 model! {
-    /// The Service in front of the server, of type ClusterIP: one port, or several by name.
+    /// The Service in front of the server: one port, or several by name.
     pub(crate) struct FrontModel {
         /// What callers dial. It leads to the server's main port.
         pub(crate) port: Attr<i64> = optional().range(1..=65535).exactly_one_of(&["ports"]),
         /// What callers dial, by name.
         pub(crate) ports: Attr<Map<FrontPortModel>> = optional(),
+        /// Who reaches it: `ClusterIP`, whoever is in the cluster; `NodePort`, also whoever reaches a node;
+        /// `LoadBalancer`, also whoever reaches the load balancer that is made for it. `ClusterIP` unless set.
+        pub(crate) r#type: Attr<String> = optional().one_of(["ClusterIP", "NodePort", "LoadBalancer"]),
+        /// With `port`: the port of every node that leads here too. Kubernetes chooses one unless set.
+        pub(crate) node_port: Attr<i64> = optional().range(1..=65535).conflicts_with(&["ports"]),
+        /// Which of several load balancers serves it. It cannot change while the Service exists.
+        pub(crate) load_balancer_class: Attr<String> = optional(),
+        /// The callers that the load balancer lets through, such as `10.0.0.0/8`; all of them unless set.
+        pub(crate) load_balancer_source_ranges: Attr<Set<String>> = optional(),
     }
 }
 
@@ -33,8 +42,10 @@ model! {
     pub(crate) struct FrontPortModel {
         /// What callers dial.
         pub(crate) port: Attr<i64> = required().range(1..=65535),
-        /// The server's port that it leads to, by name. The one of the same name unless set.
+        /// The server's or a sidecar's port that it leads to, by name. The one of the same name unless set.
         pub(crate) target: Attr<String> = optional(),
+        /// The port of every node that leads here too. Kubernetes chooses one unless set.
+        pub(crate) node_port: Attr<i64> = optional().range(1..=65535),
     }
 }
 
@@ -86,6 +97,41 @@ model! {
 }
 
 model! {
+    /// A volume beside `storage`: one of `empty_dir`, `claim`, `config_map` and `secret`. It is mounted
+    /// in the server and the init containers.
+    pub(crate) struct VolumeModel {
+        /// Where it is mounted.
+        pub(crate) mount_path: Attr<String> = required(),
+        /// One file or folder of it that is mounted instead of the whole, such as a key of a ConfigMap.
+        /// Such a file does not follow a ConfigMap or Secret that changes.
+        pub(crate) sub_path: Attr<String> = optional(),
+        /// It cannot be written to. `false` unless set; ConfigMaps and Secrets never can.
+        pub(crate) read_only: Attr<bool> = optional(),
+        /// Scratch space, empty at each start of the pod.
+        pub(crate) empty_dir: Attr<EmptyDirModel> =
+            optional().exactly_one_of(&["claim", "config_map", "secret"]),
+        /// A claim in the tenant's namespace that exists already and is never changed.
+        pub(crate) claim: Attr<String> = optional(),
+        /// A ConfigMap in the tenant's namespace that exists already, each key a file.
+        pub(crate) config_map: Attr<String> = optional(),
+        /// A Secret in the tenant's namespace that exists already, each key a file.
+        pub(crate) secret: Attr<String> = optional(),
+        /// The pod may start without the ConfigMap or Secret. `false` unless set.
+        pub(crate) optional: Attr<bool> = optional().conflicts_with(&["empty_dir", "claim"]),
+    }
+}
+
+model! {
+    /// Scratch space, empty at each start of the pod.
+    pub(crate) struct EmptyDirModel {
+        /// The most it may hold, such as `10Gi`: a pod that writes more is evicted.
+        pub(crate) size: Attr<String> = required().same_if(|a, b| same_amount(a, b)),
+        /// In memory instead of on the node's disk. It counts as memory that the server uses. `false` unless set.
+        pub(crate) in_memory: Attr<bool> = optional(),
+    }
+}
+
+model! {
     /// A container that runs before the server and after the admit check.
     pub(crate) struct InitModel {
         /// Its image.
@@ -120,6 +166,30 @@ model! {
 }
 
 model! {
+    /// A container that runs beside the server for as long as it does: an adapter of another protocol,
+    /// an exporter, a proxy. It is given nothing of the card, and has the storage, the files and the
+    /// volumes that the server has. A tenant is awake only when it is ready too.
+    pub(crate) struct SidecarModel {
+        /// Its image.
+        pub(crate) image: Attr<String> = required(),
+        /// Entry point instead of the image's.
+        pub(crate) command: Attr<List<String>> = optional(),
+        /// Arguments instead of the image's.
+        pub(crate) args: Attr<List<String>> = optional(),
+        /// Plain environment. It is not secret.
+        pub(crate) env: Attr<Map<String>> = optional(),
+        /// Environment from Secrets, by reference.
+        pub(crate) env_from_secrets: Attr<Map<SecretKeyModel>> = optional(),
+        /// The ports that it listens on, by name. A port of `service` may lead to one of them.
+        pub(crate) ports: Attr<Map<i64>> = optional(),
+        /// What it is guaranteed, by resource.
+        pub(crate) requests: Attr<Map<String>> = optional().same_if(same_amounts),
+        /// What it may use at most, by resource.
+        pub(crate) limits: Attr<Map<String>> = optional().same_if(same_amounts),
+    }
+}
+
+model! {
     /// A taint that the pod bears, as Kubernetes spells it.
     pub(crate) struct TolerationModel {
         /// The taint's key. Without one, `Exists` bears every taint.
@@ -130,6 +200,49 @@ model! {
         pub(crate) value: Attr<String> = optional(),
         /// The effect; all of them unless set.
         pub(crate) effect: Attr<String> = optional().one_of(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
+    }
+}
+
+model! {
+    /// How the tenant's pod is spread, with those of other tenants in its namespace, over the values of
+    /// a node's label. A tenant has one pod, so there is nothing to spread but over several tenants.
+    pub(crate) struct TopologySpreadModel {
+        /// By how many pods the fullest and the emptiest may differ. 1 unless set.
+        pub(crate) max_skew: Attr<i64> = optional().range(1..=1024),
+        /// Where that cannot be: `DoNotSchedule` lets the pod wait, `ScheduleAnyway` lets it run all the
+        /// same. `DoNotSchedule` unless set.
+        pub(crate) when_unsatisfiable: Attr<String> = optional().one_of(["DoNotSchedule", "ScheduleAnyway"]),
+        /// Labels of the pods that are counted, of which this tenant's is one: give it them by `labels`, under `Pod`.
+        pub(crate) match_labels: Attr<Map<String>> = required(),
+    }
+}
+
+model! {
+    /// Who may call the tenant and where it may go: a NetworkPolicy for its pod, which holds only where
+    /// the cluster's network enforces such policies.
+    ///
+    /// The kubelet's probes pass whatever it says, and so do the calls of the tenant's gate.
+    pub(crate) struct NetworkModel {
+        /// Who may call it, by a name of your own; everybody unless set, nobody where it is empty.
+        pub(crate) callers: Attr<Map<PeerModel>> = optional(),
+        /// Where it may go beside DNS, by a name of your own; everywhere unless set. The pod of a
+        /// tenant with a gate begins with the admit check: name the API server by `range`, and the
+        /// card's metrics page by `namespace` or `range`.
+        pub(crate) destinations: Attr<Map<PeerModel>> = optional(),
+    }
+}
+
+model! {
+    /// Somebody at the other end of a connection: pods of a namespace, or a range of addresses.
+    pub(crate) struct PeerModel {
+        /// Their namespace; the tenant's own where only `labels` are set.
+        pub(crate) namespace: Attr<String> = optional(),
+        /// Labels of their pods; every pod of the namespace unless set.
+        pub(crate) labels: Attr<Map<String>> = optional(),
+        /// Their addresses, such as `10.0.0.0/8`.
+        pub(crate) range: Attr<String> = optional().conflicts_with(&["namespace", "labels"]),
+        /// The TCP ports; every port unless set.
+        pub(crate) ports: Attr<Set<i64>> = optional(),
     }
 }
 

@@ -11,9 +11,10 @@ use crate::floor::{FloorModel, MeasuredModel};
 use crate::provider::Gpu;
 use crate::service::ServiceModel;
 use crate::service::parts::{
-    DemandHttpModel, DemandModel, DemandPrometheusModel, FrontModel, FrontPortModel, HttpModel, InitModel,
-    NfsModel, PrefetchModel, ProbeModel, SecretKeyModel, StorageModel, TcpModel, TimeoutsModel, TimingModel,
-    TolerationModel, UnloadModel, WindowModel,
+    DemandHttpModel, DemandModel, DemandPrometheusModel, EmptyDirModel, FrontModel, FrontPortModel,
+    HttpModel, InitModel, NetworkModel, NfsModel, PeerModel, PrefetchModel, ProbeModel, SecretKeyModel,
+    SidecarModel, StorageModel, TcpModel, TimeoutsModel, TimingModel, TolerationModel, TopologySpreadModel,
+    UnloadModel, VolumeModel, WindowModel,
 };
 
 fn map<T>(elements: impl IntoIterator<Item = (&'static str, T)>) -> Attr<Map<T>> {
@@ -57,6 +58,12 @@ fn tenants() -> Vec<ServiceModel> {
         }),
         agent_image: "agent:1".into(),
         env_from_secrets: map([("TOKEN", secret)]),
+        service: Attr::Known(FrontModel {
+            port: Attr::Known(8000),
+            r#type: "NodePort".into(),
+            node_port: Attr::Known(30_000),
+            ..FrontModel::default()
+        }),
         requests: texts(&[("cpu", "500m")]),
         limits: texts(&[("cpu", "2"), ("memory", "4Gi")]),
         slices: Attr::Known(2),
@@ -75,6 +82,30 @@ fn tenants() -> Vec<ServiceModel> {
             deletion_policy: "delete".into(),
             ..plain.clone()
         }),
+        volumes: map([
+            (
+                "scratch",
+                VolumeModel {
+                    mount_path: "/scratch".into(),
+                    empty_dir: Attr::Known(EmptyDirModel {
+                        size: "1Gi".into(),
+                        in_memory: Attr::Known(true),
+                    }),
+                    ..VolumeModel::default()
+                },
+            ),
+            (
+                "voices",
+                VolumeModel {
+                    mount_path: "/voices".into(),
+                    sub_path: "en".into(),
+                    read_only: Attr::Known(true),
+                    claim: "voices".into(),
+                    ..VolumeModel::default()
+                },
+            ),
+        ]),
+        shm_size: "1Gi".into(),
         config_mode: "copy".into(),
         init_containers: map([(
             "warm-up",
@@ -85,6 +116,22 @@ fn tenants() -> Vec<ServiceModel> {
                 env: texts(&[("A", "b")]),
             },
         )]),
+        sidecars: map([(
+            "wyoming",
+            SidecarModel {
+                image: "w".into(),
+                command: list(&["c"]),
+                args: list(&["a"]),
+                env: texts(&[("A", "b")]),
+                env_from_secrets: map([(
+                    "KEY",
+                    SecretKeyModel { secret: "s".into(), key: "k".into(), optional: Attr::Null },
+                )]),
+                ports: Attr::Known([("wyoming".to_owned(), Attr::Known(10_300))].into()),
+                requests: texts(&[("cpu", "1")]),
+                limits: texts(&[("cpu", "2")]),
+            },
+        )]),
         node_selector: texts(&[("zone", "a")]),
         tolerations: Attr::Known(vec![Attr::Known(TolerationModel {
             key: "gpu".into(),
@@ -92,6 +139,30 @@ fn tenants() -> Vec<ServiceModel> {
             value: "yes".into(),
             effect: "NoSchedule".into(),
         })]),
+        affinity: r#"{"podAntiAffinity": {}}"#.into(),
+        topology_spread: map([(
+            "zone",
+            TopologySpreadModel {
+                max_skew: Attr::Known(2),
+                when_unsatisfiable: "ScheduleAnyway".into(),
+                match_labels: texts(&[("a", "b")]),
+            },
+        )]),
+        runtime_class: "nvidia".into(),
+        quota: texts(&[("pods", "9"), ("requests.nvidia.com/gpu", "4")]),
+        network: Attr::Known(NetworkModel {
+            callers: map([(
+                "chat",
+                PeerModel {
+                    namespace: "chat".into(),
+                    labels: texts(&[("app", "web")]),
+                    ports: Attr::Known(Set(vec![Attr::Known(8004)])),
+                    ..PeerModel::default()
+                },
+            )]),
+            destinations: map([("api", PeerModel { range: "10.0.0.1/32".into(), ..PeerModel::default() })]),
+        }),
+        host_aliases: map([("192.0.2.1", vec!["nas".into(), Attr::from("files")])]),
         priority_class: "night".into(),
         pod_security_context: r#"{"fsGroup": 7}"#.into(),
         pod_patch: r#"{"hostNetwork": false}"#.into(),
@@ -111,7 +182,18 @@ fn tenants() -> Vec<ServiceModel> {
         main_port: "http".into(),
         service: Attr::Known(FrontModel {
             port: Attr::Null,
-            ports: map([("api", FrontPortModel { port: Attr::Known(80), target: "http".into() })]),
+            ports: map([(
+                "api",
+                FrontPortModel {
+                    port: Attr::Known(80),
+                    target: "http".into(),
+                    node_port: Attr::Known(30_080),
+                },
+            )]),
+            r#type: "LoadBalancer".into(),
+            load_balancer_class: "internal".into(),
+            load_balancer_source_ranges: set(&["10.0.0.0/8"]),
+            ..FrontModel::default()
         }),
         windows: Attr::Known(
             [(
@@ -136,6 +218,22 @@ fn tenants() -> Vec<ServiceModel> {
             it.initial_delay = "9s".into();
             it.timeout = "2s".into();
         }),
+        volumes: map([
+            (
+                "scratch",
+                VolumeModel {
+                    mount_path: "/scratch".into(),
+                    secret: "s".into(),
+                    optional: Attr::Known(true),
+                    ..VolumeModel::default()
+                },
+            ),
+            (
+                "voices",
+                VolumeModel { mount_path: "/other".into(), config_map: "c".into(), ..VolumeModel::default() },
+            ),
+        ]),
+        shm_size: "2Gi".into(),
         config: texts(&[("/a", "x"), ("/b", "y")]),
         env_from_secrets: map([(
             "KEY",
@@ -152,6 +250,7 @@ fn tenants() -> Vec<ServiceModel> {
                 SecretKeyModel { secret: "hf".into(), key: "token".into(), optional: Attr::Null },
             )]),
         }),
+        sidecars: map([("wyoming", SidecarModel { image: "v".into(), ..SidecarModel::default() })]),
         demand: Attr::Known(DemandModel {
             prometheus: Attr::Known(DemandPrometheusModel {
                 url: "http://prometheus:9090".into(),
@@ -162,6 +261,21 @@ fn tenants() -> Vec<ServiceModel> {
         }),
         unload: Attr::Known(UnloadModel { path: "/off".into(), body: "{}".into(), ..UnloadModel::default() }),
         hand_over: set(&["spec.template.spec.priorityClassName"]),
+        affinity: r#"{"nodeAffinity": {}}"#.into(),
+        topology_spread: map([(
+            "zone",
+            TopologySpreadModel {
+                match_labels: texts(&[("app.kubernetes.io/name", "chatterbox-tts")]),
+                ..TopologySpreadModel::default()
+            },
+        )]),
+        runtime_class: "gvisor".into(),
+        quota: texts(&[("pods", "8")]),
+        network: Attr::Known(NetworkModel {
+            callers: map([("chat", PeerModel { labels: texts(&[("b", "c")]), ..PeerModel::default() })]),
+            ..NetworkModel::default()
+        }),
+        host_aliases: map([("192.0.2.1", vec!["nas".into()])]),
         priority_class: "day".into(),
         labels: map([("Service", [("c".to_owned(), "d".into())].into())]),
         ..chatterbox()
@@ -181,7 +295,12 @@ fn tenants() -> Vec<ServiceModel> {
         service: Attr::Null,
         ..chatterbox()
     };
-    let fourth = ServiceModel { windows: Attr::Null, always: Attr::Known(true), ..chatterbox() };
+    let fourth = ServiceModel {
+        windows: Attr::Null,
+        always: Attr::Known(true),
+        evictable: Attr::Known(false),
+        ..chatterbox()
+    };
     let fifth = ServiceModel { windows: window("00:00", "01:00", "UTC"), ..chatterbox() };
     vec![full, other, third, fourth, fifth, chatterbox()]
 }

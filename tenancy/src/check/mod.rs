@@ -2,12 +2,16 @@
 //!
 //! Every rule reports all that it finds, so that a person corrects a file once.
 
+mod bounds;
 mod card;
 mod gate;
 mod patch;
 mod paths;
+mod placement;
 mod pod;
 mod server;
+mod sidecars;
+mod volumes;
 
 use std::fmt;
 
@@ -66,7 +70,11 @@ impl Tenant {
         let mut problems = Vec::new();
         server::check(self, &mut problems);
         pod::check(self, &mut problems);
+        sidecars::check(self, &mut problems);
+        placement::check(self, &mut problems);
         paths::check(self, &mut problems);
+        volumes::check(self, &mut problems);
+        bounds::check(self, &mut problems);
         gate::check(self, &mut problems);
         patch::check(self, &mut problems);
         problems

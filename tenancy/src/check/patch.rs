@@ -33,7 +33,7 @@ pub(super) fn check(tenant: &Tenant, problems: &mut Vec<Problem>) {
         owned_fields(tenant, patch, &mut found);
         elements("", &Value::Object(patch.clone()), &mut found);
         containers(tenant, patch, &mut found);
-        volumes(patch, &mut found);
+        volumes(tenant, patch, &mut found);
         problems.extend(found.into_iter().map(|message| Problem::at("pod_patch", message)));
     }
     for field in &tenant.handed_over {
@@ -124,9 +124,12 @@ fn containers(tenant: &Tenant, patch: &Map<String, Value>, found: &mut Vec<Strin
     }
 }
 
-/// Whether the tenant has an init container of this name, which a patch may add to.
+/// Whether the tenant has a container of this name in this list, which a patch may add to.
 fn is_known(tenant: &Tenant, list: &str, name: &str) -> bool {
-    list == "initContainers" && tenant.init_containers.keys().any(|known| known.as_str() == name)
+    match list {
+        "initContainers" => tenant.init_containers.keys().any(|known| known.as_str() == name),
+        _ => tenant.sidecars.keys().any(|known| known.as_str() == name),
+    }
 }
 
 /// What of the server's container has an attribute that the gate or the plan counts with.
@@ -144,7 +147,10 @@ fn server(tenant: &Tenant, container: &Value, found: &mut Vec<String>) {
         found.push("The server's resources may not be taken away, its slices are among them.".to_owned());
     }
     let storage = tenant.storage.iter().map(|storage| storage.mount_path.as_str());
-    let taken: Vec<&str> = storage.chain(tenant.config.keys().map(|path| path.as_str())).collect();
+    let volumes = tenant.volumes.values().map(|volume| volume.mount_path.as_str());
+    let shm = tenant.shm_size.map(|_| reserved::SHM.1);
+    let files = tenant.config.keys().map(|path| path.as_str());
+    let taken: Vec<&str> = storage.chain(files).chain(volumes).chain(shm).collect();
     for mount in list_of_value(container, "volumeMounts") {
         let path = mount.get("mountPath").and_then(Value::as_str).unwrap_or_default();
         if taken.contains(&path) {
@@ -153,10 +159,12 @@ fn server(tenant: &Tenant, container: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn volumes(patch: &Map<String, Value>, found: &mut Vec<String>) {
+fn volumes(tenant: &Tenant, patch: &Map<String, Value>, found: &mut Vec<String>) {
     for volume in list_of(patch, "volumes") {
         let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
-        if reserved::VOLUMES.contains(&name) {
+        let is_shm = tenant.shm_size.is_some() && name == reserved::SHM.0;
+        let is_known = tenant.volumes.keys().any(|known| known.as_str() == name);
+        if is_shm || is_known || reserved::VOLUMES.contains(&name) {
             found.push(format!("The pod has a volume {name:?} already. Choose another name."));
         }
     }

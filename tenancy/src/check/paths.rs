@@ -74,7 +74,7 @@ fn storage(tenant: &Tenant, problems: &mut Vec<Problem>) {
 }
 
 /// Why nothing may be mounted at a path at all.
-fn ground_problem(path: &AbsolutePath) -> Option<String> {
+pub(super) fn ground_problem(path: &AbsolutePath) -> Option<String> {
     let under = |root: &&str| path.as_str() == *root || path.as_str().starts_with(&format!("{root}/"));
     if path.as_str() == "/" {
         Some("a mount there would hide the whole image. Choose a path below it.".to_owned())

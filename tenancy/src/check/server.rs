@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Problem;
 use crate::names::{LabelKey, PortName};
 use crate::quantity::Quantity;
-use crate::tenant::{Probe, ProbeAction, Server, Service, Tenant};
+use crate::tenant::{Probe, ProbeAction, Server, Service, ServiceType, Tenant};
 use crate::window::Schedule;
 
 pub(super) fn check(tenant: &Tenant, problems: &mut Vec<Problem>) {
@@ -14,7 +14,7 @@ pub(super) fn check(tenant: &Tenant, problems: &mut Vec<Problem>) {
     image("agent_image", &tenant.gate.image, problems);
     ports(server, problems);
     if let Some(service) = &tenant.service {
-        service_ports(service, server, problems);
+        service_ports(service, tenant, problems);
     }
     for (attribute, probe) in [
         ("startup_probe", &server.startup_probe),
@@ -50,18 +50,41 @@ fn ports(server: &Server, problems: &mut Vec<Problem>) {
     numbers("ports", server.ports.iter().map(|(name, number)| (name, *number)), problems);
 }
 
-fn service_ports(service: &Service, server: &Server, problems: &mut Vec<Problem>) {
+fn service_ports(service: &Service, tenant: &Tenant, problems: &mut Vec<Problem>) {
     if service.ports.is_empty() {
         problems.push(Problem::at("service", "It has no port. Give it one, or leave the Service out."));
     }
     numbers("service", service.ports.iter().map(|(name, port)| (name, port.port)), problems);
+    let on_nodes = service.ports.iter().filter_map(|(name, port)| Some((name, port.node_port?)));
+    numbers("service", on_nodes.clone(), problems);
+    if let Some((name, number)) =
+        on_nodes.clone().next().filter(|_| service.service_type == ServiceType::ClusterIP)
+    {
+        let message = format!(
+            "Port {:?} is to be {number} on every node, and a Service of type ClusterIP is on none. Say the type \
+             NodePort or LoadBalancer, or leave node_port out.",
+            name.as_str()
+        );
+        problems.push(Problem::at("service", message));
+    }
+    let is_balanced =
+        service.load_balancer_class.is_some() || !service.load_balancer_source_ranges.is_empty();
+    if is_balanced && service.service_type != ServiceType::LoadBalancer {
+        let message = format!(
+            "It says something of its load balancer, and a Service of type {} has none. Say the type LoadBalancer, \
+             or leave load_balancer_class and load_balancer_source_ranges out.",
+            service.service_type.as_str()
+        );
+        problems.push(Problem::at("service", message));
+    }
     for (name, port) in &service.ports {
-        if !server.ports.contains_key(&port.target) {
+        let is_beside = || tenant.sidecars.values().any(|sidecar| sidecar.ports.contains_key(&port.target));
+        if !tenant.server.ports.contains_key(&port.target) && !is_beside() {
             let target = port.target.as_str();
             let message = format!(
                 "Port {:?} leads to {target:?}, which the server does not have. {}",
                 name.as_str(),
-                known_ports(server)
+                known_ports(&tenant.server)
             );
             problems.push(Problem::at("service", message));
         }
@@ -176,28 +199,39 @@ fn amounts(tenant: &Tenant, problems: &mut Vec<Problem>) {
             }
         }
     }
-    for (name, limit) in &server.limits {
-        match server.requests.get(name) {
+    for (attribute, name, message) in mismatches(&server.requests, &server.limits) {
+        problems.push(Problem::at_key(attribute, name, message));
+    }
+}
+
+/// What is wrong between requests and limits: the attribute, the resource and why.
+pub(super) fn mismatches(
+    requests: &BTreeMap<String, Quantity>,
+    limits: &BTreeMap<String, Quantity>,
+) -> Vec<(&'static str, String, String)> {
+    let mut found = Vec::new();
+    for (name, limit) in limits {
+        match requests.get(name) {
             Some(request) if limit < request => {
                 let message = format!(
                     "The limit {limit} is below the request {request}. Raise the limit or lower the request."
                 );
-                problems.push(Problem::at_key("limits", name, message));
+                found.push(("limits", name.clone(), message));
             }
             Some(request) if is_extended(name) && limit != request => {
                 let message = format!(
                     "Kubernetes wants limit ({limit}) and request ({request}) of {name} equal. Write only the limit."
                 );
-                problems.push(Problem::at_key("limits", name, message));
+                found.push(("limits", name.clone(), message));
             }
             _ => {}
         }
     }
-    for name in server.requests.keys().filter(|name| is_extended(name) && !server.limits.contains_key(*name))
-    {
+    for name in requests.keys().filter(|name| is_extended(name) && !limits.contains_key(*name)) {
         let message = format!("Kubernetes wants a limit for {name}. Write it in `limits` instead.");
-        problems.push(Problem::at_key("requests", name, message));
+        found.push(("requests", name.clone(), message));
     }
+    found
 }
 
 /// Without a slice the pod may land on the card's node all the same and take
@@ -219,7 +253,7 @@ fn slices(tenant: &Tenant, problems: &mut Vec<Problem>) {
     }
 }
 
-fn amount_problem(name: &str, amount: Quantity, server: &Server) -> Option<String> {
+pub(super) fn amount_problem(name: &str, amount: Quantity, server: &Server) -> Option<String> {
     let is_native = ["cpu", "memory", "ephemeral-storage"].contains(&name) || name.starts_with("hugepages-");
     if name == server.slice_resource {
         Some("The slices of the card are counted by `slices`. Write their number there.".to_owned())

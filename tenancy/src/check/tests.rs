@@ -9,6 +9,7 @@ use crate::demand::{DemandProbe, DemandSource};
 use crate::expand::fixture::chatterbox;
 use crate::floor::Floor;
 use crate::gate::ScaleTarget;
+use crate::names::PortName;
 use crate::quantity::{Mib, Quantity};
 use crate::tenant::*;
 use crate::window::{Schedule, Window};
@@ -41,6 +42,14 @@ fn prefetch() -> Prefetch {
     }
 }
 
+fn port(port: u16, target: PortName) -> ServicePort {
+    ServicePort { port, target, node_port: None }
+}
+
+fn volume(path: &str, source: VolumeSource) -> Volume {
+    Volume { mount_path: path.parse().unwrap(), sub_path: None, read_only: false, source }
+}
+
 /// What a person can get wrong, one thing at a time.
 const CASES: &[Case] = &[
     ("no image", |t| t.server.image.clear()),
@@ -65,11 +74,11 @@ const CASES: &[Case] = &[
     }),
     ("service leads nowhere", |t| {
         let target = "web".parse().unwrap();
-        t.service.as_mut().unwrap().ports.insert("web".parse().unwrap(), ServicePort { port: 80, target });
+        t.service.as_mut().unwrap().ports.insert("web".parse().unwrap(), port(80, target));
     }),
     ("service port twice", |t| {
         let target = "http".parse().unwrap();
-        t.service.as_mut().unwrap().ports.insert("web".parse().unwrap(), ServicePort { port: 8000, target });
+        t.service.as_mut().unwrap().ports.insert("web".parse().unwrap(), port(8000, target));
     }),
     ("service without ports", |t| t.service.as_mut().unwrap().ports.clear()),
     ("probe of an unknown port", |t| {
@@ -170,6 +179,117 @@ const CASES: &[Case] = &[
             path: "/export".parse().unwrap(),
             mount_options: vec![],
         };
+    }),
+    ("volumes named as ours, outside themselves, of no size, over the image", |t| {
+        let empty = VolumeSource::EmptyDir { size: Quantity::whole(0), in_memory: false };
+        t.volumes.insert("storage".parse().unwrap(), volume("/proc/x", empty));
+        let secret = VolumeSource::Secret { name: "s".parse().unwrap(), optional: false };
+        let outside = Volume { sub_path: Some("../x".into()), ..volume("/", secret) };
+        t.volumes.insert("outside".parse().unwrap(), outside);
+    }),
+    ("volumes that cover storage, a file and each other", |t| {
+        let claim = |name: &str| VolumeSource::Claim(name.parse().unwrap());
+        t.volumes.insert("a".parse().unwrap(), volume("/data/voices", claim("voices")));
+        t.volumes.insert("b".parse().unwrap(), volume("/app", claim("app")));
+        t.volumes.insert("c".parse().unwrap(), volume("/app", claim("other")));
+    }),
+    ("shared memory twice, more than there is", |t| {
+        t.shm_size = Some("9Gi".parse().unwrap());
+        let size = "1Gi".parse().unwrap();
+        let source = VolumeSource::EmptyDir { size, in_memory: true };
+        t.volumes.insert("shm".parse().unwrap(), volume("/dev/shm", source));
+    }),
+    ("shared memory of nothing", |t| t.shm_size = Some(Quantity::whole(0))),
+    ("scratch space beyond the limit of it", |t| {
+        let source = VolumeSource::EmptyDir { size: "21Gi".parse().unwrap(), in_memory: false };
+        t.volumes.insert("scratch".parse().unwrap(), volume("/scratch", source));
+    }),
+    ("patch of a volume that has attributes", |t| {
+        t.shm_size = Some("1Gi".parse().unwrap());
+        let source = VolumeSource::Claim("voices".parse().unwrap());
+        t.volumes.insert("voices".parse().unwrap(), volume("/voices", source));
+        t.pod_patch = map(json!({
+            "volumes": [{"name": "shm", "emptyDir": {}}, {"name": "voices", "emptyDir": {}}],
+            "containers": [{"name": "server", "volumeMounts": [
+                {"mountPath": "/dev/shm", "name": "x"}, {"mountPath": "/voices", "name": "x"},
+            ]}],
+        }));
+    }),
+    ("affinity of slips", |t| {
+        let rules = json!({"nodeaffinity": {}, "podAffinity": {"required": []}});
+        t.pod.affinity = map(rules);
+    }),
+    ("spread of others only, and of nothing", |t| {
+        let spread = |max_skew, labels: &[(&str, &str)]| TopologySpread {
+            max_skew,
+            required: true,
+            match_labels: labels.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect(),
+        };
+        t.pod.topology_spread = BTreeMap::from([
+            ("kubernetes.io/hostname".parse().unwrap(), spread(1, &[("tier", "speech")])),
+            ("zone".parse().unwrap(), spread(0, &[])),
+        ]);
+    }),
+    ("address without a name", |t| {
+        t.pod.host_aliases.insert("192.0.2.1".parse().unwrap(), BTreeSet::new());
+    }),
+    ("ports of nodes without a Service on them, twice", |t| {
+        let target: PortName = "http".parse().unwrap();
+        let service = t.service.as_mut().unwrap();
+        for (name, port) in [("a", 1), ("b", 2)] {
+            let port = ServicePort { port, target: target.clone(), node_port: Some(30_080) };
+            service.ports.insert(name.parse().unwrap(), port);
+        }
+    }),
+    ("load balancer of a Service without one", |t| {
+        let service = t.service.as_mut().unwrap();
+        service.service_type = ServiceType::NodePort;
+        service.load_balancer_source_ranges.insert("10.0.0.0/8".parse().unwrap());
+    }),
+    ("sidecar named as ours, without image, with a secret, two of a port and a slice", |t| {
+        let one = |name: &str| BTreeMap::from([(name.to_owned(), Quantity::whole(1))]);
+        let secret = SecretKey { secret: "s".parse().unwrap(), key: "k".parse().unwrap(), optional: false };
+        let sidecar = Sidecar {
+            image: "a b".into(),
+            command: vec![],
+            args: vec![],
+            env: BTreeMap::from([("API_KEY".parse().unwrap(), "x".to_owned())]),
+            env_from_secrets: BTreeMap::from([("API_KEY".parse().unwrap(), secret)]),
+            ports: BTreeMap::from([("http".parse().unwrap(), 0), ("api".parse().unwrap(), 8004)]),
+            requests: one("example.com/fpga"),
+            limits: one("nvidia.com/gpu"),
+        };
+        t.sidecars.insert("server".parse().unwrap(), sidecar);
+    }),
+    ("quota of what is not bounded, of slips, and too small", |t| {
+        let amount = |text: &str| text.parse().unwrap();
+        t.quota = BTreeMap::from([
+            ("limits.nvidia.com/gpu".into(), amount("2")),
+            ("nvidia.com/gpu".into(), amount("2")),
+            ("memroy".into(), amount("2")),
+            ("pods".into(), amount("-1")),
+            ("requests.nvidia.com/gpu".into(), amount("0")),
+            ("requests.memory".into(), amount("1Gi")),
+            ("limits.cpu".into(), amount("4")),
+        ]);
+    }),
+    ("a gated tenant that is not to be evicted", |t| t.evictable = false),
+    ("network that bounds nothing", |t| t.network = Some(Network::default())),
+    ("peers that are nobody, two things, and without the API server", |t| {
+        let nobody = Peer { ports: BTreeSet::from([0]), ..Peer::default() };
+        let both = Peer {
+            namespace: Some("chat".parse().unwrap()),
+            range: Some("10.0.0.0/8".parse().unwrap()),
+            ..Peer::default()
+        };
+        let monitoring = Peer { namespace: Some("gpu-operator".parse().unwrap()), ..Peer::default() };
+        let named = |peers: [(&str, Peer); 1]| {
+            Some(peers.into_iter().map(|(name, peer)| (name.parse().unwrap(), peer)).collect())
+        };
+        let mut callers: BTreeMap<_, _> = named([("nobody", nobody)]).unwrap_or_default();
+        callers.insert("both".parse().unwrap(), both);
+        let destinations = named([("metrics", monitoring)]);
+        t.network = Some(Network { callers: Some(callers), destinations });
     }),
     ("the system's namespace", |t| t.id.namespace = "gpu-tenancy".parse().unwrap()),
     ("no window", |t| t.schedule = Schedule::Windows(BTreeMap::new())),
@@ -277,6 +397,55 @@ fn every_problem_says_where_why_and_what_instead() {
         writeln!(catalogue, "{case}\n{}", list(&problems)).unwrap();
     }
     insta::assert_snapshot!(catalogue);
+}
+
+#[test]
+fn volumes_beside_each_other_that_fit_are_accepted() {
+    let mut tenant = chatterbox();
+    tenant.shm_size = Some("4Gi".parse().unwrap());
+    for (name, path, source) in [
+        ("cache", "/cache", VolumeSource::EmptyDir { size: "4Gi".parse().unwrap(), in_memory: true }),
+        ("scratch", "/database", VolumeSource::EmptyDir { size: "20Gi".parse().unwrap(), in_memory: false }),
+        ("voices", "/voices", VolumeSource::Claim("voices".parse().unwrap())),
+    ] {
+        tenant.volumes.insert(name.parse().unwrap(), volume(path, source));
+    }
+    assert_eq!(tenant.check(), []);
+    tenant.server.limits.insert("ephemeral-storage".into(), "19Gi".parse().unwrap());
+    assert_eq!(tenant.check().len(), 1);
+}
+
+#[test]
+fn a_service_may_lead_to_a_sidecar() {
+    let mut tenant = chatterbox();
+    let sidecar = Sidecar {
+        image: "wyoming:1".into(),
+        command: vec![],
+        args: vec![],
+        env: BTreeMap::new(),
+        env_from_secrets: BTreeMap::new(),
+        ports: BTreeMap::from([("wyoming".parse().unwrap(), 10_300)]),
+        requests: BTreeMap::new(),
+        limits: BTreeMap::new(),
+    };
+    let front = port(10_300, "wyoming".parse().unwrap());
+    tenant.service.as_mut().unwrap().ports.insert("wyoming".parse().unwrap(), front);
+    assert_eq!(tenant.check().len(), 1);
+    tenant.sidecars.insert("wyoming".parse().unwrap(), sidecar);
+    assert_eq!(tenant.check(), []);
+}
+
+#[test]
+fn a_quota_that_the_tenant_fits_in_is_accepted() {
+    let mut tenant = chatterbox();
+    let hard = [
+        ("requests.nvidia.com/gpu", "1"),
+        ("pods", "4"),
+        ("requests.memory", "8Gi"),
+        ("limits.memory", "16Gi"),
+    ];
+    tenant.quota = hard.iter().map(|(name, text)| ((*name).to_owned(), text.parse().unwrap())).collect();
+    assert_eq!(tenant.check(), []);
 }
 
 #[test]

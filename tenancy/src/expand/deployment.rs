@@ -1,13 +1,17 @@
 //! The Deployment: one pod, whose replicas belong to the gate.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
-use super::{agent, config, is_gated, labels, of_tenant, server, storage};
+use super::{agent, config, is_gated, labels, of_tenant, server, storage, volumes};
 use crate::declared::gate_account;
 use crate::defaults::{REVISION_HISTORY, ROLLOUT_MARGIN_S};
 use crate::leaves::{apply_patch, merge, remove_leaf, without_nulls};
+use crate::names::{HostName, LabelKey};
 use crate::objects::{Kind, Object};
-use crate::tenant::{ObjectKind, Tenant, Toleration};
+use crate::tenant::{ObjectKind, Tenant, Toleration, TopologySpread};
 
 /// The Deployment. For a gated tenant `replicas` is a field of its birth, for
 /// one that is always awake it is Terraform's.
@@ -55,8 +59,9 @@ fn pod(tenant: &Tenant) -> Value {
     let mut pod = json!({
         "automountServiceAccountToken": false,
         "terminationGracePeriodSeconds": tenant.gate.timing.grace_period_s,
-        "containers": [server::container(tenant)],
     });
+    let sidecars = tenant.sidecars.iter().map(|(name, sidecar)| server::sidecar(tenant, name, sidecar));
+    pod["containers"] = [server::container(tenant)].into_iter().chain(sidecars).collect();
     let mut init_containers = Vec::new();
     let mut volumes = Vec::new();
     if is_gated(tenant) {
@@ -72,6 +77,7 @@ fn pod(tenant: &Tenant) -> Value {
         let claim = storage::claim_name(tenant, storage);
         volumes.push(json!({"name": storage::VOLUME, "persistentVolumeClaim": {"claimName": claim}}));
     }
+    volumes.extend(volumes::volumes(tenant));
     for (field, list) in [("initContainers", init_containers), ("volumes", volumes)] {
         if !list.is_empty() {
             pod[field] = Value::Array(list);
@@ -94,6 +100,20 @@ pub(super) fn place(pod: &mut Value, tenant: &Tenant) {
     if !placement.tolerations.is_empty() {
         pod["tolerations"] = placement.tolerations.iter().map(toleration).collect();
     }
+    if let Some(affinity) = &placement.affinity {
+        pod["affinity"] = without_nulls(&Value::Object(affinity.clone()));
+    }
+    if !placement.topology_spread.is_empty() {
+        pod["topologySpreadConstraints"] = placement.topology_spread.iter().map(spread).collect();
+    }
+    if let Some(class) = &placement.runtime_class {
+        pod["runtimeClassName"] = json!(class.as_str());
+    }
+    if !placement.host_aliases.is_empty() {
+        let alias =
+            |(address, names): (&IpAddr, &BTreeSet<HostName>)| json!({"ip": address, "hostnames": names});
+        pod["hostAliases"] = placement.host_aliases.iter().map(alias).collect();
+    }
     if let Some(class) = &placement.priority_class {
         pod["priorityClassName"] = json!(class.as_str());
     }
@@ -104,6 +124,15 @@ pub(super) fn place(pod: &mut Value, tenant: &Tenant) {
     if let Some(context) = &placement.security_context {
         pod["securityContext"] = without_nulls(&Value::Object(context.clone()));
     }
+}
+
+fn spread((key, spread): (&LabelKey, &TopologySpread)) -> Value {
+    json!({
+        "topologyKey": key.as_str(),
+        "maxSkew": spread.max_skew,
+        "whenUnsatisfiable": if spread.required { "DoNotSchedule" } else { "ScheduleAnyway" },
+        "labelSelector": {"matchLabels": spread.match_labels},
+    })
 }
 
 pub(super) fn toleration(toleration: &Toleration) -> Value {

@@ -56,7 +56,11 @@ pub(crate) fn chatterbox() -> Tenant {
             security_context: None,
         },
         service: Some(Service {
-            ports: BTreeMap::from([(http.clone(), ServicePort { port: 8000, target: http })]),
+            ports: BTreeMap::from([(
+                http.clone(),
+                ServicePort { port: 8000, target: http, node_port: None },
+            )]),
+            ..Service::default()
         }),
         storage: Some(Storage {
             mount_path: "/data".parse().unwrap(),
@@ -68,9 +72,15 @@ pub(crate) fn chatterbox() -> Tenant {
             },
             deletion_policy: DeletionPolicy::Retain,
         }),
+        volumes: BTreeMap::new(),
+        shm_size: None,
         config: BTreeMap::from([("/app/config.yaml".parse().unwrap(), "server:\n  port: 8004\n".into())]),
         config_mode: ConfigMode::Copy,
         init_containers: BTreeMap::new(),
+        sidecars: BTreeMap::new(),
+        evictable: true,
+        quota: BTreeMap::new(),
+        network: None,
         pod: Pod {
             tolerations: vec![Toleration {
                 key: Some("nvidia.com/gpu".parse().unwrap()),

@@ -7,6 +7,7 @@
 
 mod access;
 mod agent;
+mod bounds;
 mod card;
 mod config;
 mod deployment;
@@ -19,6 +20,7 @@ pub(crate) mod reserved;
 mod server;
 mod service;
 mod storage;
+mod volumes;
 mod watcher;
 
 pub use card::card;
@@ -53,6 +55,7 @@ pub fn tenant(tenant: &Tenant) -> Objects {
     objects.push(deployment::object(tenant));
     objects.extend(service::object(tenant));
     objects.extend(prefetch::job(tenant));
+    objects.extend(bounds::objects(tenant));
     objects.into_iter().collect()
 }
 

@@ -1,15 +1,15 @@
-//! The model server's container, and those that run before it.
+//! The model server's container, and those that run before and beside it.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{config, storage};
+use super::{config, storage, volumes};
 use crate::defaults::{EPHEMERAL_STORAGE_LIMIT, PROBE_FAILURE_THRESHOLD, PROBE_PERIOD_S, PROBE_TIMEOUT_S};
 use crate::leaves::without_nulls;
 use crate::names::{ContainerName, EnvName};
 use crate::quantity::Quantity;
-use crate::tenant::{InitContainer, Probe, ProbeAction, SecretKey, Server, Tenant};
+use crate::tenant::{InitContainer, Probe, ProbeAction, SecretKey, Server, Sidecar, Tenant};
 
 /// Name of the model server's container.
 pub(super) const CONTAINER: &str = "server";
@@ -26,7 +26,7 @@ pub(super) fn container(tenant: &Tenant) -> Value {
     put_list(&mut container, "args", server.args.iter().map(|part| json!(part)).collect());
     let port = |(name, number): (_, &u16)| named_port(name, *number);
     put_list(&mut container, "ports", server.ports.iter().map(port).collect());
-    put_list(&mut container, "env", env(server));
+    put_list(&mut container, "env", variables(&server.env_from_secrets, &server.env));
     container["resources"] = resources(server);
     let readiness = server.readiness_probe.clone().unwrap_or_else(|| default_readiness(server));
     for (name, probe) in [
@@ -41,7 +41,9 @@ pub(super) fn container(tenant: &Tenant) -> Value {
     if let Some(context) = &server.security_context {
         container["securityContext"] = without_nulls(&Value::Object(context.clone()));
     }
-    put_list(&mut container, "volumeMounts", mounts(tenant));
+    let mut mounts = mounts(tenant);
+    mounts.extend(volumes::shm_mount(tenant));
+    put_list(&mut container, "volumeMounts", mounts);
     container
 }
 
@@ -68,6 +70,25 @@ pub(super) fn init_container(tenant: &Tenant, name: &ContainerName, init: &InitC
     container
 }
 
+/// A container that a person put beside the server.
+pub(super) fn sidecar(tenant: &Tenant, name: &ContainerName, sidecar: &Sidecar) -> Value {
+    let mut container = json!({"name": name.as_str(), "image": sidecar.image});
+    put_list(&mut container, "command", sidecar.command.iter().map(|part| json!(part)).collect());
+    put_list(&mut container, "args", sidecar.args.iter().map(|part| json!(part)).collect());
+    put_list(
+        &mut container,
+        "ports",
+        sidecar.ports.iter().map(|(name, port)| named_port(name, *port)).collect(),
+    );
+    put_list(&mut container, "env", variables(&sidecar.env_from_secrets, &sidecar.env));
+    let resources = filled([("limits", amounts(&sidecar.limits)), ("requests", amounts(&sidecar.requests))]);
+    if !resources.is_empty() {
+        container["resources"] = Value::Object(resources);
+    }
+    put_list(&mut container, "volumeMounts", mounts(tenant));
+    container
+}
+
 /// An empty list is a field that the API server drops and we would miss.
 pub(super) fn put_list(container: &mut Value, field: &str, elements: Vec<Value>) {
     if !elements.is_empty() {
@@ -77,10 +98,6 @@ pub(super) fn put_list(container: &mut Value, field: &str, elements: Vec<Value>)
 
 fn named_port(name: &crate::names::PortName, number: u16) -> Value {
     json!({"name": name.as_str(), "containerPort": number, "protocol": "TCP"})
-}
-
-fn env(server: &Server) -> Vec<Value> {
-    variables(&server.env_from_secrets, &server.env)
 }
 
 /// Secrets come first, so that a plain value can refer to one as `$(NAME)`.
@@ -108,9 +125,6 @@ fn plain_env(env: &BTreeMap<EnvName, String>) -> Vec<Value> {
 
 /// Slices are limits only: for an extended resource the request follows the limit.
 fn resources(server: &Server) -> Value {
-    let amounts = |given: &BTreeMap<String, Quantity>| -> Map<String, Value> {
-        given.iter().map(|(name, amount)| (name.clone(), json!(amount.to_string()))).collect()
-    };
     let mut limits = amounts(&server.limits);
     let mut requests = amounts(&server.requests);
     if server.slices > 0 {
@@ -122,13 +136,17 @@ fn resources(server: &Server) -> Value {
         limits.insert(EPHEMERAL_STORAGE.to_owned(), json!(EPHEMERAL_STORAGE_LIMIT));
         requests.insert(EPHEMERAL_STORAGE.to_owned(), json!("0"));
     }
-    let mut resources = Map::new();
-    for (name, amounts) in [("limits", limits), ("requests", requests)] {
-        if !amounts.is_empty() {
-            resources.insert(name.to_owned(), Value::Object(amounts));
-        }
-    }
-    Value::Object(resources)
+    Value::Object(filled([("limits", limits), ("requests", requests)]))
+}
+
+fn amounts(given: &BTreeMap<String, Quantity>) -> Map<String, Value> {
+    given.iter().map(|(name, amount)| (name.clone(), json!(amount.to_string()))).collect()
+}
+
+/// Those of the maps that hold something.
+fn filled(maps: [(&str, Map<String, Value>); 2]) -> Map<String, Value> {
+    let filled = maps.into_iter().filter(|(_, map)| !map.is_empty());
+    filled.map(|(name, map)| (name.to_owned(), Value::Object(map))).collect()
 }
 
 /// What a container may write beside its volumes, and nothing else: it is given no slice.
@@ -159,5 +177,5 @@ fn mounts(tenant: &Tenant) -> Vec<Value> {
         .storage
         .iter()
         .map(|storage| json!({"name": storage::VOLUME, "mountPath": storage.mount_path.as_str()}));
-    storage.chain(config::mounts(tenant)).collect()
+    storage.chain(config::mounts(tenant)).chain(volumes::mounts(tenant)).collect()
 }

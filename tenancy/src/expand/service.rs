@@ -13,15 +13,30 @@ pub(super) fn object(tenant: &Tenant) -> Option<Object> {
         .ports
         .iter()
         .map(|(name, port)| {
-            json!({
+            let mut spelled = json!({
                 "name": name.as_str(),
                 "port": port.port,
                 "protocol": "TCP",
                 "targetPort": port.target.as_str(),
-            })
+            });
+            if let Some(number) = port.node_port {
+                spelled["nodePort"] = json!(number);
+            }
+            spelled
         })
         .collect();
-    let spec = json!({"type": "ClusterIP", "selector": labels::selector(&tenant.id), "ports": ports});
+    let mut spec = json!({
+        "type": service.service_type.as_str(),
+        "selector": labels::selector(&tenant.id),
+        "ports": ports,
+    });
+    if let Some(class) = &service.load_balancer_class {
+        spec["loadBalancerClass"] = json!(class.as_str());
+    }
+    if !service.load_balancer_source_ranges.is_empty() {
+        let ranges = service.load_balancer_source_ranges.iter().map(|range| json!(range.to_string()));
+        spec["loadBalancerSourceRanges"] = ranges.collect();
+    }
     let name = tenant.id.name.as_str();
     Some(of_tenant(tenant, Kind::Service, ObjectKind::Service, name, json!({ "spec": spec })))
 }

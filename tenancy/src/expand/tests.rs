@@ -443,6 +443,175 @@ fn storage_by_class_by_claim_and_kept_or_not() {
 }
 
 #[test]
+fn volumes_are_mounted_before_and_in_the_server_and_shared_memory_in_it_alone() {
+    let mut tenant = chatterbox();
+    let init = InitContainer { image: "fetch:1".into(), command: vec![], args: vec![], env: BTreeMap::new() };
+    tenant.init_containers.insert("fetch".parse().unwrap(), init);
+    tenant.shm_size = Some("2048Mi".parse().unwrap());
+    let name = || "n".parse().unwrap();
+    let sources = [
+        ("a", VolumeSource::EmptyDir { size: "1.5Gi".parse().unwrap(), in_memory: false }),
+        ("b", VolumeSource::EmptyDir { size: "1Gi".parse().unwrap(), in_memory: true }),
+        ("c", VolumeSource::Claim(name())),
+        ("d", VolumeSource::ConfigMap { name: name(), optional: false }),
+        ("e", VolumeSource::Secret { name: name(), optional: true }),
+    ];
+    for (name, source) in sources {
+        let mount_path = format!("/{name}").parse().unwrap();
+        let (sub_path, read_only) = (Some("x".to_owned()).filter(|_| name == "c"), name == "c");
+        tenant.volumes.insert(name.parse().unwrap(), Volume { mount_path, sub_path, read_only, source });
+    }
+    let pod = pod_of(&tenant);
+    let volumes = pod["volumes"].as_array().unwrap();
+    assert_eq!(
+        json!(volumes[volumes.len() - 6..]),
+        json!([
+            {"name": "a", "emptyDir": {"sizeLimit": "1536Mi"}},
+            {"name": "b", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
+            {"name": "c", "persistentVolumeClaim": {"claimName": "n"}},
+            {"name": "d", "configMap": {"name": "n"}},
+            {"name": "e", "secret": {"secretName": "n", "optional": true}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}},
+        ])
+    );
+    let mounts = |container: &Value| -> Vec<Value> {
+        container["volumeMounts"].as_array().unwrap().iter().skip(2).cloned().collect()
+    };
+    let mut expected = vec![
+        json!({"name": "a", "mountPath": "/a"}),
+        json!({"name": "b", "mountPath": "/b"}),
+        json!({"name": "c", "mountPath": "/c", "subPath": "x", "readOnly": true}),
+        json!({"name": "d", "mountPath": "/d"}),
+        json!({"name": "e", "mountPath": "/e"}),
+    ];
+    assert_eq!(mounts(&pod["initContainers"][2]), expected);
+    expected.push(json!({"name": "shm", "mountPath": "/dev/shm"}));
+    assert_eq!(mounts(&pod["containers"][0]), expected);
+    assert!(
+        !pod["initContainers"][0]["volumeMounts"].to_string().contains("/e\""),
+        "the gate sees no volume"
+    );
+}
+
+#[test]
+fn a_pod_is_placed_as_its_tenant_says() {
+    let mut tenant = chatterbox();
+    let label = || BTreeMap::from([("tier".parse().unwrap(), "speech".parse().unwrap())]);
+    tenant.pod.affinity = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [1]}, "podAffinity": null})
+        .as_object()
+        .cloned();
+    let spread = |required| TopologySpread { max_skew: 2, required, match_labels: label() };
+    tenant.pod.topology_spread =
+        BTreeMap::from([("a".parse().unwrap(), spread(true)), ("b".parse().unwrap(), spread(false))]);
+    tenant.pod.runtime_class = Some("nvidia".parse().unwrap());
+    let names = ["models.example.org", "m"].map(|name| name.parse().unwrap());
+    tenant.pod.host_aliases = BTreeMap::from([("192.0.2.1".parse().unwrap(), BTreeSet::from(names))]);
+    let pod = pod_of(&tenant);
+    assert_eq!(
+        pod["affinity"],
+        json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [1]}})
+    );
+    let spread = |key: &str, when: &str| {
+        json!({
+            "topologyKey": key, "whenUnsatisfiable": when, "maxSkew": 2, "labelSelector": {"matchLabels": {"tier": "speech"}},
+        })
+    };
+    assert_eq!(
+        pod["topologySpreadConstraints"],
+        json!([spread("a", "DoNotSchedule"), spread("b", "ScheduleAnyway")])
+    );
+    assert_eq!(pod["runtimeClassName"], "nvidia");
+    assert_eq!(pod["hostAliases"], json!([{"ip": "192.0.2.1", "hostnames": ["m", "models.example.org"]}]));
+}
+
+#[test]
+fn a_service_is_reached_as_its_tenant_says() {
+    let mut tenant = chatterbox();
+    let service = tenant.service.as_mut().unwrap();
+    service.service_type = ServiceType::LoadBalancer;
+    service.load_balancer_class = Some("example.org/internal".parse().unwrap());
+    service.load_balancer_source_ranges = BTreeSet::from(["10.0.0.0/8".parse().unwrap()]);
+    service.ports.values_mut().for_each(|port| port.node_port = Some(30_080));
+    let spec = get(&super::tenant(&tenant), "Service/chatterbox-tts").body["spec"].clone();
+    assert_eq!(
+        (&spec["type"], &spec["loadBalancerClass"], &spec["loadBalancerSourceRanges"]),
+        (&json!("LoadBalancer"), &json!("example.org/internal"), &json!(["10.0.0.0/8"]))
+    );
+    assert_eq!(spec["ports"][0]["nodePort"], 30_080);
+}
+
+#[test]
+fn a_sidecar_runs_beside_the_server_on_the_same_volumes_without_a_slice() {
+    let mut tenant = chatterbox();
+    let key = SecretKey { secret: "s".parse().unwrap(), key: "k".parse().unwrap(), optional: false };
+    let amount = |amount: &str| BTreeMap::from([("memory".to_owned(), amount.parse().unwrap())]);
+    let sidecar = Sidecar {
+        image: "wyoming:1".into(),
+        command: vec!["run".into()],
+        args: vec!["-v".into()],
+        env: BTreeMap::from([("A".parse().unwrap(), "b".to_owned())]),
+        env_from_secrets: BTreeMap::from([("KEY".parse().unwrap(), key)]),
+        ports: BTreeMap::from([("wyoming".parse().unwrap(), 10_300)]),
+        requests: amount("64Mi"),
+        limits: amount("128Mi"),
+    };
+    tenant.sidecars.insert("wyoming".parse().unwrap(), sidecar);
+    let pod = pod_of(&tenant);
+    let mounts = pod["containers"][0]["volumeMounts"].clone();
+    assert_eq!(
+        pod["containers"][1],
+        json!({
+            "name": "wyoming",
+            "image": "wyoming:1",
+            "command": ["run"],
+            "args": ["-v"],
+            "ports": [{"name": "wyoming", "containerPort": 10_300, "protocol": "TCP"}],
+            "env": [
+                {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                {"name": "A", "value": "b"},
+            ],
+            "resources": {"limits": {"memory": "128Mi"}, "requests": {"memory": "64Mi"}},
+            "volumeMounts": mounts,
+        })
+    );
+}
+
+#[test]
+fn what_bounds_a_tenant_from_outside() {
+    let mut tenant = chatterbox();
+    tenant.quota = BTreeMap::from([("requests.nvidia.com/gpu".to_owned(), "1".parse().unwrap())]);
+    let chat = Peer {
+        namespace: Some("chat".parse().unwrap()),
+        labels: BTreeMap::from([("app".parse().unwrap(), "web".parse().unwrap())]),
+        range: None,
+        ports: BTreeSet::from([8004]),
+    };
+    let api = Peer { range: Some("10.0.0.1/32".parse().unwrap()), ..Peer::default() };
+    let named = |name: &str, peer: Peer| Some(BTreeMap::from([(name.parse().unwrap(), peer)]));
+    tenant.network = Some(Network { callers: named("chat", chat), destinations: named("api", api) });
+    let objects = super::tenant(&tenant);
+    let quota = get(&objects, "ResourceQuota/chatterbox-tts");
+    assert_eq!(quota.body["spec"], json!({"hard": {"requests.nvidia.com/gpu": "1"}}));
+    insta::assert_json_snapshot!("policy", get(&objects, "NetworkPolicy/chatterbox-tts").body["spec"]);
+    assert_eq!(objects.of_kind(Kind::PodDisruptionBudget).count(), 0);
+
+    (tenant.schedule, tenant.evictable, tenant.gate.unload) = (Schedule::Always, false, None);
+    tenant.network.as_mut().unwrap().callers = Some(BTreeMap::new());
+    tenant.network.as_mut().unwrap().destinations = None;
+    let objects = super::tenant(&tenant);
+    let selector = labels::selector(&tenant.id);
+    assert_eq!(
+        get(&objects, "PodDisruptionBudget/chatterbox-tts").body["spec"],
+        json!({"maxUnavailable": 0, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": {"matchLabels": selector}})
+    );
+    assert_eq!(
+        get(&objects, "NetworkPolicy/chatterbox-tts").body["spec"],
+        json!({"podSelector": {"matchLabels": selector}, "policyTypes": ["Ingress"]}),
+        "nobody may call it"
+    );
+}
+
+#[test]
 fn a_pod_patch_reaches_what_has_no_attribute() {
     let mut tenant = chatterbox();
     let patch = json!({

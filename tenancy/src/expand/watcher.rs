@@ -12,7 +12,7 @@ use crate::names::{LABEL_LIMIT, Namespace, fit};
 use crate::objects::{Kind, Object, Objects, Tenure, identity};
 
 /// What the watcher's pods carry as [`labels::NAME_LABEL`]. It has a dot, as no tenant's name has.
-const POD_NAME: &str = "gpu-tenancy.watcher";
+pub(super) const POD_NAME: &str = "gpu-tenancy.watcher";
 /// Its page's port, by name.
 const PORT: &str = "metrics";
 

@@ -33,13 +33,14 @@ const KEYED: [(&str, &[&str]); 12] = [
 ];
 
 /// Maps and structs that are owned as a whole.
-const ATOMIC: [&str; 10] = [
+const ATOMIC: [&str; 11] = [
     "configMapKeyRef",
     "fieldRef",
     "labelSelector",
     "namespaceSelector",
     "nodeSelector",
     "nodePublishSecretRef",
+    "podSelector",
     // A node affinity's; a pod affinity's is a list, and atomic as such.
     "requiredDuringSchedulingIgnoredDuringExecution",
     "resourceFieldRef",

@@ -1,15 +1,19 @@
 //! The server's container, its pod, Service, storage and config files.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tenancy::defaults as d;
 use tenancy::duration::Seconds;
+use tenancy::leaves::from_fields_v1;
+use tenancy::tenant::ServiceType;
 use tfplugin::{Attr, List, Map, Set};
 
-use super::Found;
+use super::{Found, volumes};
 use crate::service::model::ServiceModel;
 use crate::service::parts::{
-    FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, StorageModel,
-    TcpModel, TolerationModel,
+    FrontModel, FrontPortModel, HttpModel, InitModel, NfsModel, ProbeModel, SecretKeyModel, SidecarModel,
+    StorageModel, TcpModel, TolerationModel, TopologySpreadModel,
 };
 
 /// Init containers that are ours and not a person's.
@@ -25,6 +29,11 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found) {
     model.args = list(&server["args"]);
     model.security_context = json(&server["securityContext"]);
     model.pod_security_context = json(&pod["securityContext"]);
+    model.affinity = json(&pod["affinity"]);
+    model.topology_spread = filled_map(items(&pod["topologySpreadConstraints"]).filter_map(spread).collect());
+    model.runtime_class = text(&pod["runtimeClassName"]);
+    let alias = |it: &Value| Some((it["ip"].as_str()?.to_owned(), list(&it["hostnames"])));
+    model.host_aliases = filled_map(items(&pod["hostAliases"]).filter_map(alias).collect());
     model.priority_class = text(&pod["priorityClassName"]);
     model.node_selector = texts(&pod["nodeSelector"]);
     model.tolerations = filled(items(&pod["tolerations"]).map(|it| Attr::Known(toleration(it))).collect());
@@ -39,20 +48,22 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found) {
     model.readiness_probe = readiness.filter(|it| !is_default_readiness(it)).into();
     model.liveness_probe = probe(&server["livenessProbe"], &main);
     init_containers(model, pod);
+    sidecars(model, pod);
     service(model, found);
     storage(model, found, pod, server);
     config(model, found, server);
+    volumes::fill(model, pod, server);
 }
 
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> Attr<String> {
+pub(super) fn text(value: &Value) -> Attr<String> {
     value.as_str().map(str::to_owned).into()
 }
 
-fn number(value: &Value) -> Attr<i64> {
+pub(super) fn number(value: &Value) -> Attr<i64> {
     value.as_i64().into()
 }
 
@@ -60,7 +71,7 @@ fn filled<T>(list: Vec<T>) -> Attr<Vec<T>> {
     if list.is_empty() { Attr::Null } else { Attr::Known(list) }
 }
 
-fn filled_map<T>(map: Map<T>) -> Attr<Map<T>> {
+pub(super) fn filled_map<T>(map: Map<T>) -> Attr<Map<T>> {
     if map.is_empty() { Attr::Null } else { Attr::Known(map) }
 }
 
@@ -68,7 +79,7 @@ fn list(value: &Value) -> Attr<List<String>> {
     filled(items(value).map(text).collect())
 }
 
-fn texts(value: &Value) -> Attr<Map<String>> {
+pub(super) fn texts(value: &Value) -> Attr<Map<String>> {
     let entries = value.as_object().into_iter().flatten();
     filled_map(entries.map(|(key, value)| (key.clone(), text(value))).collect())
 }
@@ -90,6 +101,20 @@ fn toleration(it: &Value) -> TolerationModel {
         value: text(&it["value"]),
         effect: text(&it["effect"]),
     }
+}
+
+/// A constraint with the key of its label; nothing where it says more than an attribute can.
+fn spread(it: &Value) -> Option<(String, Attr<TopologySpreadModel>)> {
+    let labels = texts(&it["labelSelector"]["matchLabels"]);
+    let spread = TopologySpreadModel {
+        max_skew: it["maxSkew"].as_i64().filter(|skew| *skew != i64::from(d::MAX_SKEW)).into(),
+        when_unsatisfiable: text(&it["whenUnsatisfiable"])
+            .into_known()
+            .filter(|when| when != "DoNotSchedule")
+            .into(),
+        match_labels: labels,
+    };
+    (!spread.match_labels.is_null()).then_some((it["topologyKey"].as_str()?.to_owned(), Attr::Known(spread)))
 }
 
 fn ports(model: &mut ServiceModel, server: &Value) {
@@ -190,25 +215,69 @@ fn init_containers(model: &mut ServiceModel, pod: &Value) {
     model.init_containers = filled_map(containers.collect());
 }
 
+fn sidecars(model: &mut ServiceModel, pod: &Value) {
+    let containers = items(&pod["containers"]).filter_map(|it| {
+        let name = it["name"].as_str().filter(|name| *name != "server")?;
+        let mut inner = ServiceModel::default();
+        env(&mut inner, it);
+        let ports = items(&it["ports"]);
+        let ports =
+            ports.filter_map(|it| Some((it["name"].as_str()?.to_owned(), number(&it["containerPort"]))));
+        let sidecar = SidecarModel {
+            image: text(&it["image"]),
+            command: list(&it["command"]),
+            args: list(&it["args"]),
+            env: inner.env,
+            env_from_secrets: inner.env_from_secrets,
+            ports: filled_map(ports.collect()),
+            requests: texts(&it["resources"]["requests"]),
+            limits: texts(&it["resources"]["limits"]),
+        };
+        Some((name.to_owned(), Attr::Known(sidecar)))
+    });
+    model.sidecars = filled_map(containers.collect());
+}
+
 fn service(model: &mut ServiceModel, found: &Found) {
     let Some(service) = &found.service else { return };
-    let ports: Vec<&Value> = items(&service["spec"]["ports"]).collect();
+    let spec = &service["spec"];
+    let ports: Vec<&Value> = items(&spec["ports"]).collect();
+    let owned = applied(service);
+    // One that Kubernetes chose is nobody's choice.
+    let node_port = |it: &Value| -> Attr<i64> {
+        let path = format!("spec.ports[{}/TCP].nodePort", it["port"]);
+        if owned.contains(&path) { number(&it["nodePort"]) } else { Attr::Null }
+    };
     let is_plain = |it: &Value| it["name"] == it["targetPort"] && it["name"] == d::PORT_NAME;
     let front = match ports.as_slice() {
         [one] if is_plain(one) && !model.port.is_null() => {
-            FrontModel { port: number(&one["port"]), ..FrontModel::default() }
+            FrontModel { port: number(&one["port"]), node_port: node_port(one), ..FrontModel::default() }
         }
         _ => {
             let named = ports.iter().filter_map(|it| {
                 let name = it["name"].as_str()?;
                 let target = it["targetPort"].as_str().filter(|target| *target != name).map(str::to_owned);
-                let port = FrontPortModel { port: number(&it["port"]), target: target.into() };
+                let (port, node_port) = (number(&it["port"]), node_port(it));
+                let port = FrontPortModel { port, target: target.into(), node_port };
                 Some((name.to_owned(), Attr::Known(port)))
             });
             FrontModel { ports: filled_map(named.collect()), ..FrontModel::default() }
         }
     };
-    model.service = Attr::Known(front);
+    let ranges: Vec<Attr<String>> = items(&spec["loadBalancerSourceRanges"]).map(text).collect();
+    model.service = Attr::Known(FrontModel {
+        r#type: text(&spec["type"]).into_known().filter(|it| it != ServiceType::default().as_str()).into(),
+        load_balancer_class: text(&spec["loadBalancerClass"]),
+        load_balancer_source_ranges: if ranges.is_empty() { Attr::Null } else { Attr::Known(Set(ranges)) },
+        ..front
+    });
+}
+
+/// The leaves that were applied, by us or whoever else applies.
+fn applied(live: &Value) -> BTreeSet<String> {
+    let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let applied = entries.filter(|entry| entry["operation"] == "Apply");
+    applied.flat_map(|entry| from_fields_v1(&entry["fieldsV1"])).collect()
 }
 
 fn storage(model: &mut ServiceModel, found: &Found, pod: &Value, server: &Value) {

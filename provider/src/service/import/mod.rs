@@ -4,9 +4,11 @@
 //! What cannot be told (a spelling, a pod patch) shows in the next plan as an
 //! attribute set on the resource in place, with no object changed by it.
 
+mod bounds;
 mod container;
 mod decoration;
 mod gate;
+mod volumes;
 
 use std::collections::BTreeSet;
 
@@ -33,6 +35,9 @@ struct Found {
     volume: Option<Value>,
     config: Option<Value>,
     gate: Option<Value>,
+    quota: Option<Value>,
+    policy: Option<Value>,
+    budget: Option<Value>,
 }
 
 /// Finds the tenant of that id.
@@ -107,6 +112,9 @@ async fn look(api: &Api, id: TenantId, deployment: Live, manager: &str) -> Resul
         Ref::new("v1", "PersistentVolume", None, &id.key()),
         Ref::new("v1", "ConfigMap", namespace, &format!("{name}-config")),
         Ref::new("v1", "ConfigMap", namespace, &format!("{name}-gate")),
+        Ref::new("v1", "ResourceQuota", namespace, name),
+        Ref::new("networking.k8s.io/v1", "NetworkPolicy", namespace, name),
+        Ref::new("policy/v1", "PodDisruptionBudget", namespace, name),
     ];
     let mut lives = Vec::new();
     for live in join_all(names.iter().map(|name| api.get(name))).await {
@@ -115,7 +123,9 @@ async fn look(api: &Api, id: TenantId, deployment: Live, manager: &str) -> Resul
     let mut lives = lives.into_iter();
     let mut next = || lives.next().flatten();
     let (service, claim, volume, config, gate) = (next(), next(), next(), next(), next());
-    Ok(Found { id, deployment: owned_part(deployment, manager), service, claim, volume, config, gate })
+    let (quota, policy, budget) = (next(), next(), next());
+    let deployment = owned_part(deployment, manager);
+    Ok(Found { id, deployment, service, claim, volume, config, gate, quota, policy, budget })
 }
 
 /// The Deployment without what others added: their containers, variables, volumes.
@@ -145,6 +155,7 @@ fn model(found: &Found, data: &Data) -> ServiceModel {
     if model.slices == Attr::Known(0) {
         model.vram_floor = Attr::Null;
     }
+    bounds::fill(&mut model, found);
     gate::fill(&mut model, found, data);
     model
 }

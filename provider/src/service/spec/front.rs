@@ -1,9 +1,10 @@
 //! The Service in front of the server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use tenancy::address::AddressRange;
 use tenancy::names::PortName;
-use tenancy::tenant::{Service, ServicePort};
+use tenancy::tenant::{Service, ServicePort, ServiceType};
 use tfplugin::{Attr, Path};
 
 use super::at;
@@ -31,29 +32,58 @@ pub(super) fn service(model: &ServiceModel, fill: &mut Fill) -> Option<Option<Se
     if !front.port.is_null() {
         let number = port_number(&front.port, &path.field("port"), fill);
         let main = main_port(model, fill);
+        let node_port = node_port(&front.node_port, &path, fill);
         if let (Some(port), Some(main)) = (number, main) {
-            ports.insert(main.clone(), ServicePort { port, target: main });
+            ports.insert(main.clone(), ServicePort { port, target: main, node_port });
         }
     }
     for (key, attr) in fill.map(&front.ports) {
         let path = path.field("ports").key(key);
         let name: Option<PortName> = fill.text(key, &path);
-        let stand_in = FrontPortModel { port: Attr::Unknown, target: Attr::Null };
+        let stand_in = FrontPortModel { port: Attr::Unknown, ..FrontPortModel::default() };
         let Some(one) = fill.any(attr, &stand_in, &stand_in) else { continue };
         let Some((name, port)) = name.zip(port_number(&one.port, &path.field("port"), fill)) else {
             continue;
         };
         let target = target(&one.target, &name, &path, fill);
-        ports.extend(target.map(|target| (name, ServicePort { port, target })));
+        let node_port = node_port(&one.node_port, &path, fill);
+        ports.extend(target.map(|target| (name, ServicePort { port, target, node_port })));
     }
     if front.ports.is_unknown() {
         let port = fill.sample.of(1, 2);
-        ports.extend(main_port(model, fill).map(|main| (main.clone(), ServicePort { port, target: main })));
+        let main = main_port(model, fill);
+        ports.extend(main.map(|main| (main.clone(), ServicePort { port, target: main, node_port: None })));
     }
     if front.ports.known().is_some_and(BTreeMap::is_empty) {
         fill.wrong(&path, "No ports", "service.ports is empty. Name at least one, or set service.port.");
     }
-    Some(Some(Service { ports }))
+    let class = path.field("load_balancer_class");
+    Some(Some(Service {
+        ports,
+        service_type: service_type(&front.r#type, fill),
+        load_balancer_class: fill.parse(&front.load_balancer_class, &class),
+        load_balancer_source_ranges: source_ranges(front, &path.field("load_balancer_source_ranges"), fill),
+    }))
+}
+
+fn service_type(attr: &Attr<String>, fill: &mut Fill) -> ServiceType {
+    if attr.is_unknown() {
+        fill.met_unknown();
+        return fill.sample.of(ServiceType::NodePort, ServiceType::LoadBalancer);
+    }
+    ServiceType::ALL.into_iter().find(|it| attr.as_str() == Some(it.as_str())).unwrap_or_default()
+}
+
+fn node_port(attr: &Attr<i64>, path: &Path, fill: &mut Fill) -> Option<u16> {
+    if attr.is_null() { None } else { port_number(attr, &path.field("node_port"), fill) }
+}
+
+fn source_ranges(front: &FrontModel, path: &Path, fill: &mut Fill) -> BTreeSet<AddressRange> {
+    match &front.load_balancer_source_ranges {
+        Attr::Null => BTreeSet::new(),
+        Attr::Unknown => fill.parse(&Attr::Unknown, path).into_iter().collect(),
+        Attr::Known(set) => set.0.iter().filter_map(|one| fill.parse(one, path)).collect(),
+    }
 }
 
 fn target(attr: &Attr<String>, own: &PortName, path: &Path, fill: &mut Fill) -> Option<PortName> {

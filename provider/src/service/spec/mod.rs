@@ -1,10 +1,12 @@
 //! From what a user wrote of a tenant to the domain's tenant.
 
+mod bounds;
 mod front;
 mod gate;
 mod pod;
 mod server;
 mod storage;
+mod volumes;
 
 pub(crate) use pod::tolerations;
 
@@ -34,6 +36,8 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
     let server = server::server(model, fill);
     let service = front::service(model, fill);
     let storage = storage::storage(model, fill);
+    let volumes = volumes::volumes(model, fill);
+    let shm_size = fill.parse(&model.shm_size, &at("shm_size"));
     let config = fill.texts(&model.config, &at("config"));
     for (key, _) in model.config.known().into_iter().flatten().filter(|(_, content)| content.is_null()) {
         let path = at("config").key(key);
@@ -42,6 +46,9 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
     let config_mode = storage::config_mode(model, fill);
     let init_containers = server::init_containers(model, fill);
     let prefetch = server::prefetch(model, fill);
+    let sidecars = server::sidecars(model, fill);
+    let evictable = fill.flag(&model.evictable).unwrap_or(true);
+    let (quota, network) = (bounds::quota(model, fill), bounds::network(model, fill));
     let pod = pod::pod(model, fill);
     let metadata = pod::metadata(model, fill);
     let gate = gate::gate(model, agent_image, fill);
@@ -57,10 +64,16 @@ fn convert(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut Fill) ->
         server: server?,
         service: service?,
         storage: storage?,
+        volumes,
+        shm_size,
         config,
         config_mode,
         init_containers,
         prefetch,
+        sidecars,
+        evictable,
+        quota,
+        network,
         pod,
         metadata,
         gate,

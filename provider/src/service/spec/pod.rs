@@ -1,20 +1,27 @@
 //! The pod around the containers, and labels and annotations by kind of object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use tenancy::names::{LabelKey, LabelValue, ObjectName};
-use tenancy::tenant::{Metadata, ObjectKind, Pod, Toleration};
+use tenancy::defaults as d;
+use tenancy::names::{HostName, LabelKey, LabelValue, ObjectName};
+use tenancy::tenant::{Metadata, ObjectKind, Pod, Toleration, TopologySpread};
 use tfplugin::{Attr, List, Map, Path};
 
 use super::at;
+use super::server::elements;
 use crate::fill::Fill;
 use crate::service::model::ServiceModel;
-use crate::service::parts::TolerationModel;
+use crate::service::parts::{TolerationModel, TopologySpreadModel};
 
 pub(super) fn pod(model: &ServiceModel, fill: &mut Fill) -> Pod {
     Pod {
         node_selector: fill.typed(&model.node_selector, &at("node_selector")),
         tolerations: tolerations(&model.tolerations, &at("tolerations"), fill),
+        affinity: fill.json(&model.affinity, &at("affinity")),
+        topology_spread: topology_spread(model, fill),
+        runtime_class: fill.parse(&model.runtime_class, &at("runtime_class")),
+        host_aliases: host_aliases(model, fill),
         priority_class: match &model.priority_class {
             Attr::Null => None,
             class => fill.parse(class, &at("priority_class")),
@@ -22,6 +29,51 @@ pub(super) fn pod(model: &ServiceModel, fill: &mut Fill) -> Pod {
         image_pull_secrets: pull_secrets(model, fill),
         security_context: fill.json(&model.pod_security_context, &at("pod_security_context")),
     }
+}
+
+fn topology_spread(model: &ServiceModel, fill: &mut Fill) -> BTreeMap<LabelKey, TopologySpread> {
+    let stand_in = TopologySpreadModel { match_labels: Attr::Unknown, ..TopologySpreadModel::default() };
+    let mut found = BTreeMap::new();
+    let mut all = elements(&model.topology_spread, &stand_in, fill);
+    all.extend(fill.element_of(&model.topology_spread, &stand_in).map(|one| ("unknown", one)));
+    for (key, one) in all {
+        let path = at("topology_spread").key(key);
+        let required = match &one.when_unsatisfiable {
+            Attr::Unknown => *fill.any(&Attr::Unknown, &true, &false).unwrap_or(&true),
+            when => when.as_str() != Some("ScheduleAnyway"),
+        };
+        let spread = TopologySpread {
+            max_skew: fill.number(&one.max_skew, &path.field("max_skew")).unwrap_or(d::MAX_SKEW),
+            required,
+            match_labels: fill.typed(&one.match_labels, &path.field("match_labels")),
+        };
+        found.extend(fill.text(key, &path).map(|key| (key, spread)));
+    }
+    found
+}
+
+fn host_aliases(model: &ServiceModel, fill: &mut Fill) -> BTreeMap<IpAddr, BTreeSet<HostName>> {
+    let mut found: BTreeMap<IpAddr, BTreeSet<HostName>> = BTreeMap::new();
+    for (key, names) in fill.map(&model.host_aliases) {
+        let path = at("host_aliases").key(key);
+        let Ok(address) = key.parse() else {
+            let detail = format!("{path}: {key:?} is not an IP address. Write one such as `192.0.2.10`.");
+            fill.wrong(&path, "Not an address", detail);
+            continue;
+        };
+        let names = match names {
+            Attr::Null => Vec::new(),
+            Attr::Unknown => vec![&Attr::Unknown],
+            Attr::Known(names) => names.iter().collect(),
+        };
+        let names = names.into_iter().filter_map(|name| fill.parse(name, &path));
+        found.entry(address).or_default().extend(names.collect::<Vec<HostName>>());
+    }
+    if model.host_aliases.is_unknown() {
+        let names = fill.parse(&Attr::Unknown, &at("host_aliases")).into_iter().collect();
+        found.insert(IpAddr::from([192, 0, 2, fill.sample.of(1, 2)]), names);
+    }
+    found
 }
 
 fn pull_secrets(model: &ServiceModel, fill: &mut Fill) -> BTreeSet<ObjectName> {
@@ -106,8 +158,10 @@ fn by_kind<'a>(
     found
 }
 
-const KINDS: [(&str, ObjectKind); 12] = [
+const KINDS: [(&str, ObjectKind); 15] = [
     ("Namespace", ObjectKind::Namespace),
+    ("ResourceQuota", ObjectKind::ResourceQuota),
+    ("NetworkPolicy", ObjectKind::NetworkPolicy),
     ("PersistentVolume", ObjectKind::PersistentVolume),
     ("PersistentVolumeClaim", ObjectKind::PersistentVolumeClaim),
     ("ConfigMap", ObjectKind::ConfigMap),
@@ -116,6 +170,7 @@ const KINDS: [(&str, ObjectKind); 12] = [
     ("RoleBinding", ObjectKind::RoleBinding),
     ("Deployment", ObjectKind::Deployment),
     ("Pod", ObjectKind::Pod),
+    ("PodDisruptionBudget", ObjectKind::PodDisruptionBudget),
     ("Service", ObjectKind::Service),
     ("CronJob", ObjectKind::CronJob),
     ("Job", ObjectKind::Job),

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use tenancy::defaults as d;
 use tenancy::duration::Seconds;
 use tenancy::names::{ContainerName, PortName};
-use tenancy::tenant::{InitContainer, Prefetch, Probe, ProbeAction, PullPolicy, SecretKey, Server};
+use tenancy::tenant::{InitContainer, Prefetch, Probe, ProbeAction, PullPolicy, SecretKey, Server, Sidecar};
 use tfplugin::{Attr, Path};
 
 use super::at;
 use crate::fill::Fill;
 use crate::service::model::ServiceModel;
-use crate::service::parts::{InitModel, PrefetchModel, ProbeModel, SecretKeyModel};
+use crate::service::parts::{InitModel, PrefetchModel, ProbeModel, SecretKeyModel, SidecarModel};
 
 pub(super) fn server(model: &ServiceModel, fill: &mut Fill) -> Option<Server> {
     let image = image(&model.image, &at("image"), fill);
@@ -29,8 +29,8 @@ pub(super) fn server(model: &ServiceModel, fill: &mut Fill) -> Option<Server> {
         args: fill.strings(&model.args),
         env: fill.texts(&model.env, &at("env")),
         env_from_secrets: secrets(&model.env_from_secrets, &at("env_from_secrets"), fill),
-        requests: amounts(&model.requests, "requests", fill),
-        limits: amounts(&model.limits, "limits", fill),
+        requests: amounts(&model.requests, &at("requests"), fill),
+        limits: amounts(&model.limits, &at("limits"), fill),
         slices: fill.number(&model.slices, &at("slices")).unwrap_or(d::SLICES),
         slice_resource: fill.string(&model.slice_resource).unwrap_or_else(|| d::SLICE_RESOURCE.to_owned()),
         security_context: fill.json(&model.security_context, &at("security_context")),
@@ -77,18 +77,25 @@ fn ports(model: &ServiceModel, fill: &mut Fill) -> BTreeMap<PortName, u16> {
             ports.insert(name, number);
         }
     }
-    for (key, number) in fill.map(&model.ports) {
-        let path = at("ports").key(key);
+    ports.extend(numbers(&model.ports, &at("ports"), fill));
+    if model.ports.known().is_some_and(BTreeMap::is_empty) {
+        fill.wrong(&at("ports"), "No ports", "ports is empty. Name at least one, or set port.");
+    }
+    ports
+}
+
+/// Ports by name.
+fn numbers(attr: &Attr<tfplugin::Map<i64>>, path: &Path, fill: &mut Fill) -> BTreeMap<PortName, u16> {
+    let mut ports = BTreeMap::new();
+    for (key, number) in fill.map(attr) {
+        let path = path.key(key);
         if let (Some(name), Some(number)) = (fill.text(key, &path), port_number(number, &path, fill)) {
             ports.insert(name, number);
         }
     }
-    if model.ports.is_unknown() {
+    if attr.is_unknown() {
         let number = fill.sample.of(1, 2);
-        ports.extend(fill.text(d::PORT_NAME, &at("ports")).map(|name| (name, number)));
-    }
-    if model.ports.known().is_some_and(BTreeMap::is_empty) {
-        fill.wrong(&at("ports"), "No ports", "ports is empty. Name at least one, or set port.");
+        ports.extend(fill.text(d::PORT_NAME, path).map(|name| (name, number)));
     }
     ports
 }
@@ -131,7 +138,7 @@ pub(super) fn prefetch(model: &ServiceModel, fill: &mut Fill) -> Option<Prefetch
 
 fn secrets(
     attr: &Attr<tfplugin::Map<SecretKeyModel>>,
-    at: &Path,
+    path: &Path,
     fill: &mut Fill,
 ) -> BTreeMap<tenancy::names::EnvName, SecretKey> {
     let stand_in = SecretKeyModel { secret: Attr::Unknown, key: Attr::Unknown, ..SecretKeyModel::default() };
@@ -139,7 +146,7 @@ fn secrets(
     let mut all = elements(attr, &stand_in, fill);
     all.extend(fill.element_of(attr, &stand_in).map(|one| ("UNKNOWN", one)));
     for (key, one) in all {
-        let path = at.key(key);
+        let path = path.key(key);
         let name = fill.text(key, &path);
         let secret = fill.parse(&one.secret, &path.field("secret"));
         let in_it = fill.parse(&one.key, &path.field("key"));
@@ -152,7 +159,7 @@ fn secrets(
 }
 
 /// The elements of a map; one that is unknown itself may also turn out to be null.
-fn elements<'a, T>(
+pub(super) fn elements<'a, T>(
     attr: &'a Attr<tfplugin::Map<T>>,
     stand_in: &'a T,
     fill: &mut Fill,
@@ -171,12 +178,12 @@ fn elements<'a, T>(
 
 fn amounts(
     attr: &Attr<tfplugin::Map<String>>,
-    name: &str,
+    path: &Path,
     fill: &mut Fill,
 ) -> BTreeMap<String, tenancy::quantity::Quantity> {
     let mut found = BTreeMap::new();
     for (key, amount) in fill.map(attr) {
-        let path = at(name).key(key);
+        let path = path.key(key);
         if let Some(amount) = fill.parse(amount, &path) {
             found.insert(key.clone(), amount);
         }
@@ -208,6 +215,29 @@ pub(super) fn init_containers(
             command: fill.strings(&one.command),
             args: fill.strings(&one.args),
             env: fill.texts(&one.env, &path.field("env")),
+        };
+        found.extend(name.map(|name| (name, container)));
+    }
+    found
+}
+
+pub(super) fn sidecars(model: &ServiceModel, fill: &mut Fill) -> BTreeMap<ContainerName, Sidecar> {
+    let stand_in = SidecarModel { image: Attr::Unknown, ..SidecarModel::default() };
+    let mut found = BTreeMap::new();
+    let mut all = elements(&model.sidecars, &stand_in, fill);
+    all.extend(fill.element_of(&model.sidecars, &stand_in).map(|one| ("unknown", one)));
+    for (key, one) in all {
+        let path = at("sidecars").key(key);
+        let name = fill.text(key, &path);
+        let container = Sidecar {
+            image: image(&one.image, &path.field("image"), fill).unwrap_or_default(),
+            command: fill.strings(&one.command),
+            args: fill.strings(&one.args),
+            env: fill.texts(&one.env, &path.field("env")),
+            env_from_secrets: secrets(&one.env_from_secrets, &path.field("env_from_secrets"), fill),
+            ports: numbers(&one.ports, &path.field("ports"), fill),
+            requests: amounts(&one.requests, &path.field("requests"), fill),
+            limits: amounts(&one.limits, &path.field("limits"), fill),
         };
         found.extend(name.map(|name| (name, container)));
     }
