@@ -76,9 +76,19 @@ async fn find(
         ))
         .into());
     }
+    let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
+    let whole = live.0.clone();
     let found = look(&data.api, id, live, manager).await.map_err(told)?;
     let mut model = model(&found, data);
-    let tenant = spec::tenant(&model, &data.agent_image)?;
+    // The labels of its pod are what it is spread by.
+    decoration::fill(&mut model, "Deployment", &whole, &owned);
+    let tenant = match spec::tenant(&model, &data.agent_image) {
+        Ok(tenant) => tenant,
+        Err(_) => {
+            model = without_patches(model);
+            spec::tenant(&model, &data.agent_image)?
+        }
+    };
     let desired = tenancy::expand::tenant(&tenant);
     let mut kept = Kept::default();
     let mut objects = Map::new();
@@ -93,6 +103,18 @@ async fn find(
     }
     model.objects = Attr::Known(objects);
     Ok((model, kept, Diagnostics::new()))
+}
+
+/// The model without what a pod patch can say too, and say in ways that attributes refuse.
+fn without_patches(model: ServiceModel) -> ServiceModel {
+    ServiceModel {
+        affinity: Attr::Null,
+        shm_size: Attr::Null,
+        sidecars: Attr::Null,
+        topology_spread: Attr::Null,
+        volumes: Attr::Null,
+        ..model
+    }
 }
 
 /// What the last apply set, with its live values: the leaves that we own, those of birth aside.
