@@ -4,6 +4,7 @@ mod alone;
 mod changes;
 mod closing;
 mod hands;
+mod measured;
 mod memory;
 mod pauses;
 mod rights;
