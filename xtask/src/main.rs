@@ -34,7 +34,8 @@ struct Arguments {
 enum Task {
     /// Play a short night on a real cluster with a fake card.
     Demo(commands::demo::Options),
-    /// Measure the provider, in release, against the same API calls sent raw and against doing nothing.
+    /// Measure the provider, in release, against the same API calls sent raw and against doing nothing;
+    /// or the gate, with --gate.
     Bench(commands::bench::Options),
     /// Build the cluster and the pinned tools, what of them is missing.
     Tools,

@@ -1,11 +1,13 @@
-//! `cargo xtask bench`: how long the provider takes, in release, as ratios.
+//! `cargo xtask bench`: how long the provider takes, in release, as ratios; or what the gate costs.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::cargo;
+use crate::environment;
 use crate::image;
 use crate::places::{Places, Profile};
 use crate::step;
@@ -17,6 +19,9 @@ use crate::toolbox;
 pub(crate) struct Options {
     /// How many tenants, once for each number; 1, 10 and 100 when none is given.
     tenants: Vec<u16>,
+    /// Measure the gate and the watcher instead: a tick's time, memory and calls, the image, the reaction.
+    #[arg(long, conflicts_with = "tenants")]
+    gate: bool,
 }
 
 /// Builds the provider in release and measures it on the cluster.
@@ -25,6 +30,9 @@ pub(crate) struct Options {
 /// When something cannot be built or brought up, or a measured step fails.
 pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     let tools = toolbox::user_tools(places)?;
+    if options.gate {
+        return gate(places, &tools);
+    }
     cargo::build(places, &["terraform-provider-gpu"], Profile::Release)?;
     // These only surround what is measured.
     cargo::build(places, &[image::PROGRAMS.as_slice(), &["bench"]].concat(), Profile::Dev)?;
@@ -33,6 +41,24 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
         Command::new(places.built("bench", Profile::Dev))
             .args(options.tenants.iter().map(u16::to_string))
             .envs(surroundings.variables())
+            .current_dir(&places.repository),
+    );
+    surroundings.release(places)?;
+    measured
+}
+
+fn gate(places: &Places, tools: &Path) -> Result<()> {
+    cargo::build(places, &["gpu-agent"], Profile::Release)?;
+    let around = ["terraform-provider-gpu", "gpu-stacks", "bench"];
+    cargo::build(places, &[image::PROGRAMS.as_slice(), &around].concat(), Profile::Dev)?;
+    let agent = places.built("gpu-agent", Profile::Release);
+    let bytes = image::size(&agent)?;
+    let surroundings = Surroundings::prepare(places, tools, Profile::Dev, false)?;
+    let measured = step::visible(
+        Command::new(places.built("bench", Profile::Dev))
+            .args(["gate", &bytes.to_string()])
+            .envs(surroundings.variables())
+            .env(environment::AGENT_BIN, &agent)
             .current_dir(&places.repository),
     );
     surroundings.release(places)?;

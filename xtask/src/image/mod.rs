@@ -64,6 +64,14 @@ pub(crate) fn build_ours(places: &Places) -> Result<Vec<Built>> {
         .collect()
 }
 
+/// How large the layer of a program's image is, in bytes.
+///
+/// # Errors
+/// When the program is not built or one of its libraries cannot be found.
+pub(crate) fn size(program: &Path) -> Result<usize> {
+    Ok(archive::layer(&rootfs::program(program)?)?.len())
+}
+
 /// An image archive in the cache.
 #[derive(Debug, Clone)]
 pub(crate) struct Built {

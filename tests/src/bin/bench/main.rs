@@ -1,8 +1,10 @@
 //! How long the provider takes, as ratios: to the same API calls sent raw over
 //! ten connections, and to as many resources that do nothing, in the same run.
 //!
-//! `cargo xtask bench` builds the provider in release and starts this.
+//! `cargo xtask bench` builds the provider in release and starts this; with
+//! `--gate` it is the agent, and [`gate`] measures that instead.
 
+mod gate;
 mod raw;
 mod table;
 mod watch;
@@ -44,8 +46,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let sizes = std::env::args()
-        .skip(1)
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("gate", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return gate::run(rest);
+    }
+    let sizes = arguments
+        .iter()
         .map(|size| size.parse::<usize>().with_context(|| format!("{size:?} is not a number of tenants")));
     let mut sizes: Vec<usize> = sizes.collect::<Result<_>>()?;
     if sizes.is_empty() {

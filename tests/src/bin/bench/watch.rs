@@ -13,14 +13,15 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Starts looking for processes whose executable's name contains `program`.
-    pub(crate) fn start(program: &'static str) -> Self {
+    /// Starts looking for processes whose executable's path contains `program`.
+    pub(crate) fn start(program: &str) -> Self {
+        let program = program.to_owned();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut peak = 0;
             while !stopped.load(Ordering::Relaxed) {
-                peak = peak.max(largest(program));
+                peak = peak.max(largest(&program));
                 std::thread::sleep(Duration::from_millis(20));
             }
             peak
@@ -41,7 +42,7 @@ fn largest(program: &str) -> u64 {
         .flatten()
         .filter(|entry| {
             let exe = fs::read_link(entry.path().join("exe")).unwrap_or_default();
-            exe.file_name().is_some_and(|name| name.to_string_lossy().contains(program))
+            exe.to_string_lossy().contains(program)
         })
         .filter_map(|entry| peak_kib(&fs::read_to_string(entry.path().join("status")).ok()?))
         .max()
