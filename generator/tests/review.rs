@@ -252,37 +252,6 @@ fn a_tenant_that_two_stacks_claim_is_told() {
     );
 }
 
-/// The aim is three seconds in release, on two cores; the time is printed.
-#[test]
-#[ignore = "measures: cargo test --release -p gpu-stacks --test review -- --ignored --nocapture"]
-fn a_thousand_stacks_are_reviewed_in_three_seconds() {
-    let folder = tempfile::tempdir().unwrap();
-    let read = |unit: &str| {
-        std::fs::read_to_string(self::folder(&format!("pull-request/plans/{unit}/tfplan.json"))).unwrap()
-    };
-    let (tenant, cards) = (read("whisper"), read("fleet"));
-    for index in 0..1_000 {
-        let card = format!("card-{}", index / 4);
-        let own = |text: &str| text.replace("whisper", &format!("whisper-{index}")).replace("t4", &card);
-        let mut units = vec![(format!("tenant-{index}"), own(&tenant))];
-        if index % 4 == 0 {
-            units.push((card.clone(), own(&cards)));
-        }
-        for (unit, text) in units {
-            std::fs::create_dir(folder.path().join(&unit)).unwrap();
-            std::fs::write(folder.path().join(unit).join("tfplan.json"), text).unwrap();
-        }
-    }
-    let started = std::time::Instant::now();
-    let input = gather(&[folder.path().to_owned()], None, None).unwrap();
-    let review = review(&input, &settings());
-    let sizes = all_renderings(&review).map(|text| text.len());
-    let took = started.elapsed();
-    println!("1,250 stacks read, reviewed and written in four formats ({sizes:?} bytes): {took:?}");
-    assert_eq!((review.tenants.len(), review.cards.len()), (1_000, 250));
-    assert!(cfg!(debug_assertions) || took.as_secs_f64() < 3.0, "{took:?}");
-}
-
 #[test]
 fn nothing_to_do_is_said_and_needs_nobody() {
     let change = json!({"actions": ["no-op"], "before": {"a": 1}, "after": {"a": 1}});

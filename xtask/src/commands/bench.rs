@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: how long the provider takes, in release, as ratios; or what the gate costs.
+//! `cargo xtask bench`: how long the provider takes, in release, as ratios; or what the gate or
+//! the generator costs.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,8 +21,11 @@ pub(crate) struct Options {
     /// How many tenants, once for each number; 1, 10 and 100 when none is given.
     tenants: Vec<u16>,
     /// Measure the gate and the watcher instead: a tick's time, memory and calls, the image, the reaction.
-    #[arg(long, conflicts_with = "tenants")]
+    #[arg(long, conflicts_with_all = ["tenants", "stacks"])]
     gate: bool,
+    /// Measure the generator instead, with a thousand tenants: generate, check, fit, review.
+    #[arg(long, conflicts_with = "tenants")]
+    stacks: bool,
 }
 
 /// Builds the provider in release and measures it on the cluster.
@@ -32,6 +36,9 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     let tools = toolbox::user_tools(places)?;
     if options.gate {
         return gate(places, &tools);
+    }
+    if options.stacks {
+        return stacks(places, &tools);
     }
     cargo::build(places, &["terraform-provider-gpu"], Profile::Release)?;
     // These only surround what is measured.
@@ -63,4 +70,15 @@ fn gate(places: &Places, tools: &Path) -> Result<()> {
     );
     surroundings.release(places)?;
     measured
+}
+
+fn stacks(places: &Places, tools: &Path) -> Result<()> {
+    cargo::build(places, &["gpu-stacks"], Profile::Release)?;
+    cargo::build(places, &["bench"], Profile::Dev)?;
+    step::visible(
+        Command::new(places.built("bench", Profile::Dev))
+            .arg("stacks")
+            .args([places.built("gpu-stacks", Profile::Release), tools.join("terragrunt")])
+            .current_dir(&places.repository),
+    )
 }

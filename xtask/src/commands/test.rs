@@ -54,7 +54,9 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
     })?;
     BUILD.run(|| {
         step::visible(&mut cargo::command(places, &["build", "--workspace", "--bins", "--locked"]))?;
-        step::visible(&mut cargo::command(places, &["test", "--workspace", "--no-run", "--locked"]))
+        let end_to_end_alone: &[&str] = if options.only.is_some() { &["--test", "e2e"] } else { &[] };
+        let tests = [&["test", "--workspace", "--no-run", "--locked"], end_to_end_alone].concat();
+        step::visible(&mut cargo::command(places, &tests))
     })?;
     if options.only.is_none() {
         let mut unit = cargo::command(

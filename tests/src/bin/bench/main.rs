@@ -2,10 +2,12 @@
 //! ten connections, and to as many resources that do nothing, in the same run.
 //!
 //! `cargo xtask bench` builds the provider in release and starts this; with
-//! `--gate` it is the agent, and [`gate`] measures that instead.
+//! `--gate` it is the agent, and [`gate`] measures that instead, with `--stacks`
+//! the generator and [`stacks`].
 
 mod gate;
 mod raw;
+mod stacks;
 mod table;
 mod watch;
 
@@ -47,8 +49,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(("gate", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        return gate::run(rest);
+    match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some(("gate", rest)) => return gate::run(rest),
+        Some(("stacks", rest)) => return stacks::run(rest),
+        _ => {}
     }
     let sizes = arguments
         .iter()
