@@ -202,9 +202,10 @@ fn alive(process: &Marked, home: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn sleeper(home: &Path, seconds: &str) -> Daemon {
+    /// `role` tells the sleepers of tests apart that run beside each other, the process's number those of other runs.
+    fn sleeper(home: &Path, role: &str, seconds: &str) -> Daemon {
         Daemon {
-            component: "sleeper".to_owned(),
+            component: format!("{role}-{}", std::process::id()),
             program: fs::canonicalize("/bin/sleep").unwrap(),
             arguments: vec![seconds.to_owned()],
             settings: Vec::new(),
@@ -233,7 +234,7 @@ mod tests {
         let lock = File::create(&path).unwrap();
         // As flock and shells leave it to their children; what Rust opens by itself is closed for them.
         let left_open = rustix::io::dup(&lock).unwrap();
-        let daemon = sleeper(home.path(), "601");
+        let daemon = sleeper(home.path(), "holder", "601");
         daemon.start(home.path()).unwrap();
         let found = appeared(&daemon, home.path());
         let folder = format!("/proc/{}/fd", found[0].pid.as_raw_nonzero());
@@ -247,13 +248,13 @@ mod tests {
     #[test]
     fn a_started_daemon_is_found_by_its_home_and_stopped() {
         let home = tempfile::tempdir().unwrap();
-        let daemon = sleeper(home.path(), "600");
+        let daemon = sleeper(home.path(), "sleeper", "600");
         daemon.start(home.path()).unwrap();
         let found = appeared(&daemon, home.path());
-        assert_eq!(found[0].component, "sleeper");
+        assert_eq!(found[0].component, daemon.component);
         assert_eq!(found[0].digest, daemon.digest());
         assert_eq!(marked(Path::new("/another/home")), Vec::new());
-        assert_eq!(elsewhere("sleeper", Path::new("/another/home")).as_deref(), Some(home.path()));
+        assert_eq!(elsewhere(&daemon.component, Path::new("/another/home")).as_deref(), Some(home.path()));
 
         stop(&found, home.path(), Duration::from_secs(5)).unwrap();
         assert_eq!(marked(home.path()), Vec::new());
@@ -261,7 +262,7 @@ mod tests {
 
     #[test]
     fn other_settings_are_another_digest() {
-        let one = sleeper(Path::new("/home"), "1");
+        let one = sleeper(Path::new("/home"), "sleeper", "1");
         let other = Daemon { settings: vec!["changed".to_owned()], ..one.clone() };
         assert_ne!(one.digest(), other.digest());
     }
