@@ -1,5 +1,5 @@
-use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::write::{Mode, WriteError, write};
@@ -9,13 +9,12 @@ use crate::write::{Mode, WriteError, write};
 struct Failing {
     fail_at: usize,
     dies: bool,
-    changes: Cell<usize>,
+    changes: AtomicUsize,
 }
 
 impl Failing {
     fn tick(&self, path: &Path) -> Result<(), DiskError> {
-        let change = self.changes.get();
-        self.changes.set(change + 1);
+        let change = self.changes.fetch_add(1, Ordering::Relaxed);
         if change == self.fail_at || (self.dies && change > self.fail_at) {
             return Err(DiskError::new(path, "cannot be written", io::Error::other("pulled out")));
         }
@@ -80,7 +79,7 @@ fn broken_write(fail_at: usize, dies: bool) -> Option<tempfile::TempDir> {
     let (before, after) = before_and_after();
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &before, WRITE, &LocalDisk).unwrap();
-    let disk = Failing { fail_at, dies, changes: Cell::new(0) };
+    let disk = Failing { fail_at, dies, changes: AtomicUsize::new(0) };
     match write(folder.path(), &after, WRITE, &disk) {
         Ok(_) => None,
         Err(error) => {
@@ -135,10 +134,10 @@ fn what_a_person_edited_is_found_before_the_first_write() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &before, WRITE, &LocalDisk).unwrap();
     std::fs::write(folder.path().join("gone/main.tf"), "mine").unwrap();
-    let disk = Failing { fail_at: 0, dies: true, changes: Cell::new(0) };
+    let disk = Failing { fail_at: 0, dies: true, changes: AtomicUsize::new(0) };
     match write(folder.path(), &after, WRITE, &disk) {
         Err(WriteError::Edited(edited)) => assert_eq!(edited[0].path, "gone/main.tf"),
         other => panic!("{other:?}"),
     }
-    assert_eq!(disk.changes.get(), 0);
+    assert_eq!(disk.changes.load(Ordering::Relaxed), 0);
 }
