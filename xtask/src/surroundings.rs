@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cluster::{self, Cluster};
 use crate::commands;
@@ -43,7 +43,8 @@ impl Surroundings {
                 (cluster::up(places)?.0, was_up)
             }
         };
-        let xtask = std::env::current_exe().context("cannot find this program's own file")?;
+        // By its place and not as the file that runs, which a build of the workspace may have replaced meanwhile.
+        let xtask = places.built("xtask", Profile::Dev);
         let mut prepared = Self {
             cluster,
             was_up,
