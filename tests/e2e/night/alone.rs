@@ -81,14 +81,15 @@ fn a_node_that_goes_away_admits_nobody_and_has_its_tenant_when_it_is_back() -> R
     })?;
     let namespace = night.namespace();
     night.wake()?;
-    let mut two = night.example.clone();
-    two.name = OTHER.to_owned();
-    night.workspace.write(&format!("{}{}", night.example.hcl(), two.tenant_hcl("two", "gpu_card.t4.id")))?;
-    night.workspace.apply()?;
     let before = pod(namespace)?["metadata"]["uid"].clone();
 
     let away = Stopped::stop("kubelet")?;
     node_is("Unknown")?;
+    // Not before, when a CronJob of its own could still have woken it.
+    let mut two = night.example.clone();
+    two.name = OTHER.to_owned();
+    night.workspace.write(&format!("{}{}", night.example.hcl(), two.tenant_hcl("two", "gpu_card.t4.id")))?;
+    night.workspace.apply()?;
     // The exporter's pod is on that node and is served no longer, as nothing of the node is.
     let blind = "The card's memory is not known";
     let said = wait::until("the exporter is out of reach", PATIENCE, || {
