@@ -17,6 +17,7 @@ mod picture;
 mod provider;
 mod service;
 mod sources;
+mod steps;
 
 #[cfg(test)]
 mod tests;

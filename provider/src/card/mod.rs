@@ -3,24 +3,20 @@
 mod model;
 mod spec;
 
-use std::time::Duration;
-
+use tenancy::card::Card;
 use tenancy::declared::{SYSTEM_NAMESPACE, declared_name};
 use tenancy::defaults::AGENT_IMAGE;
 use tenancy::expand::watched_card;
-use tenancy::objects::Key;
+use tenancy::objects::{Key, Objects};
 use tfplugin::{
     Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
-    PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
+    PlanRequest, Planned, ReadRequest, Resource, Set, UpdateRequest,
 };
 
-use crate::api::{Failure, Ref};
-use crate::engine::{Engine, Kept};
-use crate::fill::adopted;
-use crate::lifecycle::{Change, Lifecycle};
-use crate::outcome;
+use crate::api::{Api, Failure, Ref};
 use crate::picture;
 use crate::provider::Data;
+use crate::steps::{self, Plain};
 pub(crate) use model::{CardIdentity, CardModel, same_memory};
 #[cfg(test)]
 pub(crate) use model::{PrometheusModel, ResidentModel, SourceModel};
@@ -38,9 +34,6 @@ fn images(image: &Attr<String>) -> (&str, &str) {
 fn image(data: &Data) -> &str {
     data.agent_image.as_str().unwrap_or(AGENT_IMAGE)
 }
-
-/// How long a deletion may take: small objects without finalizers of ours.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The resource.
 pub(crate) struct CardResource;
@@ -78,57 +71,22 @@ impl Resource for CardResource {
     }
 
     async fn create(&self, request: CreateRequest<Self>) -> Outcome<CardModel> {
-        let mut model = request.planned;
-        let card = match spec::card(&model) {
-            Ok(card) => card,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        let desired = watched_card(&card, image(&request.provider));
-        model.objects = picture::known(&desired, request.provider.digests);
-        model.id = model.name.clone();
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
-        outcome::created(model, made)
+        steps::create(request).await
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<CardModel> {
-        let model = request.state;
-        let card = match spec::card(&model) {
-            Ok(card) => card,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        let desired = watched_card(&card, image(&request.provider));
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
-        outcome::read(model, looked, &lifecycle.title)
+        steps::read(request).await
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<CardModel> {
-        let mut model = request.planned;
-        let card = match spec::card(&model) {
-            Ok(card) => card,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        let desired = watched_card(&card, image(&request.provider));
-        model.objects = picture::known(&desired, request.provider.digests);
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        let adopt = adopted(&model.adopt);
-        let kept = Kept::read(&request.private);
-        let before = &request.prior.objects;
-        let change = Change { desired: &desired, before, adopt: &adopt, patience: PATIENCE };
-        let changed = lifecycle.update(&change, kept).await;
-        outcome::updated(request.prior, model, changed)
+        steps::update(request).await
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<CardModel> {
-        let model = request.prior;
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        if let Err(diagnostics) = refuse_while_entered(&lifecycle, &model).await {
-            return Outcome::failed(diagnostics);
+        match refuse_while_entered(&request.provider.api, &request.prior).await {
+            Ok(()) => steps::delete(request).await,
+            Err(diagnostics) => Outcome::failed(diagnostics),
         }
-        let kept = Kept::read(&request.private);
-        let deleted = lifecycle.delete(kept, &model.objects, PATIENCE).await;
-        outcome::deleted(model, deleted)
     }
 
     async fn import(&self, request: ImportRequest<Self>) -> Outcome<CardModel> {
@@ -141,8 +99,7 @@ impl Resource for CardResource {
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
         let mut model = spec::model(&card);
-        model.objects =
-            picture::known(&watched_card(&card, image(&request.provider)), request.provider.digests);
+        steps::complete::<Self>(&mut model, &card, &request.provider);
         Outcome::state(model)
     }
 
@@ -151,22 +108,40 @@ impl Resource for CardResource {
     }
 }
 
-fn lifecycle<'a>(data: &'a Data, model: &CardModel, cancel: tfplugin::CancellationToken) -> Lifecycle<'a> {
-    let name = model.name.as_str().unwrap_or_default();
-    Lifecycle {
-        engine: Engine::new(&data.api, CardResource::TYPE_NAME, name, cancel),
-        title: format!("gpu_card {name}"),
-        attribute: |_: &Key| Path::attribute("name"),
-        digests: data.digests,
+impl Plain for CardResource {
+    type Spec = Card;
+
+    fn subject(model: &CardModel) -> &str {
+        model.name.as_str().unwrap_or_default()
+    }
+
+    fn attribute(_: &Key) -> Path {
+        Path::attribute("name")
+    }
+
+    fn adopt(model: &CardModel) -> &Attr<Set<String>> {
+        &model.adopt
+    }
+
+    fn spec(model: &CardModel, _: &Data) -> Result<Card, Diagnostics> {
+        spec::card(model)
+    }
+
+    fn desired(card: &Card, data: &Data) -> Objects {
+        watched_card(card, image(data))
+    }
+
+    fn fill_in(model: &mut CardModel, _: &Card) {
+        model.id = model.name.clone();
     }
 }
 
 /// A card stays while tenants are entered on it: their gates would lose the
 /// only place where they agree on its memory.
-async fn refuse_while_entered(lifecycle: &Lifecycle<'_>, model: &CardModel) -> Result<(), Diagnostics> {
+async fn refuse_while_entered(api: &Api, model: &CardModel) -> Result<(), Diagnostics> {
     let Some(name) = model.name.as_str().and_then(|name| name.parse().ok()) else { return Ok(()) };
     let object = Ref::config_map(SYSTEM_NAMESPACE, &declared_name(&name));
-    let live = lifecycle.engine.api.get(&object).await.map_err(|failure| failure.diagnostic(Path::root()))?;
+    let live = api.get(&object).await.map_err(|failure| failure.diagnostic(Path::root()))?;
     let floors: Vec<String> = live
         .iter()
         .filter_map(|live| live.0["data"].as_object())
@@ -190,7 +165,7 @@ async fn refuse_while_entered(lifecycle: &Lifecycle<'_>, model: &CardModel) -> R
 /// # Errors
 /// The call failed.
 pub(crate) async fn declared_data(
-    api: &crate::api::Api,
+    api: &Api,
     name: &tenancy::names::CardName,
 ) -> Result<Option<std::collections::BTreeMap<String, String>>, Failure> {
     let live = api.get(&Ref::config_map(SYSTEM_NAMESPACE, &declared_name(name))).await?;

@@ -3,27 +3,19 @@
 mod model;
 mod spec;
 
-use std::time::Duration;
-
 use tenancy::exporter::Exporter;
-use tenancy::objects::{Key, Kind};
+use tenancy::objects::{Key, Kind, Objects};
 use tfplugin::{
     Attr, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome, Path, PlanRequest,
-    Planned, ReadRequest, Resource, UpdateRequest,
+    Planned, ReadRequest, Resource, Set, UpdateRequest,
 };
 
-use crate::engine::{Engine, Kept};
-use crate::fill::adopted;
-use crate::lifecycle::{Change, Lifecycle};
-use crate::outcome;
 use crate::picture;
 use crate::provider::Data;
+use crate::steps::{self, Plain};
 #[cfg(test)]
 pub(crate) use model::ServiceMonitorModel;
 pub(crate) use model::{ExporterIdentity, ExporterModel};
-
-/// How long a deletion may take: pods that go within seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The resource.
 pub(crate) struct ExporterResource;
@@ -59,55 +51,19 @@ impl Resource for ExporterResource {
     }
 
     async fn create(&self, request: CreateRequest<Self>) -> Outcome<ExporterModel> {
-        let data = request.provider;
-        let mut model = request.planned;
-        let exporter = match spec::exporter(&model, &data.agent_image) {
-            Ok(exporter) => exporter,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        let desired = tenancy::expand::exporter(&exporter);
-        fill_in(&mut model, &exporter, &data);
-        let lifecycle = lifecycle(&data, &model, request.cancel);
-        let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
-        outcome::created(model, made)
+        steps::create(request).await
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<ExporterModel> {
-        let data = request.provider;
-        let model = request.state;
-        let exporter = match spec::exporter(&model, &data.agent_image) {
-            Ok(exporter) => exporter,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        let desired = tenancy::expand::exporter(&exporter);
-        let lifecycle = lifecycle(&data, &model, request.cancel);
-        let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
-        outcome::read(model, looked, &lifecycle.title)
+        steps::read(request).await
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<ExporterModel> {
-        let data = request.provider;
-        let mut model = request.planned;
-        let exporter = match spec::exporter(&model, &data.agent_image) {
-            Ok(exporter) => exporter,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        let desired = tenancy::expand::exporter(&exporter);
-        fill_in(&mut model, &exporter, &data);
-        let lifecycle = lifecycle(&data, &model, request.cancel);
-        let adopt = adopted(&model.adopt);
-        let kept = Kept::read(&request.private);
-        let before = &request.prior.objects;
-        let change = Change { desired: &desired, before, adopt: &adopt, patience: PATIENCE };
-        let changed = lifecycle.update(&change, kept).await;
-        outcome::updated(request.prior, model, changed)
+        steps::update(request).await
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<ExporterModel> {
-        let model = request.prior;
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        let deleted = lifecycle.delete(Kept::read(&request.private), &model.objects, PATIENCE).await;
-        outcome::deleted(model, deleted)
+        steps::delete(request).await
     }
 
     async fn import(&self, request: ImportRequest<Self>) -> Outcome<ExporterModel> {
@@ -120,7 +76,7 @@ impl Resource for ExporterResource {
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
         match spec::exporter(&model, &request.provider.agent_image) {
-            Ok(exporter) => fill_in(&mut model, &exporter, &request.provider),
+            Ok(exporter) => steps::complete::<Self>(&mut model, &exporter, &request.provider),
             Err(problems) => return Outcome::failed(problems),
         }
         Outcome::state(model)
@@ -131,25 +87,31 @@ impl Resource for ExporterResource {
     }
 }
 
-/// What is computed of an exporter.
-fn fill_in(model: &mut ExporterModel, exporter: &Exporter, data: &Data) {
-    model.objects = picture::known(&tenancy::expand::exporter(exporter), data.digests);
-    model.id = model.name.clone();
-    model.url = Attr::Known(exporter.url());
-}
+impl Plain for ExporterResource {
+    type Spec = Exporter;
 
-fn lifecycle<'a>(
-    data: &'a Data,
-    model: &ExporterModel,
-    cancel: tfplugin::CancellationToken,
-) -> Lifecycle<'a> {
-    let name = model.name.as_str().unwrap_or_default();
-    Lifecycle {
-        engine: Engine::new(&data.api, ExporterResource::TYPE_NAME, name, cancel),
-        title: format!("gpu_exporter {name}"),
-        attribute: |key: &Key| {
-            Path::attribute(if key.kind == Kind::ServiceMonitor { "service_monitor" } else { "name" })
-        },
-        digests: data.digests,
+    fn subject(model: &ExporterModel) -> &str {
+        model.name.as_str().unwrap_or_default()
+    }
+
+    fn attribute(key: &Key) -> Path {
+        Path::attribute(if key.kind == Kind::ServiceMonitor { "service_monitor" } else { "name" })
+    }
+
+    fn adopt(model: &ExporterModel) -> &Attr<Set<String>> {
+        &model.adopt
+    }
+
+    fn spec(model: &ExporterModel, data: &Data) -> Result<Exporter, Diagnostics> {
+        spec::exporter(model, &data.agent_image)
+    }
+
+    fn desired(exporter: &Exporter, _: &Data) -> Objects {
+        tenancy::expand::exporter(exporter)
+    }
+
+    fn fill_in(model: &mut ExporterModel, exporter: &Exporter) {
+        model.id = model.name.clone();
+        model.url = Attr::Known(exporter.url());
     }
 }

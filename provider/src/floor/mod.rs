@@ -8,27 +8,21 @@ mod model;
 mod spec;
 mod way;
 
-use std::time::Duration;
-
-use tenancy::objects::{Key, Kind};
+use tenancy::objects::{Key, Kind, Objects};
 use tfplugin::{
     Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
-    PlanRequest, Planned, ReadRequest, Resource, Severity, UpdateRequest,
+    PlanRequest, Planned, ReadRequest, Resource, Set, Severity, UpdateRequest,
 };
 
-use crate::engine::{Engine, Kept};
-use crate::fill::adopted;
 use crate::ledger::Place;
-use crate::lifecycle::{Change, Lifecycle};
-use crate::outcome;
+use crate::lifecycle::Lifecycle;
 use crate::picture;
 use crate::provider::Data;
+use crate::steps::{self, Plain};
 #[cfg(test)]
 pub(crate) use model::MeasuredModel;
 pub(crate) use model::{FloorIdentity, FloorModel};
-
-/// How long a deletion may take: small objects without finalizers of ours.
-const PATIENCE: Duration = Duration::from_secs(120);
+use spec::Claim;
 
 /// The resource.
 pub(crate) struct FloorResource;
@@ -63,89 +57,48 @@ impl Resource for FloorResource {
     }
 
     async fn create(&self, request: CreateRequest<Self>) -> Outcome<FloorModel> {
-        let mut model = request.planned;
-        let claim = match spec::claim(&model) {
-            Ok(claim) => claim,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        if let Err(problems) = spec::fits(&request.provider.api, &claim).await {
-            return Outcome::failed(problems);
-        }
-        let desired = claim.objects();
-        model.objects = picture::known(&desired, request.provider.digests);
-        model.id = model.tenant.clone();
-        let told = look::begin(&request.provider, &mut model).await;
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
-        outcome::created(model, made).with(told)
+        steps::create(request).await
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<FloorModel> {
-        let mut model = request.state;
-        let claim = match spec::claim(&model) {
-            Ok(claim) => claim,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        let looked = lifecycle.look(&claim.objects(), &model.objects, Kept::read(&request.private)).await;
-        let told = match &looked {
-            Ok(None) => Diagnostics::new(),
-            _ => look::refresh(&request.provider, &mut model).await,
-        };
-        outcome::read(model, looked, &lifecycle.title).with(told)
+        steps::read(request).await
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<FloorModel> {
-        let mut model = request.planned;
-        let claim = match spec::claim(&model) {
-            Ok(claim) => claim,
-            Err(problems) => return Outcome::failed(problems),
-        };
-        if let Err(problems) = spec::fits(&request.provider.api, &claim).await {
+        let (provider, prior, cancel) =
+            (request.provider.clone(), request.prior.clone(), request.cancel.clone());
+        let lifecycle = steps::lifecycle::<Self>(&provider, &prior, cancel);
+        let left =
+            place(&lifecycle, &prior).filter(|it| request.planned.card.as_str() != Some(it.card.as_str()));
+        let Some(left) = left else { return steps::update(request).await };
+        if let Err(problems) = ledger::may_leave(&left).await {
             return Outcome::failed(problems);
         }
-        let desired = claim.objects();
-        model.objects = picture::known(&desired, request.provider.digests);
-        let told = look::begin(&request.provider, &mut model).await;
-        let lifecycle = lifecycle(&request.provider, &model, request.cancel);
-        let left = place(&lifecycle, &request.prior).filter(|place| place.card != claim.card);
-        if let Some(place) = &left
-            && let Err(problems) = ledger::may_leave(place).await
-        {
-            return Outcome::failed(problems);
+        let outcome = steps::update(request).await;
+        if outcome.diagnostics.has_errors() {
+            return outcome;
         }
-        let adopt = adopted(&model.adopt);
-        let kept = Kept::read(&request.private);
-        let before = &request.prior.objects;
-        let change = Change { desired: &desired, before, adopt: &adopt, patience: PATIENCE };
-        let mut changed = lifecycle.update(&change, kept).await;
-        if let (Ok(settled), Some(place)) = (&mut changed, &left)
-            && let Err(problems) = ledger::leave(place).await
-        {
-            settled
-                .remarks
-                .extend(problems.into_iter().map(|it| Diagnostic { severity: Severity::Warning, ..it }));
-        }
-        outcome::updated(request.prior, model, changed).with(told)
+        let told = ledger::leave(&left).await.err().unwrap_or_default();
+        let told = told.into_iter().map(|it| Diagnostic { severity: Severity::Warning, ..it });
+        outcome.with(told.collect::<Diagnostics>())
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<FloorModel> {
-        let lifecycle = lifecycle(&request.provider, &request.prior, request.cancel);
-        let kept = Kept::read(&request.private);
-        let place = place(&lifecycle, &request.prior);
-        if let Some(place) = &place
-            && let Err(problems) = ledger::may_leave(place).await
-        {
+        let (provider, prior, cancel) =
+            (request.provider.clone(), request.prior.clone(), request.cancel.clone());
+        let lifecycle = steps::lifecycle::<Self>(&provider, &prior, cancel);
+        let Some(place) = place(&lifecycle, &prior) else { return steps::delete(request).await };
+        if let Err(problems) = ledger::may_leave(&place).await {
             return Outcome::failed(problems);
         }
-        let deleted = lifecycle.delete(kept, &request.prior.objects, PATIENCE).await;
-        if deleted.is_ok()
-            && let Some(place) = &place
-            && let Err(problems) = ledger::leave(place).await
-        {
-            return Outcome::failed(problems);
+        let outcome = steps::delete(request).await;
+        if outcome.diagnostics.has_errors() {
+            return outcome;
         }
-        outcome::deleted(request.prior, deleted)
+        match ledger::leave(&place).await {
+            Ok(()) => outcome,
+            Err(problems) => Outcome::failed(problems),
+        }
     }
 
     async fn import(&self, request: ImportRequest<Self>) -> Outcome<FloorModel> {
@@ -158,7 +111,7 @@ impl Resource for FloorResource {
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
         let mut model = spec::model(&claim);
-        model.objects = picture::known(&claim.objects(), request.provider.digests);
+        steps::complete::<Self>(&mut model, &claim, &request.provider);
         Outcome::state(model)
     }
 
@@ -167,21 +120,46 @@ impl Resource for FloorResource {
     }
 }
 
+impl Plain for FloorResource {
+    type Spec = Claim;
+
+    fn subject(model: &FloorModel) -> &str {
+        model.tenant.as_str().unwrap_or_default()
+    }
+
+    fn attribute(key: &Key) -> Path {
+        let is_entry = key.kind == Kind::ConfigMap && key.name.starts_with("card.");
+        Path::attribute(if is_entry { "card" } else { "tenant" })
+    }
+
+    fn adopt(model: &FloorModel) -> &Attr<Set<String>> {
+        &model.adopt
+    }
+
+    fn spec(model: &FloorModel, _: &Data) -> Result<Claim, Diagnostics> {
+        spec::claim(model)
+    }
+
+    fn desired(claim: &Claim, _: &Data) -> Objects {
+        claim.objects()
+    }
+
+    fn fill_in(model: &mut FloorModel, _: &Claim) {
+        model.id = model.tenant.clone();
+    }
+
+    async fn prepare(model: &mut FloorModel, claim: &Claim, data: &Data) -> Result<Diagnostics, Diagnostics> {
+        spec::fits(&data.api, claim).await?;
+        Ok(look::begin(data, model).await)
+    }
+
+    async fn refresh(model: &mut FloorModel, data: &Data) -> Diagnostics {
+        look::refresh(data, model).await
+    }
+}
+
 /// The tenant on the card of this model.
 fn place<'a>(lifecycle: &'a Lifecycle<'_>, model: &FloorModel) -> Option<Place<'a>> {
     let (tenant, card) = (model.tenant.as_str()?.parse().ok()?, model.card.as_str()?.parse().ok()?);
     Some(Place { api: lifecycle.engine.api, manager: &lifecycle.engine.manager, tenant, card })
-}
-
-fn lifecycle<'a>(data: &'a Data, model: &FloorModel, cancel: tfplugin::CancellationToken) -> Lifecycle<'a> {
-    let tenant = model.tenant.as_str().unwrap_or_default();
-    Lifecycle {
-        engine: Engine::new(&data.api, FloorResource::TYPE_NAME, tenant, cancel),
-        title: format!("gpu_vram_floor {tenant}"),
-        attribute: |key: &Key| {
-            let is_entry = key.kind == Kind::ConfigMap && key.name.starts_with("card.");
-            Path::attribute(if is_entry { "card" } else { "tenant" })
-        },
-        digests: data.digests,
-    }
 }

@@ -13,7 +13,7 @@ use crate::fill::{Fill, Sample};
 
 /// A claim and the card that it is made on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Claim {
+pub(crate) struct Claim {
     pub(super) floor: Floor,
     pub(super) card: CardName,
 }
