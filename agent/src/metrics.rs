@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use tenancy::card::{Card, Device, DeviceSource, Unit};
+use tenancy::exposition::{self, Series};
 use tenancy::quantity::Mib;
 
 pub mod dcgm;
@@ -17,10 +18,7 @@ pub mod nvidia_gpu_exporter;
 pub mod pods;
 pub mod prometheus;
 
-pub use tenancy::exposition as text;
-
 use devices::Devices;
-use text::Series;
 
 /// Figures may disagree by this much before they contradict each other:
 /// exporters round each figure to MiB on its own, and read them one after the other.
@@ -72,7 +70,7 @@ pub struct Unknown(pub String);
 /// # Errors
 /// The reason why the page does not answer for this card.
 pub fn read(card: &Card, page: &str, now_ms: i64) -> Result<Figures, Unknown> {
-    let series = text::parse(page).map_err(|bad| Unknown(bad.to_string()))?;
+    let series = exposition::parse(page).map_err(|bad| Unknown(bad.to_string()))?;
     if series.is_empty() {
         return Err(Unknown(
             "the page is empty; an exporter that cannot ask the driver answers so".to_owned(),

@@ -11,9 +11,9 @@
 use std::collections::BTreeMap;
 
 use tenancy::card::{Card, Device, Unit};
+use tenancy::exposition::Series;
 use tenancy::quantity::Mib;
 
-use super::text::Series;
 use super::{
     Figures, PerPod, TOLERANCE_MIB, Unknown, agreed, devices, mib, oldest, plausible, same_uuid, wanted,
 };

@@ -8,8 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tenancy::exposition::Series;
+
 use super::same_uuid;
-use super::text::Series;
 
 /// UUIDs of devices by namespace and name of a pod.
 pub type Devices = BTreeMap<(String, String), BTreeSet<String>>;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tenancy::card::{Card, Device, Unit};
+use tenancy::exposition::Series;
 use tenancy::quantity::Mib;
 
-use super::text::Series;
 use super::{Figures, PerPod, TOLERANCE_MIB, Unknown, agreed, devices, mib, plausible, same_uuid, wanted};
 
 const PREFIX: &str = "gpu_tenancy_";

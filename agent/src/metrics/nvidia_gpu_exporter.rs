@@ -5,9 +5,9 @@
 //! refused where two have it.
 
 use tenancy::card::{Card, Device, Unit};
+use tenancy::exposition::Series;
 
 use super::devices::Devices;
-use super::text::Series;
 use super::{Figures, Unknown, agreed, oldest, plausible, same_uuid, unaccounted, wanted};
 
 const FREE: &str = "nvidia_smi_memory_free_bytes";

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use tenancy::card::Unit;
+use tenancy::exposition;
 use tenancy::quantity::Mib;
 
-use super::{Unknown, mib, text};
+use super::{Unknown, mib};
 
 /// The gauge's name.
 pub const GAUGE: &str = "gpu_pod_memory_used_bytes";
@@ -20,7 +21,7 @@ pub const GAUGE: &str = "gpu_pod_memory_used_bytes";
 /// The reason why the page cannot be read. A page without the gauge is an empty
 /// answer and no error, since that is how an idle card looks in it.
 pub fn held(page: &str) -> Result<BTreeMap<(String, String), Mib>, Unknown> {
-    let series = text::parse(page).map_err(|bad| Unknown(bad.to_string()))?;
+    let series = exposition::parse(page).map_err(|bad| Unknown(bad.to_string()))?;
     let mut held = BTreeMap::new();
     for one in series.iter().filter(|series| series.name == GAUGE) {
         if let (Some(namespace), Some(pod)) = (one.label("namespace"), one.label("pod")) {

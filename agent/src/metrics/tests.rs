@@ -230,7 +230,7 @@ gpu_pod_memory_used_bytes{namespace=\"llm\",pod=\"b\",pid=\"3\"} 1
 fn the_text_format_is_read_as_it_is_written() {
     let page =
         "# comment\n\n a_b:c { x = \"\\\"q\\\\\\n\" , y=\"ä\", } 1e3 -5\r\nplain\t+Inf\nn NaN\nneg -0.5E-3\n";
-    let series = text::parse(page).unwrap();
+    let series = exposition::parse(page).unwrap();
     assert_eq!(series[0].name, "a_b:c");
     assert_eq!(series[0].label("x"), Some("\"q\\\n"));
     assert_eq!(series[0].label("y"), Some("ä"));
@@ -261,7 +261,7 @@ fn a_line_of_another_format_is_refused_by_its_number() {
         "{x=\"1\"} 1",
     ]
     .iter()
-    .map(|line| format!("{line:<20} {}\n", text::parse(&format!("ok 1\n{line}\n")).unwrap_err()))
+    .map(|line| format!("{line:<20} {}\n", exposition::parse(&format!("ok 1\n{line}\n")).unwrap_err()))
     .collect();
     assert_snapshot!(table);
 }
@@ -269,7 +269,7 @@ fn a_line_of_another_format_is_refused_by_its_number() {
 proptest! {
     #[test]
     fn no_page_breaks_the_parsers(page in "(\\PC|[\n\"{}=\\\\, ]){0,200}") {
-        let _ = text::parse(&page);
+        let _ = exposition::parse(&page);
         let _ = read(&by_index(), &page, NOW_MS);
         let _ = pods::held(&page);
     }
@@ -294,7 +294,7 @@ proptest! {
     fn labels_survive_their_escapes(value in "\\PC{0,20}|[\\\\\"\n]{0,5}") {
         let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let page = format!("m{{l=\"{escaped}\"}} 1\n");
-        let series = text::parse(&page).unwrap();
+        let series = exposition::parse(&page).unwrap();
         prop_assert_eq!(series[0].label("l").unwrap_or_default(), value);
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use gpu_agent::exporter::page::page;
 use gpu_agent::exporter::sampler::Sampler;
-use gpu_agent::metrics::text;
 use gpu_agent::observe::scrape;
+use tenancy::exposition;
 
 use crate::fake_nvml::{FakeNode, T4};
 
@@ -40,7 +40,7 @@ fn the_page_tells_cards_containers_and_who_belongs_to_nobody() {
          card 1 0 GPU-77aa 25769803776 603979776 0 -1 NVIDIA \"A10\"\n"
     ));
     let page = turn(&mut Sampler::new(node.settings()));
-    text::parse(&page).expect("the gate's own reader reads it");
+    exposition::parse(&page).expect("the gate's own reader reads it");
     let stable: String = page
         .lines()
         .map(|line| {
