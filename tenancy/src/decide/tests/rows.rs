@@ -65,7 +65,7 @@ const DEFECTS: [(u8, &[&str]); 22] = [
     (22, &["nobody_is_told_to_scrape_a_model_server"]),
 ];
 
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     include_str!("admitting.rs"),
     include_str!("card.rs"),
     include_str!("hands.rs"),
@@ -78,6 +78,7 @@ const SOURCES: [&str; 13] = [
     include_str!("../../arithmetic.rs"),
     include_str!("../../expand/defects.rs"),
     include_str!("../../expand/tests.rs"),
+    include_str!("../../expand/tests/pod.rs"),
     include_str!("../../quantity.rs"),
 ];
 
