@@ -8,6 +8,7 @@
 mod gate;
 mod raw;
 mod stacks;
+mod start;
 mod table;
 mod watch;
 
@@ -18,6 +19,9 @@ use anyhow::{Context, Result};
 use e2e::{Binary, Example, Scratch, Workspace};
 
 use raw::Raw;
+
+/// So many tenants are planned, and no more than planned.
+const LARGEST: usize = 1_000;
 
 /// What one size took.
 #[derive(Debug)]
@@ -58,29 +62,64 @@ fn run() -> Result<()> {
         .iter()
         .map(|size| size.parse::<usize>().with_context(|| format!("{size:?} is not a number of tenants")));
     let mut sizes: Vec<usize> = sizes.collect::<Result<_>>()?;
-    if sizes.is_empty() {
+    let standard = sizes.is_empty();
+    if standard {
         sizes = vec![1, 10, 100];
     }
+    let start = start::measure()?;
     let mut rows = Vec::new();
     for tenants in sizes {
         eprintln!("{tenants} tenants ...");
         rows.push(measure(tenants)?);
     }
-    println!("{}", table::render(&rows));
+    println!("{start}\n\n{}", table::render(&rows));
+    if standard {
+        eprintln!("{LARGEST} tenants, plan alone ...");
+        let (ours, nothing) = plans(LARGEST)?;
+        println!("The plan of {LARGEST} new tenants in one state: {}.", table::ratio(ours, nothing));
+    }
     Ok(())
 }
 
-fn measure(tenants: usize) -> Result<Row> {
-    let scratches: Vec<Scratch> = (0..tenants).map(|_| Scratch::reserve("bench")).collect();
-    let card = format!("card-{}", scratches.first().context("a bench needs a tenant")?.namespace);
-    let source = "http://dcgm.example.org:9400/metrics";
-    let examples: Vec<Example> =
-        scratches.iter().map(|scratch| Example::asleep(scratch, &card, source)).collect();
+/// A tenant that sleeps, on the card that all of them share.
+fn example(scratch: &Scratch, card: &str) -> Example {
+    Example::asleep(scratch, card, "http://dcgm.example.org:9400/metrics")
+}
+
+/// All of them in one state.
+fn configuration(examples: &[Example]) -> String {
     let mut hcl = examples.first().map(Example::card_hcl).unwrap_or_default();
     for (index, example) in examples.iter().enumerate() {
         hcl.push_str(&example.tenant_hcl(&format!("t{index}"), "gpu_card.t4.id"));
     }
-    let workspace = Workspace::new(Binary::Terraform, &hcl)?;
+    hcl
+}
+
+/// As many resources that do nothing as so many tenants have of ours.
+fn nothing(tenants: usize) -> Result<Workspace> {
+    let count = 2 * tenants + 1;
+    let hcl = format!("resource \"terraform_data\" \"nothing\" {{\n  count = {count}\n  input = \"x\"\n}}\n");
+    Workspace::new(Binary::Terraform, &hcl)
+}
+
+/// How long the plan of so many new tenants takes, and the plan of as many resources that do nothing.
+fn plans(count: usize) -> Result<(Duration, Duration)> {
+    // One name for all: nothing of them is made, and so nothing is to be cleared away.
+    let scratch = Scratch::reserve("bench");
+    let one = example(&scratch, "bench");
+    let named = |index| Example { namespace: format!("{}-{index}", scratch.namespace), ..one.clone() };
+    let examples: Vec<Example> = (0..count).map(named).collect();
+    let workspace = Workspace::new(Binary::Terraform, &configuration(&examples))?;
+    let ours = timed(|| workspace.plan())?;
+    let nothing = nothing(count)?;
+    Ok((ours, timed(|| nothing.plan())?))
+}
+
+fn measure(count: usize) -> Result<Row> {
+    let scratches: Vec<Scratch> = (0..count).map(|_| Scratch::reserve("bench")).collect();
+    let card = format!("card-{}", scratches.first().context("a bench needs a tenant")?.namespace);
+    let examples: Vec<Example> = scratches.iter().map(|scratch| example(scratch, &card)).collect();
+    let workspace = Workspace::new(Binary::Terraform, &configuration(&examples))?;
     let watch = watch::Watch::start("terraform-provider-gpu");
     let plan = timed(|| workspace.plan())?;
     let apply = timed(|| workspace.apply())?;
@@ -94,18 +133,12 @@ fn measure(tenants: usize) -> Result<Row> {
     let raw_reads = timed(|| raw.read())?;
     let raw_delete = timed(|| raw.delete())?;
 
-    let nothing = Workspace::new(
-        Binary::Terraform,
-        &format!(
-            "resource \"terraform_data\" \"nothing\" {{\n  count = {}\n  input = \"x\"\n}}\n",
-            2 * tenants + 1
-        ),
-    )?;
+    let nothing = nothing(count)?;
     let nothing_plan = timed(|| nothing.plan())?;
     let nothing_apply = timed(|| nothing.apply())?;
     let nothing_plan_again = timed(|| nothing.plan_is_empty())?;
     Ok(Row {
-        tenants,
+        tenants: count,
         objects: raw.count(),
         plan,
         apply,
@@ -121,7 +154,7 @@ fn measure(tenants: usize) -> Result<Row> {
     })
 }
 
-fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
+pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     let started = Instant::now();
     work()?;
     Ok(started.elapsed())

@@ -33,7 +33,8 @@ pub(crate) fn render(rows: &[Row]) -> String {
     text
 }
 
-fn ratio(ours: Duration, reference: Duration) -> String {
+/// Seconds, with the ratio to the reference behind them.
+pub(crate) fn ratio(ours: Duration, reference: Duration) -> String {
     format!("{} s ({:.1}x)", seconds(ours), ours.as_secs_f64() / reference.as_secs_f64().max(0.001))
 }
 
