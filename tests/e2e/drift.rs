@@ -76,10 +76,10 @@ fn an_object_that_is_not_ours_is_not_taken() -> Result<()> {
 }
 
 #[test]
-fn a_deployment_with_another_selector_is_not_taken_and_the_error_says_what_to_do() -> Result<()> {
+fn a_deployment_that_is_not_ours_is_not_taken() -> Result<()> {
     let image = "--image=gpu-tenancy.local/fake-model:dev";
     let deployment = ["create", "deployment", "chatterbox-tts", image, "--replicas=0"];
-    not_taken("deployment", &deployment, &["Deployment/chatterbox-tts", "selector", "Delete"])
+    not_taken("deployment", &deployment, &["Deployment/chatterbox-tts", "adopt"])
 }
 
 fn not_taken(kind: &str, create: &[&str], told: &[&str]) -> Result<()> {

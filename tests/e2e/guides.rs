@@ -25,3 +25,8 @@ fn the_first_tenant_is_planned_as_its_guide_prints_it() -> Result<()> {
 fn several_tenants_are_planned_as_their_guide_prints_them() -> Result<()> {
     is_planned("several-tenants", 7)
 }
+
+#[test]
+fn a_tenant_that_moves_over_is_planned_as_its_guide_prints_it() -> Result<()> {
+    is_planned("moving-over", 3)
+}

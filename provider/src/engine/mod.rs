@@ -13,6 +13,7 @@
 //!   are applied once and given to a second manager, because a manager that
 //!   leaves out a field that it alone owned resets it.
 
+mod adopt;
 mod ground;
 mod kept;
 mod put;

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use tenancy::leaves::{diff, from_fields_v1, leaves, merge, remove_leaf};
 use tenancy::objects::{Kind, Object, Tenure};
 
+use super::adopt::may_adopt;
 use super::{Engine, KeptObject, birth_paths, reference, with_uid};
-use crate::api::{Applied, Failure, Live, Manner, Ref};
+use crate::api::{Applied, Failure, Live, Manner};
 
 /// How long a claim that nobody uses may take to go.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(20);
@@ -60,8 +61,16 @@ impl Engine<'_> {
         self.may_put(object, live, uid, shown)?;
         match live {
             None => self.bear(object).await,
+            Some(live) if self.is_foreign(object, live, uid) => self.adopt(object, live).await,
             Some(live) => self.put_over(object, live, shown).await,
         }
+    }
+
+    /// Whether an object that is to be ours alone is somebody else's.
+    fn is_foreign(&self, object: &Object, live: &Live, uid: Option<&str>) -> bool {
+        matches!(object.tenure, Tenure::Own | Tenure::Retained)
+            && live.applied_by(&self.manager).is_none()
+            && uid != Some(live.uid())
     }
 
     /// Whether what is there may be touched at all.
@@ -87,29 +96,17 @@ impl Engine<'_> {
                          gone (kubectl shows its finalizers when something holds it), then apply again."
                     .into(),
             }),
-            Some(live) if has_other_selector(object, live) => Err(Failure::Waited {
-                summary: format!("{name} has another selector"),
-                detail: format!(
-                    "A Deployment's selector can never change: it is {}, and this resource needs {}. Delete that \
-                     Deployment, then apply again; a claim that it used can be kept as `existing_claim`.",
-                    live.0["spec"]["selector"], object.body["spec"]["selector"]
-                ),
-            }),
-            Some(live) if matches!(object.tenure, Tenure::Own | Tenure::Retained) => {
-                let ours = live.applied_by(&self.manager).is_some() || uid == Some(live.uid());
-                if ours || *shown == Shown::Adopted {
-                    Ok(())
-                } else {
-                    Err(Failure::Foreign { object: name.to_string(), managers: live.managers() })
-                }
-            }
+            Some(live) if self.is_foreign(object, live, uid) => match shown {
+                Shown::Adopted => may_adopt(object, live),
+                _ => Err(Failure::Foreign { object: name.to_string(), managers: live.managers() }),
+            },
             _ => Ok(()),
         }
     }
 
     /// Makes an absent object: the birth fields are applied with the rest and
     /// then given to the birth manager.
-    async fn bear(&self, object: &Object) -> Result<Put, Failure> {
+    pub(super) async fn bear(&self, object: &Object) -> Result<Put, Failure> {
         let name = reference(object);
         let applied = match self.api.apply(&name, object.body_at_birth(), self.manner(false)).await {
             // Two tenants made their namespace at the same moment, and the other was first.
@@ -140,24 +137,16 @@ impl Engine<'_> {
         Ok(self.put(object, applied, remarks))
     }
 
-    async fn put_over(&self, object: &Object, live: &Live, shown: &Shown) -> Result<Put, Failure> {
-        let name = reference(object);
+    pub(super) async fn put_over(&self, object: &Object, live: &Live, shown: &Shown) -> Result<Put, Failure> {
         self.hand_birth_over(object, live).await?;
         self.make_strategy_changeable(object, live).await?;
         let given_back = self.given_back(object, live);
         let body = with_uid(accepting(object, live), live.uid());
-        let adopted = *shown == Shown::Adopted && live.applied_by(&self.manager).is_none();
         let put = self.apply_over(object, live, body, shown).await?;
         if given_back {
             self.let_births_go(object, live.uid()).await?;
         }
-        if !adopted {
-            return Ok(put);
-        }
-        // The put is done, and a look that fails must not say otherwise.
-        let after = self.api.get(&name).await.ok().flatten();
-        let remark = after.map(|after| what_stays(&name, &after, &self.owned(object, &after)));
-        Ok(Put { remarks: put.remarks.into_iter().chain(remark).collect(), ..put })
+        Ok(put)
     }
 
     async fn apply_over(
@@ -322,26 +311,6 @@ impl Engine<'_> {
         }
         Put { kept: self.kept(object, &applied.live), created: applied.created, remarks }
     }
-}
-
-/// Whether this is a Deployment that chooses its pods by other labels than ours would.
-fn has_other_selector(object: &Object, live: &Live) -> bool {
-    object.kind == Kind::Deployment && live.0["spec"]["selector"] != object.body["spec"]["selector"]
-}
-
-/// What stays of other managers in an object that was taken over.
-fn what_stays(name: &Ref, live: &Live, ours: &BTreeSet<String>) -> String {
-    const SHOWN: usize = 6;
-    let entries = live.entries().iter().filter(|entry| entry["subresource"].is_null());
-    let theirs: BTreeSet<String> = entries.flat_map(|entry| from_fields_v1(&entry["fieldsV1"])).collect();
-    let stays: Vec<&str> = theirs.difference(ours).map(String::as_str).collect();
-    if stays.is_empty() {
-        return format!("{name} was taken over; nothing of its former owner is left in it.");
-    }
-    let more = stays.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let shown = stays.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-    format!("{name} was taken over. Of what others set in it, this stays: {shown}{more}.")
 }
 
 /// Whether a claim of ours was never bound to a volume.

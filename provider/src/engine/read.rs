@@ -133,7 +133,7 @@ impl Engine<'_> {
 
 /// Whether `path` is one of `paths`, or lies below or above one: an atomic list
 /// that we lost may have become fields, and the other way round.
-fn is_at_any(path: &str, paths: &BTreeSet<String>) -> bool {
+pub(super) fn is_at_any(path: &str, paths: &BTreeSet<String>) -> bool {
     let covers = |above: &str, below: &str| {
         below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };

@@ -6,6 +6,7 @@ mod fixed;
 mod gate_job;
 mod ground;
 mod import;
+mod leftovers;
 mod model;
 mod notices;
 pub(crate) mod parts;
@@ -91,8 +92,12 @@ impl Resource for ServiceResource {
             Ok(remarks) => remarks,
             Err(problems) => return Outcome::failed(problems),
         };
-        let made = lifecycle.create(&desired, &adopted(&model.adopt)).await;
+        let adopt = adopted(&model.adopt);
+        let made = lifecycle.create(&desired, &adopt).await;
         if made.is_ok() {
+            if !adopt.is_empty() {
+                remarks.extend(leftovers::named(&data.api, &tenant).await);
+            }
             let patience = timeout(&model, |it| &it.create);
             // The tenant is there. An error now would make Terraform destroy it.
             let waited = wait(&lifecycle, &model, &tenant, patience).await;

@@ -147,7 +147,8 @@ model! {
         /// Keel: set at creation and never again.
         pub(crate) hand_over: Attr<Set<String>> = optional(),
         /// Objects that exist already and are taken over, as `Kind/name`. What others set in them
-        /// stays, but for the fields that are set here.
+        /// stays, but for the fields that are set here. A Deployment is taken over only while it sleeps,
+        /// and made anew where its selector or its containers have other names.
         pub(crate) adopt: Attr<Set<String>> = optional(),
         /// With `always`: wait until the server is ready. `true` unless set.
         pub(crate) wait: Attr<bool> = optional(),

@@ -208,7 +208,11 @@ async fn answer(
                 return status_of(409, "uid mismatch");
             }
             let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+            let before = query.contains("dryRun=All").then(|| inside.objects.clone());
             let made = inside.apply(&path, &body, &manager);
+            if let Some(before) = before {
+                inside.objects = before;
+            }
             (status, made.to_string()).into_response()
         }
         Method::PUT => {
