@@ -10,6 +10,7 @@ mod foreseen;
 mod functions;
 mod half_way;
 mod measured;
+mod messages;
 mod moving;
 mod offline;
 mod rights;
