@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Spanned, options};
 
 use crate::problem::{Place, Problem, Source};
@@ -13,6 +14,14 @@ use crate::problem::{Place, Problem, Source};
 /// Larger files are refused: no tenant needs them, and a reader must not be
 /// made to hold what somebody pasted by mistake.
 pub const SIZE_LIMIT: usize = 10 << 20;
+
+/// A map with more entries is refused: an object of Kubernetes holds 1.5 MiB, which is fewer environment
+/// variables than this, and what reads the stacks back compares the keys of a map with each other.
+const ENTRIES_LIMIT: usize = 10_000;
+
+/// More levels are refused. Kubernetes' own objects have a third of them, and reading takes 40 KiB of stack
+/// for each in a build without optimisation, of which a thread has 2 MiB.
+const DEPTH_LIMIT: usize = 32;
 
 /// One value of a YAML file and where it stands.
 #[derive(Debug, Clone)]
@@ -77,6 +86,7 @@ impl Node {
                 .accepted("Keep large data out of tenant files; a ConfigMap holds 1 MiB at most."));
         }
         let options = options! {
+            budget: serde_saphyr::budget! { max_depth: DEPTH_LIMIT },
             strict_booleans: true,
             with_snippet: false,
             reject_unsupported_tags: true,
@@ -85,7 +95,11 @@ impl Node {
             duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         };
         match serde_saphyr::from_str_with_options::<Spanned<Tree>>(&source.text, options) {
-            Ok(tree) => Ok(placed(tree, source)),
+            Ok(tree) => {
+                let node = placed(tree, source);
+                crowded(&node).map_or(Ok(()), Err)?;
+                Ok(node)
+            }
             Err(error) => Err(refused(source, &error)),
         }
     }
@@ -139,6 +153,21 @@ fn placed(tree: Spanned<Tree>, source: &Source) -> Node {
     Node { value, place }
 }
 
+/// The refusal of the first map with too many entries.
+fn crowded(node: &Node) -> Option<Problem> {
+    match &node.value {
+        Value::Map(entries) if entries.len() > ENTRIES_LIMIT => {
+            let reason = format!("a map of {} entries stands here", entries.len());
+            Some(Problem::at(node.place.start(), reason).accepted(format!(
+                "Keep a map to {ENTRIES_LIMIT} entries; an object of Kubernetes holds 1.5 MiB at most."
+            )))
+        }
+        Value::Map(entries) => entries.iter().find_map(|(_, value)| crowded(value)),
+        Value::List(items) => items.iter().find_map(crowded),
+        _ => None,
+    }
+}
+
 fn range(span: serde_saphyr::Span) -> Range<usize> {
     let place = |at: Option<u64>| at.and_then(|at| usize::try_from(at).ok()).unwrap_or(0);
     let start = place(span.byte_offset());
@@ -163,11 +192,34 @@ fn refused(source: &Source, error: &serde_saphyr::Error) -> Problem {
         return Problem::at(source.at(span), "the file holds more than one document")
             .accepted("Write one file for each tenant.");
     }
-    if message.starts_with("budget breached") || message.contains("alias") {
-        return Problem::at(source.at(span), "the file unfolds to far more than is written in it")
-            .accepted("Use fewer aliases (`*name`), and none of aliases.");
+    if let Some((reason, accepted)) = excess(error.without_snippet(), message) {
+        return Problem::at(source.at(span), reason).accepted(accepted);
     }
     Problem::at(source.at(span), message)
+}
+
+/// Why there is too much of something, and what would be accepted.
+fn excess(error: &serde_saphyr::Error, message: &str) -> Option<(&'static str, &'static str)> {
+    const DEEP: (&str, &str) =
+        ("maps and lists lie too deep in each other", "Nothing in a live repository is 32 levels deep.");
+    const UNFOLDS: (&str, &str) = (
+        "the file unfolds to far more than is written in it",
+        "Use fewer aliases (`*name`), and none of aliases.",
+    );
+    match error {
+        serde_saphyr::Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => Some(DEEP),
+        serde_saphyr::Error::Budget {
+            breach: BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. },
+            ..
+        } => Some((
+            "the file holds more than 250,000 values, each alias counted as what it stands for",
+            "Keep large data out of it; a ConfigMap holds 1 MiB at most.",
+        )),
+        serde_saphyr::Error::Budget { .. } => Some(UNFOLDS),
+        _ if message.contains("recursion limit") => Some(DEEP),
+        _ if message.contains("alias") || message.starts_with("budget breached") => Some(UNFOLDS),
+        _ => None,
+    }
 }
 
 /// The bytes of a location, which has bytes only where a value was read.

@@ -248,6 +248,19 @@ fn cards() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+/// So many environment variables.
+fn entries(count: usize) -> String {
+    (0..count).fold("env:\n".to_owned(), |text, number| text + &format!("  A{number}: x\n"))
+}
+
+#[test]
+fn a_map_may_have_ten_thousand_entries() {
+    let folder =
+        repository(&[("fleet.yaml", FLEET), ("tenants/t.yaml", &format!("{TENANT}{}", entries(10_000)))]);
+    let stacks = gpu_stacks::render(&load(folder.path()).unwrap()).unwrap();
+    assert!(stacks["t/main.tf"].contains("A9999 = \"x\""));
+}
+
 #[test]
 fn yaml_itself() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
@@ -262,6 +275,10 @@ fn yaml_itself() {
         tenant("peak: 4GiB", "peak: !secret x"),
         tenant_with("---\nnamespace: b\n"),
         tenant_with(&bomb),
+        tenant_with(&format!("affinity: {}", "[".repeat(10_000))),
+        tenant_with(&format!("affinity: {}{}", "{ a: ".repeat(100), "}".repeat(100))),
+        tenant_with(&entries(10_001)),
+        tenant_with(&entries(200_000)),
         problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", "")]),
         problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", "[]")]),
         problems(&[("fleet.yaml", FLEET), ("tenants/t.yaml", &" ".repeat((10 << 20) + 1))]),
