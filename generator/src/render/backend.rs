@@ -65,11 +65,10 @@ fn backend(backend: &Backend, layout: Layout) -> (&'static str, Attributes) {
             config.set("bucket", bucket.as_str());
             config.set("key", Hcl::Expression(key));
             config.set("region", region.as_str());
-            config.set("encrypt", Hcl::Bool(true));
             config.set("use_lockfile", Hcl::Bool(true));
-            if let Some(endpoint) = endpoint {
-                config.set("endpoints", Hcl::Map(vec![("s3".to_owned(), endpoint.as_str().into())]));
-                config.set("use_path_style", Hcl::Bool(true));
+            match endpoint {
+                None => config.set("encrypt", Hcl::Bool(true)),
+                Some(endpoint) => elsewhere(&mut config, endpoint),
             }
             ("s3", config)
         }
@@ -81,6 +80,22 @@ fn backend(backend: &Backend, layout: Layout) -> (&'static str, Attributes) {
             config.set_some("config_context", config_context.as_deref());
             ("kubernetes", config)
         }
+    }
+}
+
+/// What a bucket needs that is not Amazon's. Nobody there answers for accounts, instances and regions, and
+/// `init` would ask Amazon; many refuse checksums and encryption that only Amazon's service has.
+fn elsewhere(config: &mut Attributes, endpoint: &str) {
+    config.set("endpoints", Hcl::Map(vec![("s3".to_owned(), endpoint.into())]));
+    for name in [
+        "use_path_style",
+        "skip_credentials_validation",
+        "skip_metadata_api_check",
+        "skip_region_validation",
+        "skip_requesting_account_id",
+        "skip_s3_checksum",
+    ] {
+        config.set(name, Hcl::Bool(true));
     }
 }
 
