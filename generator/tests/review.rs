@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gpu_stacks::fit::Verdict;
 use gpu_stacks::review::model::Action;
 use gpu_stacks::review::{Input, Review, Settings, Stack, gather, html, markdown, plan, review, svg};
 use serde_json::{Value, json};
@@ -72,6 +73,28 @@ fn the_committed_schema_is_that_of_the_json() {
     let properties: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     let review = json!(reviewed("losses"));
     assert_eq!(review.as_object().unwrap().keys().collect::<Vec<_>>(), properties);
+}
+
+/// The size of a card that declares none: `fit` counts that of its model, and so does a review.
+#[test]
+fn a_card_that_declares_no_size_has_that_of_its_model() {
+    let mut fleet =
+        gpu_stacks::load(&folder("pull-request/live")).unwrap_or_else(|p| panic!("{}", p[0].line()));
+    let name = fleet.cards.keys().next().unwrap().clone();
+    fleet.cards.values_mut().for_each(|card| card.memory_mib = None);
+    let plans = [folder("pull-request/plans/whisper")];
+    let sizes = |fleet| {
+        let review =
+            review(&gather(&plans, None, Some(fleet)).unwrap_or_else(|p| panic!("{p:?}")), &settings());
+        (review.cards[0].verdict_after, markdown::render(&review, markdown::COMMENT_LIMIT, None))
+    };
+    let (verdict, page) = sizes(fleet.clone());
+    assert_eq!(verdict, Verdict::Unknown);
+    assert!(page.contains("\nSize not declared, of which"), "{page}");
+    fleet.models.insert(name, "T4".parse().unwrap());
+    let (verdict, page) = sizes(fleet);
+    assert_ne!(verdict, Verdict::Unknown);
+    assert!(page.contains("\n15,360 MiB, as a T4 usually has, of which"), "{page}");
 }
 
 #[test]

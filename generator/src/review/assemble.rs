@@ -83,12 +83,12 @@ pub(super) struct Read<'i> {
 /// Reviews these plans.
 pub fn review(input: &Input, settings: &Settings) -> Review {
     let mut read = read(input, settings);
-    let reserved = match &input.fleet {
+    let (reserved, models) = match &input.fleet {
         Some(fleet) => {
             complete(&mut read, fleet);
-            fleet.reserved.clone()
+            (fleet.reserved.clone(), fleet.models.clone())
         }
-        None => BTreeMap::new(),
+        None => (BTreeMap::new(), BTreeMap::new()),
     };
     let at = read.planned_at.unwrap_or(settings.now);
     let utc = Zone::utc();
@@ -99,6 +99,7 @@ pub fn review(input: &Input, settings: &Settings) -> Review {
         before: &read.before,
         after: &read.after,
         reserved: &reserved,
+        models: &models,
         from: date,
         zone: settings.zone.as_ref(),
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{Span as Length, Timestamp};
+use tenancy::card::model::CardModel;
 use tenancy::floor::{Basis, Floor};
 use tenancy::names::{CardName, TenantId};
 use tenancy::quantity::Mib;
@@ -25,6 +26,8 @@ pub(super) struct Ground<'g> {
     pub(super) after: &'g Declared,
     /// What the drivers keep.
     pub(super) reserved: &'g BTreeMap<CardName, Mib>,
+    /// Which models the cards are.
+    pub(super) models: &'g BTreeMap<CardName, &'static CardModel>,
     /// The first of the seven days that are looked at.
     pub(super) from: Date,
     /// Time zone of all times; unless given, that of most windows.
@@ -59,20 +62,23 @@ fn part(service: &super::declared::Service) -> (&Schedule, bool, Processor) {
 /// One side of a card.
 struct View<'g> {
     space: Space<'g>,
+    /// The model whose usual size counts, as none was declared.
+    of_model: Option<&'static CardModel>,
     known: bool,
     counted: Vec<(&'g Floor, &'g Schedule)>,
     not_counted: Vec<Remark>,
 }
 
 impl<'g> View<'g> {
-    fn of(name: &'g CardName, declared: &'g Declared, reserved: Option<Mib>) -> Self {
+    fn of(name: &'g CardName, declared: &'g Declared, ground: &Ground<'_>) -> Self {
         let card = declared.cards.get(name);
-        let mut view = Self {
-            space: card.map_or_else(|| Space::unknown(name), |card| Space::of(card, reserved)),
-            known: card.is_some(),
-            counted: Vec::new(),
-            not_counted: Vec::new(),
-        };
+        let reserved = ground.reserved.get(name).copied();
+        let mut space = card.map_or_else(|| Space::unknown(name), |card| Space::of(card, reserved));
+        let model = ground.models.get(name).copied();
+        let of_model = model.filter(|_| card.is_some() && space.memory.is_none());
+        space.memory = space.memory.or(of_model.map(|model| model.memory_mib));
+        let mut view =
+            Self { space, of_model, known: card.is_some(), counted: Vec::new(), not_counted: Vec::new() };
         for (tenant, claimed) in declared.floors.iter().filter(|(_, claimed)| claimed.card == *name) {
             match standing(tenant, claimed, declared) {
                 Ok(schedule) => view.counted.push((&claimed.floor, schedule)),
@@ -101,6 +107,7 @@ impl<'g> View<'g> {
         };
         self.known.then(|| CardFacts {
             memory_mib: self.space.memory.map(|memory| memory.0),
+            memory_of_model: self.of_model.map(|model| model.name),
             reserved_mib: self.space.reserved.map(|reserved| reserved.0),
             residents: self
                 .space
@@ -132,9 +139,8 @@ fn standing<'g>(
 
 /// The review of one card.
 pub(super) fn review(name: &CardName, ground: &Ground<'_>) -> CardReview {
-    let reserved = ground.reserved.get(name).copied();
-    let before = View::of(name, ground.before, reserved);
-    let after = View::of(name, ground.after, reserved);
+    let before = View::of(name, ground.before, ground);
+    let after = View::of(name, ground.after, ground);
     let zone = ground.zone.cloned().unwrap_or_else(|| usual_zone(&before, &after));
     let (fit_before, fit_after) = (before.fit(ground.from, &zone), after.fit(ground.from, &zone));
     let touched = claims(name, ground);

@@ -329,8 +329,10 @@ pub struct CardReview {
 /// A card's memory, in MiB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CardFacts {
-    /// Its declared size.
+    /// Its size, as declared or as its model usually has.
     pub memory_mib: Option<u64>,
+    /// The model whose usual size that is, where none was declared.
+    pub memory_of_model: Option<&'static str>,
     /// What the driver keeps of it, where the live repository says so.
     pub reserved_mib: Option<u64>,
     /// Who else lives on it, by name.

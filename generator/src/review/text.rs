@@ -117,7 +117,11 @@ pub(super) fn word(kind: RemarkKind) -> &'static str {
 pub(super) fn size(card: &CardReview) -> String {
     let facts = [&card.before, &card.after].map(|side| {
         let facts = side.as_ref()?;
-        Some(facts.memory_mib.map_or("size not declared".to_owned(), |memory| Mib(memory).to_string()))
+        Some(match (facts.memory_mib, facts.memory_of_model) {
+            (Some(memory), Some(model)) => format!("{}, as a {model} usually has", Mib(memory)),
+            (Some(memory), None) => Mib(memory).to_string(),
+            (None, _) => "Size not declared".to_owned(),
+        })
     });
     let size = match facts {
         [Some(before), Some(after)] if before == after => after,

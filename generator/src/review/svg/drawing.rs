@@ -198,7 +198,8 @@ impl<'c> Drawing<'c> {
             let end = x + width + 5.0;
             let fits_right = end + letters(&short) < self.x(self.day.minutes);
             let (at, anchor) = if fits_right { (end, "start") } else { (x - 5.0, "end") };
-            self.words(words, "short", at, y + 11.0, &short, anchor);
+            // Below the line that it is about, which would run through it.
+            self.words(words, "short", at, self.y(size) + 14.0, &short, anchor);
         }
     }
 
