@@ -85,10 +85,10 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Show every value of a tenant with where it comes from: its file, the catalogue, the fleet, or
-    /// a default with its reason.
+    /// Show every value of a tenant or of the fleet with where it comes from: its file, the catalogue,
+    /// the fleet, or a default with its reason.
     Explain {
-        /// The tenant's file, and perhaps one of its lines: tenants/voice.yaml:12.
+        /// A tenant's file or fleet.yaml, and perhaps one of its lines: tenants/voice.yaml:12.
         #[arg(value_name = "FILE[:LINE]")]
         file: String,
         /// What to print.

@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::explain::Explained;
 use crate::failure::Failure;
+use crate::fleet::Fleet;
 use crate::init::{self, Start};
-use crate::load::TENANTS;
-use crate::new::{Asked, Draft, ask};
+use crate::load::{FLEET, Files, TENANTS};
+use crate::new::{Asked, Draft, Ground, ask};
 use crate::problem::Problem;
 use crate::say::print;
 use crate::write::Mode;
@@ -36,7 +38,8 @@ pub(crate) fn init(root: &Path, start: &Start) -> Result<ExitCode, Failure> {
     let at = root.display();
     print(&format!(
         "and {} files that follow from them.\n\nNext: name your node and your card in {}, then\n\
-         \x20 gpu-stacks generate {at}\n  gpu-stacks fit {at}\n  cd {at} && terragrunt run --all -- plan\n",
+         \x20 gpu-stacks generate {at}\n  gpu-stacks fit {at}\n  cd {at} && terragrunt run --all -- plan\n\n\
+         The plan wants the provider gpu-tenancy/gpu installed, and no cluster.\n",
         generated.len() + 1,
         root.join("fleet.yaml").display(),
     ));
@@ -52,7 +55,9 @@ pub(crate) fn new(root: &Path, draft: Draft, dry_run: bool) -> Result<ExitCode, 
     } else if io::stdin().is_terminal() && io::stderr().is_terminal() {
         let cards = files.fleet_read.iter().flat_map(|(_, raw)| &raw.cards.0);
         let cards: Vec<String> = cards.map(|(name, _)| name.to_string()).collect();
-        match ask(draft, &files.catalogue, &cards).map_err(|error| Failure::Asked(error.to_string()))? {
+        let taken: Vec<String> = files.tenants.iter().map(|tenant| tenant.stem.clone()).collect();
+        let ground = Ground { catalogue: &files.catalogue, cards: &cards, taken: &taken, dry_run };
+        match ask(draft, &ground).map_err(|error| Failure::Asked(error.to_string()))? {
             Asked::Answered(draft) => *draft,
             Asked::Escaped => {
                 print("Nothing was written.\n");
@@ -82,9 +87,15 @@ pub(crate) fn new(root: &Path, draft: Draft, dry_run: bool) -> Result<ExitCode, 
         return Ok(ExitCode::SUCCESS);
     }
     put(root, &BTreeMap::from([(path.clone(), text)]))?;
+    // As somebody types it where this was typed.
+    let here = root == Path::new(".");
+    let (file, stacks) = match here {
+        true => (path.clone(), "gpu-stacks generate".to_owned()),
+        false => (root.join(&path).display().to_string(), format!("gpu-stacks generate {}", root.display())),
+    };
     print(&format!(
-        "create {path}\n\nNext: `gpu-stacks explain {path}` shows what follows from it, `gpu-stacks generate` \
-         writes its stack.\n"
+        "create {path}\n\nNext: `gpu-stacks explain {file}` shows what follows from it, `{stacks}` writes its \
+         stack.\n"
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -95,37 +106,92 @@ pub(crate) fn explain(asked: &str, in_json: bool) -> Result<ExitCode, Failure> {
         Some((path, line)) if line.parse::<usize>().is_ok() => (path, line.parse().ok()),
         _ => (asked, None),
     };
-    let path = PathBuf::from(path);
-    let refuse = |problems: Vec<Problem>| Failure::Problems { problems, writing: false };
-    let folder = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name == TENANTS));
-    let (Some(folder), Some(stem)) = (folder, path.file_stem().map(|stem| stem.to_string_lossy())) else {
-        let what = format!(
-            "{} is not a tenant's file. Name one in the folder `{TENANTS}` of a live repository, as \
-             `stacks/{TENANTS}/voice.yaml:12`",
-            path.display()
-        );
-        return Err(Failure::Asked(what));
+    let path = Path::new(path);
+    let (mut told, all) = match Explainable::of(path)? {
+        Explainable::Fleet { root } => (serde_json::json!({}), explained_fleet(&root, line)?),
+        Explainable::Tenant { root, stem } => {
+            let (id, all) = explained_tenant(&root, &stem, line)?;
+            (serde_json::json!({ "tenant": id }), all)
+        }
     };
-    let root = folder.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut files = files(root).map_err(|problem| refuse(vec![problem]))?;
-    let fleet = files.judged();
-    let of_file = format!("{TENANTS}/{stem}.yaml");
-    let (Some(fleet), true) = (fleet, files.problems.is_empty()) else {
-        return Err(refuse(files.problems.sorted()));
-    };
-    let file = files.tenants.iter().find(|tenant| tenant.stem == stem);
-    let (Some(file), Some(stack), Some((node, _))) = (file, fleet.stacks.get(&*stem), &files.fleet_read)
-    else {
-        return Err(Failure::Asked(format!("there is no {of_file} in {}", root.display())));
-    };
-    let all = explain::explain(file, stack, node, line).map_err(|problem| refuse(vec![problem]))?;
     if in_json {
-        let told = serde_json::json!({ "version": 1, "tenant": stack.tenant.id.to_string(), "values": all });
+        told["version"] = 1.into();
+        told["values"] = serde_json::json!(all);
         print(&format!("{told:#}\n"));
     } else {
         print(&explain::text(&all));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a file describes, by its place in a live repository.
+enum Explainable {
+    Fleet { root: PathBuf },
+    Tenant { root: PathBuf, stem: String },
+}
+
+impl Explainable {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let refused = || {
+            let what = format!(
+                "{} is neither {FLEET} nor a tenant's file. Name one in a live repository, as \
+                 `stacks/{TENANTS}/voice.yaml:12`",
+                path.display()
+            );
+            Failure::Asked(what)
+        };
+        // A file named from within its own folder has no folder in its path.
+        let whole = std::path::absolute(path).map_err(|_| refused())?;
+        let folder = |path: &Path| {
+            let named = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            named.map(Path::to_owned)
+        };
+        let is = |path: &Path, name: &str| path.file_name().is_some_and(|its| its == name);
+        if is(&whole, FLEET) {
+            return Ok(Self::Fleet { root: folder(path).unwrap_or_else(|| ".".into()) });
+        }
+        let inside = whole.parent().filter(|folder| is(folder, TENANTS)).ok_or_else(refused)?;
+        let root = match folder(path) {
+            Some(named) if is(&named, TENANTS) => folder(&named).unwrap_or_else(|| ".".into()),
+            _ => inside.parent().ok_or_else(refused)?.to_owned(),
+        };
+        let stem = whole.file_stem().ok_or_else(refused)?.to_string_lossy().into_owned();
+        Ok(Self::Tenant { root, stem })
+    }
+}
+
+fn refuse(problems: Vec<Problem>) -> Failure {
+    Failure::Problems { problems, writing: false }
+}
+
+/// The files of a live repository and the fleet that they are, unless something is wrong with them.
+fn judged(root: &Path) -> Result<(Files, Fleet), Failure> {
+    let mut files = files(root).map_err(|problem| refuse(vec![problem]))?;
+    match files.judged() {
+        Some(fleet) if files.problems.is_empty() => Ok((files, fleet)),
+        _ => Err(refuse(files.problems.sorted())),
+    }
+}
+
+fn explained_fleet(root: &Path, line: Option<usize>) -> Result<Vec<Explained>, Failure> {
+    let (files, fleet) = judged(root)?;
+    let Some((node, _)) = &files.fleet_read else { return Ok(Vec::new()) };
+    explain::explain_fleet(&fleet, node, line).map_err(|problem| refuse(vec![problem]))
+}
+
+fn explained_tenant(
+    root: &Path,
+    stem: &str,
+    line: Option<usize>,
+) -> Result<(String, Vec<Explained>), Failure> {
+    let (files, fleet) = judged(root)?;
+    let file = files.tenants.iter().find(|tenant| tenant.stem == stem);
+    let (Some(file), Some(stack), Some((node, _))) = (file, fleet.stacks.get(stem), &files.fleet_read) else {
+        let what = format!("there is no {TENANTS}/{stem}.yaml in {}", root.display());
+        return Err(Failure::Asked(what));
+    };
+    let all = explain::explain(file, stack, node, line).map_err(|problem| refuse(vec![problem]))?;
+    Ok((stack.tenant.id.to_string(), all))
 }
 
 /// `gpu-stacks export kustomize`.

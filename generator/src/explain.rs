@@ -1,5 +1,7 @@
-//! Each effective value of a tenant, and where it comes from: the tenant's
-//! file, the catalogue, the fleet, or a default with its reason.
+//! Each effective value of a tenant or of the fleet, and where it comes from: a
+//! line of its file, the catalogue, the fleet, or a default with its reason.
+
+mod fleet;
 
 use std::fmt::Write as _;
 
@@ -15,10 +17,12 @@ use crate::node::{Node, Value};
 use crate::problem::{Place, Problem};
 use crate::validate::TenantFile;
 
+pub use fleet::explain_fleet;
+
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explained {
-    /// Its key in a tenant file, such as `storage.size`.
+    /// Its key in its file, such as `storage.size`.
     pub key: String,
     /// The value, as it would be written.
     pub value: String,
@@ -72,13 +76,9 @@ pub fn explain(
 ) -> Result<Vec<Explained>, Problem> {
     let mut all = Vec::new();
     let tree = layer::without(&file.node, &["gpu", "cpu"]);
-    walk(&tree, "", file, &mut all);
+    walk(&tree, "", &|place| origin(place, file), &mut all);
     if let Some(line) = line {
-        let Some(key) = key_on(&file.own, line) else {
-            let reason = format!("no key stands on line {line}");
-            return Err(Problem::with_path(&*file.source.path, reason)
-                .accepted("Name a line with a key, or leave the line out."));
-        };
+        let key = key_on(&file.own, line).ok_or_else(|| no_key(&file.source.path, line))?;
         let key = ["gpu.", "cpu."].iter().find_map(|section| key.strip_prefix(section)).unwrap_or(&key);
         all.retain(|it| it.key == key || it.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
         return Ok(all);
@@ -127,18 +127,23 @@ impl std::fmt::Display for From {
     }
 }
 
+fn no_key(path: &str, line: usize) -> Problem {
+    Problem::with_path(path, format!("no key stands on line {line}"))
+        .accepted("Name a line with a key, or leave the line out.")
+}
+
 /// Adds every value below a map.
-fn walk(node: &Node, path: &str, file: &TenantFile, all: &mut Vec<Explained>) {
+fn walk(node: &Node, path: &str, origin: &dyn Fn(&Place) -> From, all: &mut Vec<Explained>) {
     let Value::Map(entries) = &node.value else {
-        all.push(Explained { key: path.to_owned(), value: written(node), from: origin(&node.place, file) });
+        all.push(Explained { key: path.to_owned(), value: written(node), from: origin(&node.place) });
         return;
     };
     if entries.is_empty() {
-        all.push(Explained { key: path.to_owned(), value: "{}".into(), from: origin(&node.place, file) });
+        all.push(Explained { key: path.to_owned(), value: "{}".into(), from: origin(&node.place) });
     }
     for (key, value) in entries.iter().filter(|(_, value)| !matches!(value.value, Value::Null)) {
         let path = if path.is_empty() { key.text.clone() } else { format!("{path}.{}", key.text) };
-        walk(value, &path, file, all);
+        walk(value, &path, origin, all);
     }
 }
 

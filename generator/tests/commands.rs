@@ -118,9 +118,43 @@ fn explain_says_where_each_value_comes_from() {
     assert_eq!(of("peak")["from"]["what"], "file");
     assert_eq!(of("headroom")["from"]["path"], "fleet.yaml");
     assert_eq!(of("guard_interval")["from"]["what"], "default");
-    for wrong in ["tenants/narrator.yaml:1", "tenants/nobody.yaml", "fleet.yaml"] {
+    for wrong in ["tenants/narrator.yaml:1", "tenants/nobody.yaml", "fleet.yaml:3", "root.hcl"] {
         let refused = folder.run(&["explain", wrong]);
         assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{wrong}");
+    }
+}
+
+#[test]
+fn explain_says_of_the_fleet_what_it_says_of_a_tenant() {
+    let folder = Folder::begun();
+    folder.edit(
+        "fleet.yaml",
+        "defaults:\n",
+        "exporters: { gpu-exporter: { runtime_class: nvidia } }\ndefaults:\n",
+    );
+    insta::assert_snapshot!(folder.run(&["explain", "fleet.yaml"]).out);
+    insta::assert_snapshot!("line_of_a_card", folder.run(&["explain", "fleet.yaml:7"]).out);
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.run(&["explain", "fleet.yaml", "--format", "json"]).out).unwrap();
+    let values = json["values"].as_array().unwrap();
+    let of = |key: &str| values.iter().find(|value| value["key"] == key).unwrap();
+    assert_eq!(of("cards.gpu-1-0.memory")["from"]["what"], "follows");
+    assert_eq!(of("exporters.gpu-exporter.port")["from"]["what"], "default");
+}
+
+/// As somebody types it who stands in the folder, or anywhere.
+#[test]
+fn explain_finds_the_repository_from_wherever_its_file_is_named() {
+    let folder = Folder::begun();
+    let asked = folder.run(&["explain", "tenants/narrator.yaml"]).out;
+    let whole = folder.path("tenants/narrator.yaml");
+    assert_eq!(folder.run(&["explain", whole.to_str().unwrap()]).out, asked);
+    for (inside, file) in
+        [("tenants", "narrator.yaml"), ("tenants", "./narrator.yaml"), ("schema", "../tenants/narrator.yaml")]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-stacks"));
+        let output = command.args(["explain", file]).current_dir(folder.path(inside)).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), asked, "{file} from {inside}");
     }
 }
 

@@ -21,12 +21,25 @@ pub enum Asked {
     Escaped,
 }
 
+/// What the answers are chosen from.
+#[derive(Debug)]
+pub struct Ground<'g> {
+    /// The model servers that are known.
+    pub catalogue: &'g Catalogue,
+    /// The fleet's cards.
+    pub cards: &'g [String],
+    /// Names that have a file already.
+    pub taken: &'g [String],
+    /// Whether the file is only shown, so that nobody need agree to it.
+    pub dry_run: bool,
+}
+
 /// Asks for everything that the draft does not say.
 ///
 /// # Errors
 /// The terminal cannot be read or written.
-pub fn ask(draft: Draft, catalogue: &Catalogue, cards: &[String]) -> Result<Asked, InquireError> {
-    match answered(draft, catalogue, cards) {
+pub fn ask(draft: Draft, ground: &Ground<'_>) -> Result<Asked, InquireError> {
+    match answered(draft, ground) {
         Ok(Some(draft)) => Ok(Asked::Answered(Box::new(draft))),
         Ok(None) | Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => {
             Ok(Asked::Escaped)
@@ -35,11 +48,8 @@ pub fn ask(draft: Draft, catalogue: &Catalogue, cards: &[String]) -> Result<Aske
     }
 }
 
-fn answered(
-    mut draft: Draft,
-    catalogue: &Catalogue,
-    cards: &[String],
-) -> Result<Option<Draft>, InquireError> {
+fn answered(mut draft: Draft, ground: &Ground<'_>) -> Result<Option<Draft>, InquireError> {
+    let Ground { catalogue, cards, .. } = ground;
     let named_image = draft.sets.iter().any(|set| set.top() == "image");
     if draft.server.is_none() && !named_image {
         let servers =
@@ -48,8 +58,12 @@ fn answered(
     }
     let entry = draft.server.as_ref().and_then(|server| catalogue.0.get(server));
     if draft.name.is_none() {
-        let usual = draft.server.clone().unwrap_or_default();
-        draft.name = Some(parsed::<TenantName>("Its name?", &usual, "also the name of its file and stack")?);
+        let usual = free_name(draft.server.as_deref().unwrap_or_default(), ground.taken);
+        let help = "also the name of its file and stack";
+        draft.name = Some(answer("Its name?", &usual, help, |name: &TenantName| {
+            let taken = ground.taken.iter().any(|taken| *taken == name.as_str());
+            taken.then(|| format!("tenants/{name}.yaml is there already"))
+        })?);
     }
     if draft.namespace.is_none() {
         let usual = entry.map_or("", |entry| entry.raw.class.value.as_str());
@@ -60,25 +74,31 @@ fn answered(
     }
     if draft.device != Some(Device::Cpu) {
         if draft.card.is_none() {
-            let card = Select::new("Which card?", cards.to_vec()).prompt()?;
+            let card = Select::new("Which card?", (*cards).to_vec()).prompt()?;
             draft.card = card.parse().ok();
         }
         if draft.peak.is_none() {
             let figures = entry.iter().flat_map(|entry| entry.raw.figures.iter().flatten());
-            let seen: Vec<String> = figures
-                .filter_map(|figure| {
-                    Some(format!("{} {}", figure.memory.as_ref()?.spelled(), figure.what.value))
-                })
+            let seen: Vec<(Mib, &str)> = figures
+                .filter_map(|figure| Some((figure.memory.as_ref()?.value, figure.what.value.as_str())))
                 .collect();
+            // Less than somebody has seen would be a guess against the evidence.
+            let usual = seen.iter().map(|(memory, _)| *memory).max().map_or("4GiB".to_owned(), Mib::spelled);
             let help = match seen.as_slice() {
                 [] => "a guess is marked as one".to_owned(),
-                some => format!("seen: {}", some.join("; ")),
+                some => {
+                    let each = some.iter().map(|(memory, what)| format!("{} {what}", memory.spelled()));
+                    format!("seen: {}", each.collect::<Vec<_>>().join("; "))
+                }
             };
-            draft.peak = Some(parsed::<Mib>("The most video memory it ever holds?", "4GiB", &help)?);
+            draft.peak = Some(parsed::<Mib>("The most video memory it ever holds?", &usual, &help)?);
         }
         if !draft.has_schedule() {
             schedule(&mut draft)?;
         }
+    }
+    if ground.dry_run {
+        return Ok(Some(draft));
     }
     println!("\n{}", draft.text());
     let write = Confirm::new("Write it?").with_default(true).prompt()?;
@@ -122,16 +142,37 @@ fn schedule(draft: &mut Draft) -> Result<(), InquireError> {
     Ok(())
 }
 
+/// A name that has no file yet: the usual one, or that with the first free number.
+fn free_name(usual: &str, taken: &[String]) -> String {
+    let is_free = |name: &String| !taken.contains(name);
+    let numbered = (2..).map(|number| format!("{usual}-{number}"));
+    std::iter::once(usual.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
+}
+
 /// Asks until the answer is one.
 fn parsed<T>(question: &str, usual: &str, help: &str) -> Result<T, InquireError>
 where
     T: std::str::FromStr<Err = tenancy::Invalid>,
 {
+    answer(question, usual, help, |_| None)
+}
+
+/// Asks until the answer is one that nothing speaks against.
+fn answer<T>(
+    question: &str,
+    usual: &str,
+    help: &str,
+    against: impl Fn(&T) -> Option<String>,
+) -> Result<T, InquireError>
+where
+    T: std::str::FromStr<Err = tenancy::Invalid>,
+{
     let judge = |text: &str| {
-        Ok(match text.parse::<T>() {
-            Ok(_) => Validation::Valid,
-            Err(why) => Validation::Invalid(why.to_string().into()),
-        })
+        let why = match text.parse::<T>() {
+            Ok(answer) => against(&answer),
+            Err(why) => Some(why.to_string()),
+        };
+        Ok(why.map_or(Validation::Valid, |why| Validation::Invalid(why.into())))
     };
     let mut prompt = Text::new(question).with_help_message(help).with_validator(judge);
     if !usual.is_empty() {

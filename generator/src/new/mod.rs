@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use tenancy::names::{CardName, Namespace, TenantName};
 use tenancy::quantity::Mib;
 
-pub use ask::{Asked, ask};
+pub use ask::{Asked, Ground, ask};
 pub use sets::Set;
 
 use crate::leaf::Device;
