@@ -17,7 +17,7 @@ pub const SIZE_LIMIT: usize = 10 << 20;
 
 /// A map with more entries is refused: an object of Kubernetes holds 1.5 MiB, which is fewer environment
 /// variables than this, and what reads the stacks back compares the keys of a map with each other.
-const ENTRIES_LIMIT: usize = 10_000;
+const ENTRIES_LIMIT: usize = 5_000;
 
 /// More levels are refused. Kubernetes' own objects have a third of them, and reading takes 40 KiB of stack
 /// for each in a build without optimisation, of which a thread has 2 MiB.
