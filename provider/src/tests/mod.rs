@@ -16,6 +16,7 @@ mod offline;
 mod rights;
 mod sources;
 mod unknown;
+mod upgrade;
 
 use tfplugin::testing::Driver;
 use tfplugin::{Attr, Diagnostics, Map};
