@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -258,6 +260,44 @@ fn a_folder_in_the_place_of_a_file_is_named_and_nothing_is_written() {
     let refused = repository.run(&["generate"]);
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("root.hcl: cannot be read: Is a directory"), "{}", refused.err);
+    assert_eq!(repository.read("chatterbox/main.tf"), before);
+}
+
+/// The folders of a repository, itself first.
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let mut found = vec![root.to_owned()];
+    let mut next = 0;
+    while let Some(folder) = found.get(next).cloned() {
+        next += 1;
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(entries.filter(|path| path.is_dir()));
+    }
+    found
+}
+
+#[test]
+fn a_folder_in_which_nobody_may_write_is_named_with_a_way_out_and_stays_as_it_is() {
+    let repository = Repository::new();
+    repository.edit("tenants/chatterbox.yaml", "06:00", "05:30");
+    // The program lies where a stranger may run it, whom a folder of root's would keep out.
+    std::fs::copy(env!("CARGO_BIN_EXE_gpu-stacks"), repository.path("gpu-stacks")).unwrap();
+    let before = repository.read("chatterbox/main.tf");
+    let may = |mode| {
+        for folder in folders(repository.folder.path()) {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    may(0o555);
+    let mut command = Command::new(repository.path("gpu-stacks"));
+    command.arg("generate").current_dir(repository.folder.path());
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        // Root may write anywhere.
+        command.uid(65_534);
+    }
+    let refused = run(&mut command);
+    may(0o755);
+    assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{}", refused.err);
+    assert!(refused.err.contains("Permission denied (os error 13). Nothing was changed; run as a user who may write there, or generate in a copy"), "{}", refused.err);
     assert_eq!(repository.read("chatterbox/main.tf"), before);
 }
 
