@@ -8,7 +8,7 @@ use tenancy::exporter::{Exporter, LONGEST_INTERVAL_S, ServiceMonitor, url};
 use tenancy::names::{CardName, ExporterName, LabelKey, LabelValue};
 use tenancy::spelling::nearest;
 
-use super::tenant::toleration;
+use super::pod::toleration;
 use crate::fleet::OwnExporter;
 use crate::leaf::ExporterPage;
 use crate::problem::{Place, Problem, Problems};

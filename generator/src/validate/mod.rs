@@ -5,7 +5,9 @@
 mod bounds;
 mod cards;
 mod exporters;
+mod gate;
 mod peak;
+mod pod;
 mod server;
 mod storage;
 mod tenant;

@@ -1,28 +1,22 @@
 //! The rules of one tenant file.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
 use tenancy::card::Card;
 use tenancy::card::model::CardModel;
-use tenancy::demand::{DemandProbe, DemandSource};
-use tenancy::duration::Seconds;
 use tenancy::floor::Floor;
-use tenancy::gate::{Timing, UnloadCall};
-use tenancy::names::{CardName, HostName, LabelKey, LabelValue, TenantId, TenantName, WindowName};
+use tenancy::names::{CardName, TenantId, TenantName};
 use tenancy::quantity::Mib;
-use tenancy::tenant::{ConfigMode, Gate, Pod, Tenant, Toleration, TopologySpread};
-use tenancy::window::{Schedule, Window};
-use tenancy::{defaults as d, tenant};
+use tenancy::tenant::{ConfigMode, Gate, Tenant};
+use tenancy::window::Schedule;
 
-use super::peak;
-use super::{TenantFile, bounds, located, metadata, of_domain, server, storage, volumes};
+use super::{TenantFile, bounds, gate, located, metadata, of_domain, peak, pod, server, storage, volumes};
 use crate::fleet::{Claim, Lifecycle, Stack};
 use crate::layer;
 use crate::leaf::Device;
 use crate::problem::{Place, Problem, Problems};
-use crate::raw::{RawDefaults, RawTenant, RawToleration, RawWindow};
-use crate::read::{At, Entries};
+use crate::raw::{RawDefaults, RawTenant};
+use crate::read::At;
 
 /// One file's part of the validation: the file, and where its problems go.
 pub(super) struct Check<'c> {
@@ -63,7 +57,7 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
     let check = &mut Check { file, problems };
     // Every part is judged before the first that failed ends the file.
     let name = name(check);
-    let schedule = schedule(raw, defaults, check);
+    let schedule = gate::schedule(raw, defaults, check);
     let claimed = if on_cpu { None } else { Some(claimed(raw, fleet, check)) };
     let server = server::server(raw, check);
     let storage = storage::storage(raw, check);
@@ -83,10 +77,10 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
     // Without a gate there is nobody to make room or to ask for memory back. A call that the file
     // itself wants is refused below.
     let called = schedule != Schedule::Always || (!on_cpu && layer::get(&file.own, "unload").is_some());
-    let unload = if called { unload(raw, &server) } else { None };
-    let demand = if on_cpu { None } else { demand(raw, check) };
+    let unload = if called { gate::unload(raw, &server) } else { None };
+    let demand = if on_cpu { None } else { gate::demand(raw, check) };
     let pauses = raw.pauses.iter().flatten().filter(|_| !on_cpu).map(|target| target.value.clone());
-    let pod = pod(raw, defaults, card, check);
+    let pod = pod::pod(raw, defaults, card, check);
     let tenant = Tenant {
         id,
         schedule,
@@ -106,8 +100,8 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
         pod: pod?,
         metadata: metadata(defaults, raw),
         gate: Gate {
-            image: agent_image(raw, defaults),
-            timing: timing(raw),
+            image: gate::agent_image(raw, defaults),
+            timing: gate::timing(raw),
             pauses: pauses.collect(),
             unload,
             demand,
@@ -221,63 +215,6 @@ fn name(check: &mut Check<'_>) -> Option<TenantName> {
     }
 }
 
-fn schedule(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<Schedule> {
-    const ACCEPTED: &str = "Give `windows`, or say `always: true`, or `on_demand: true` with `demand`.";
-    let said = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-    match (&raw.windows, said(&raw.always), said(&raw.on_demand)) {
-        (Some(raw), false, false) => windows(raw, defaults, check).map(Schedule::Windows),
-        (None, true, false) => Some(Schedule::Always),
-        (None, false, true) => Some(Schedule::OnDemand),
-        (None, false, false) => {
-            check.refuse(check.file.node.place.start(), "the tenant is never awake", ACCEPTED);
-            None
-        }
-        (_, always, _) => {
-            let second = if always { "always" } else { "on_demand" };
-            check.refuse_at(second, "the tenant has more than one schedule", ACCEPTED);
-            None
-        }
-    }
-}
-
-fn windows(
-    raw: &Entries<WindowName, RawWindow>,
-    defaults: &RawDefaults,
-    check: &mut Check<'_>,
-) -> Option<BTreeMap<WindowName, Window>> {
-    if raw.0.is_empty() {
-        check.refuse_at("windows", "the tenant has no window", "Give at least one, by name.");
-        return None;
-    }
-    let read: Vec<Option<(WindowName, Window)>> = raw
-        .0
-        .iter()
-        .map(|(name, raw)| {
-            let Some(zone) = raw.time_zone.as_ref().or(defaults.time_zone.as_ref()) else {
-                check.refuse(
-                    name.place.clone(),
-                    "the window has no time zone",
-                    "Give `time_zone: Europe/London`, here or for all under `defaults:` in fleet.yaml.",
-                );
-                return None;
-            };
-            let days = raw.days.iter().flatten().map(|day| day.value).collect();
-            match Window::new(raw.start.value, raw.end.value, days, zone.value.clone()) {
-                Ok(window) => Some((name.value.clone(), window)),
-                Err(why) => {
-                    check.refuse(
-                        raw.end.place.clone(),
-                        format!("{:?} is not a window: {}", why.value, why.reason),
-                        &why.accepted,
-                    );
-                    None
-                }
-            }
-        })
-        .collect();
-    read.into_iter().collect()
-}
-
 fn headroom(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> Option<Mib> {
     match raw.headroom.as_ref().or(defaults.headroom.as_ref()) {
         Some(headroom) => Some(headroom.value),
@@ -290,152 +227,6 @@ fn headroom(raw: &RawTenant, defaults: &RawDefaults, check: &mut Check<'_>) -> O
             );
             None
         }
-    }
-}
-
-/// The tenant's own image of gpu-agent, the fleet's, or that of this release,
-/// which is the provider's too.
-fn agent_image(raw: &RawTenant, defaults: &RawDefaults) -> String {
-    let named = raw.agent_image.as_ref().or(defaults.agent_image.as_ref());
-    named.map_or_else(|| d::AGENT_IMAGE.to_owned(), |image| image.value.clone())
-}
-
-fn unload(raw: &RawTenant, server: &tenant::Server) -> Option<UnloadCall> {
-    let unload = raw.unload.as_ref()?;
-    let port = match &unload.port {
-        Some(port) => port.0,
-        None => *server.ports.get(&server.main_port)?,
-    };
-    Some(UnloadCall {
-        method: unload.method.as_ref().map_or(d::UNLOAD_METHOD, |method| method.0).to_owned(),
-        path: unload.path.value.clone(),
-        port,
-        body: unload.body.as_ref().map(|body| body.0.clone()),
-        timeout_s: unload.timeout.as_ref().map_or(d::UNLOAD_TIMEOUT_S, |timeout| timeout.0),
-    })
-}
-
-fn demand(raw: &RawTenant, check: &mut Check<'_>) -> Option<DemandProbe> {
-    let demand = raw.demand.as_ref()?;
-    let source = match (&demand.http, &demand.prometheus) {
-        (Some(http), None) => {
-            DemandSource::Http { url: http.url.value.clone(), json_path: http.json_path.value.clone() }
-        }
-        (None, Some(prometheus)) => DemandSource::Prometheus {
-            url: prometheus.url.value.clone(),
-            query: prometheus.query.value.clone(),
-        },
-        (None, None) => {
-            check.refuse_at("demand", "it does not say whom to ask", "Give `http` or `prometheus`.");
-            return None;
-        }
-        (Some(_), Some(_)) => {
-            check.refuse_at("demand", "it asks twice", "Give one of `http` and `prometheus`.");
-            return None;
-        }
-    };
-    let idle_after_s = demand.idle_after.as_ref().map_or(d::IDLE_AFTER_S, |length| length.0);
-    Some(DemandProbe { source, idle_after_s })
-}
-
-fn timing(raw: &RawTenant) -> Timing {
-    let mut timing = Timing::default();
-    let own = raw.timing.as_ref();
-    let bounds: [(&mut u32, Option<&At<Seconds>>); 9] = [
-        (&mut timing.guard_interval_s, raw.guard_interval.as_ref()),
-        (&mut timing.grace_period_s, raw.grace_period.as_ref()),
-        (&mut timing.start_estimate_s, own.and_then(|own| own.start_estimate.as_ref())),
-        (&mut timing.useful_minimum_s, own.and_then(|own| own.useful_minimum.as_ref())),
-        (&mut timing.shortage_grace_s, own.and_then(|own| own.shortage_grace.as_ref())),
-        (&mut timing.unknown_hold_s, own.and_then(|own| own.unknown_hold.as_ref())),
-        (&mut timing.pending_limit_s, own.and_then(|own| own.pending_limit.as_ref())),
-        (&mut timing.loading_limit_s, own.and_then(|own| own.loading_limit.as_ref())),
-        (&mut timing.backoff_s, own.and_then(|own| own.backoff.as_ref())),
-    ];
-    for (bound, given) in bounds {
-        if let Some(given) = given {
-            *bound = given.0;
-        }
-    }
-    timing
-}
-
-fn pod(raw: &RawTenant, defaults: &RawDefaults, card: Option<&Card>, check: &mut Check<'_>) -> Option<Pod> {
-    // The fleet's tolerations are for the nodes of its cards.
-    let of_fleet = card.and(defaults.tolerations.as_deref());
-    let tolerations: &[RawToleration] = raw.tolerations.as_deref().or(of_fleet).unwrap_or_default();
-    let secrets = raw.image_pull_secrets.as_ref().or(defaults.image_pull_secrets.as_ref());
-    let class = raw.priority_class.as_ref().or(defaults.priority_class.as_ref());
-    Some(Pod {
-        node_selector: node_selector(raw, card, check)?,
-        tolerations: tolerations.iter().map(toleration).collect(),
-        affinity: raw.affinity.as_ref().map(|affinity| affinity.0.clone()),
-        topology_spread: topology_spread(raw),
-        runtime_class: raw.runtime_class.as_ref().map(|class| class.value.clone()),
-        host_aliases: host_aliases(raw),
-        priority_class: class.map(|class| class.value.clone()),
-        image_pull_secrets: secrets
-            .iter()
-            .flat_map(|all| all.iter())
-            .map(|secret| secret.value.clone())
-            .collect(),
-        security_context: raw.pod_security_context.as_ref().map(|context| context.0.clone()),
-    })
-}
-
-fn topology_spread(raw: &RawTenant) -> BTreeMap<LabelKey, TopologySpread> {
-    let each = raw.topology_spread.iter().flat_map(|all| &all.0);
-    each.map(|(key, raw)| {
-        let labels = raw.match_labels.0.iter().map(|(key, value)| (key.value.clone(), value.value.clone()));
-        let spread = TopologySpread {
-            max_skew: raw.max_skew.as_ref().map_or(d::MAX_SKEW, |skew| skew.value),
-            required: raw.when_unsatisfiable.as_ref().is_none_or(|when| when.required),
-            match_labels: labels.collect(),
-        };
-        (key.value.clone(), spread)
-    })
-    .collect()
-}
-
-fn host_aliases(raw: &RawTenant) -> BTreeMap<IpAddr, BTreeSet<HostName>> {
-    let each = raw.host_aliases.iter().flat_map(|all| &all.0);
-    each.map(|(address, names)| (address.value, names.iter().map(|name| name.value.clone()).collect()))
-        .collect()
-}
-
-/// The tenant's own selector, or the card's node: a slice of another card
-/// would be accepted by the scheduler and watched by nobody.
-fn node_selector(
-    raw: &RawTenant,
-    card: Option<&Card>,
-    check: &mut Check<'_>,
-) -> Option<BTreeMap<LabelKey, LabelValue>> {
-    if let Some(selector) = &raw.node_selector {
-        let entries = selector.0.iter();
-        return Some(entries.map(|(key, value)| (key.value.clone(), value.value.clone())).collect());
-    }
-    let Some(card) = card else {
-        // On the CPU any node will do; with a card that there is not, the file is refused anyway.
-        return Some(BTreeMap::new());
-    };
-    let (key, node) = ("kubernetes.io/hostname".parse().ok()?, &card.node);
-    match node.as_str().parse() {
-        Ok(value) => Some(BTreeMap::from([(key, value)])),
-        Err(_) => {
-            let reason = format!("the node's name {node} is too long for the label kubernetes.io/hostname");
-            let place = located(&check.file.node, &["card"]);
-            check.refuse(place, reason, "Give `node_selector` with a label that the node has.");
-            None
-        }
-    }
-}
-
-pub(super) fn toleration(raw: &RawToleration) -> Toleration {
-    Toleration {
-        key: raw.key.as_ref().map(|key| key.value.clone()),
-        operator: raw.operator.as_ref().map(|operator| operator.0.to_owned()),
-        value: raw.value.as_ref().map(|value| value.value.clone()),
-        effect: raw.effect.as_ref().map(|effect| effect.0.to_owned()),
     }
 }
 
