@@ -9,5 +9,6 @@ mod guides;
 mod import;
 mod life;
 mod looking;
+mod moving;
 mod night;
 mod stacks;
