@@ -1,4 +1,6 @@
-//! Generated stacks as people use them: `gpu-stacks generate`, then terragrunt with each CLI.
+//! Generated stacks as people use them: gpu-stacks, then terragrunt with each CLI.
+
+mod begin;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -6,6 +8,9 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 use e2e::terraform::printed;
 use e2e::{Binary, Kubectl, Scratch, Surroundings};
+use serde_json::Value;
+
+use crate::night::needs_pods;
 
 /// A live repository in a folder of its own.
 struct Live {
@@ -14,40 +19,58 @@ struct Live {
 }
 
 impl Live {
+    fn new(binary: Binary) -> Result<Self> {
+        Ok(Self { folder: tempfile::tempdir()?, binary })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn write(&self, path: &str, text: &str) -> Result<()> {
-        let path = self.folder.path().join(path);
+        let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().context("a file in no folder")?)?;
         Ok(std::fs::write(path, text)?)
     }
 
-    fn stacks(&self, verb: &str) -> Result<Output> {
-        Ok(Command::new(&Surroundings::get().stacks).arg(verb).arg(self.folder.path()).output()?)
+    fn read(&self, path: &str) -> Result<String> {
+        std::fs::read_to_string(self.path().join(path)).with_context(|| format!("read {path}"))
+    }
+
+    /// Runs gpu-stacks in the repository, whatever it answers.
+    fn stacks(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(&Surroundings::get().stacks);
+        command.args(arguments).current_dir(self.path()).output().context("start gpu-stacks")
+    }
+
+    /// Runs gpu-stacks, which must end with 0, and returns what it printed for programs to read.
+    fn stacks_ok(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.stacks(arguments)?;
+        ensure!(output.status.success(), "gpu-stacks {arguments:?}: {}", printed(&output));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// `terragrunt run --all` of this, as many at once as `parallel`, whatever it answers.
+    fn run_all(&self, parallel: u8, options: &[&str], arguments: &[&str]) -> Result<Output> {
+        let parallel = parallel.to_string();
+        let options = [&["--parallelism", &parallel], options].concat();
+        let mut command = Surroundings::get().run_all(self.path(), self.binary, &options, arguments);
+        command.output().context("start terragrunt")
     }
 
     /// `terragrunt run --all` of this, which must end with 0.
-    fn terragrunt(&self, arguments: &[&str]) -> Result<String> {
-        let surroundings = Surroundings::get();
-        let output = Command::new(surroundings.tool("terragrunt"))
-            .current_dir(self.folder.path())
-            .args(["run", "--all", "--non-interactive", "--no-color", "--parallelism", "2", "--"])
-            .args(arguments)
-            .args(["-no-color", "-input=false"])
-            .env("TG_TF_PATH", surroundings.tool(self.binary.name()))
-            .env("TG_NO_AUTO_PROVIDER_CACHE_DIR", "true")
-            .env("TG_STRICT_MODE", "true")
-            .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
-            .env("CHECKPOINT_DISABLE", "1")
-            .output()
-            .context("start terragrunt")?;
+    fn terragrunt(&self, parallel: u8, arguments: &[&str]) -> Result<String> {
+        let output = self.run_all(parallel, &[], arguments)?;
         let said = printed(&output);
         ensure!(output.status.success(), "terragrunt {arguments:?} with {}: {said}", self.binary.name());
         Ok(said)
     }
 }
 
-/// The catalogue's names, as its files have them, each with the card where it can have one: on CPU a tenant runs
-/// at once and always, and asks for more cores than a test machine has.
-fn servers() -> Result<Vec<(String, &'static str)>> {
+/// The catalogue's servers and the devices that each runs on, as its files say. Without pods nobody can wait for
+/// one on the CPU.
+fn servers() -> Result<Vec<(String, Vec<&'static str>)>> {
+    let here = if needs_pods() { &["gpu", "cpu"][..] } else { &["gpu"] };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../generator/catalogue");
     let files: Vec<PathBuf> =
         std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
@@ -55,62 +78,94 @@ fn servers() -> Result<Vec<(String, &'static str)>> {
     for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml")) {
         let name = path.file_stem().and_then(|stem| stem.to_str()).context("a name that is no text")?;
         let text = std::fs::read_to_string(path)?;
-        let devices = text.lines().find(|line| line.starts_with("devices:")).context("no devices")?;
-        found.push((name.to_owned(), if devices.contains("gpu") { "gpu" } else { "cpu" }));
+        let said = text.lines().find(|line| line.starts_with("devices:")).context("no devices")?;
+        let devices = here.iter().copied().filter(|device| said.contains(device)).collect();
+        found.push((name.to_owned(), devices));
     }
     found.sort();
     ensure!(!found.is_empty(), "{} is empty", folder.display());
     Ok(found)
 }
 
-/// Every server of the catalogue as a tenant that sleeps for hours to come, with the fake model's image in place
-/// of its own, which no test machine can pull.
+/// A fleet of one card, of a model that computes in every precision.
+fn fleet(card: &str) -> String {
+    format!(
+        "cards:\n  {card}:\n    node: gpu-1\n    index: 0\n    model: A100-80\n    reserved: 600MiB\n    \
+         source: {{ dcgm: \"http://dcgm.example.org:9400/metrics\" }}\n\
+         defaults:\n  headroom: 2GiB\n  time_zone: UTC\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n\
+         provider:\n  config_path: {}\n",
+        Surroundings::get().kubeconfig.display()
+    )
+}
+
+/// Lets the fake model stand where a tenant's server would: its image, which the test machine has, in place of
+/// one that it cannot pull, its arguments, and less of the machine than a real server wants. The ports, probes,
+/// volumes and files stay what they were.
+fn let_the_fake_stand_in(live: &Live, file: &str) -> Result<()> {
+    let explained: Value = serde_json::from_str(&live.stacks_ok(&["explain", file, "--format", "json"])?)?;
+    let values = explained["values"].as_array().context("explain gives no values")?;
+    let port = values.iter().find(|value| value["key"] == "port").context("no port")?;
+    let port = port["value"].as_str().context("a port that is no text")?;
+    let own = live.read(file)?;
+    let kept = own.lines().filter(|line| !line.starts_with("args:"));
+    let text = kept.map(|line| format!("{line}\n")).collect::<String>()
+        + &format!(
+            "image: gpu-tenancy.local/fake-model:dev\nargs: [--port, \"{port}\", --load-seconds, \"0\"]\n\
+             requests: {{ cpu: 10m, memory: 16Mi }}\n"
+        );
+    live.write(file, &text)
+}
+
+/// Every server of the catalogue on every device that it runs on. On the card it sleeps for hours to come; on the
+/// CPU it runs at once and always, so the apply waits until its probes are content.
 fn every_server_lives(binary: Binary) -> Result<()> {
     let scratch = Scratch::reserve("catalogue");
     let namespace = scratch.namespace.as_str();
     let servers = servers()?;
-    let live = Live { folder: tempfile::tempdir()?, binary };
-    live.write(
-        "fleet.yaml",
-        &format!(
-            "cards:\n  card-{namespace}:\n    node: gpu-1\n    index: 0\n    model: A100-80\n    reserved: 600MiB\n    \
-             source: {{ dcgm: \"http://dcgm.example.org:9400/metrics\" }}\n\
-             defaults:\n  headroom: 2GiB\n  time_zone: UTC\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n\
-             provider:\n  config_path: {}\n",
-            Surroundings::get().kubeconfig.display()
-        ),
-    )?;
+    let live = Live::new(binary)?;
+    let card = format!("card-{namespace}");
+    live.write("fleet.yaml", &fleet(&card))?;
     let (start, end) = (e2e::example::in_minutes(360), e2e::example::in_minutes(600));
-    for (server, device) in &servers {
-        live.write(
-            &format!("tenants/{server}.yaml"),
-            &format!(
-                "namespace: {namespace}\nserver: {server}\ndevice: {device}\ncard: card-{namespace}\npeak: 4GiB\n\
-                 image: gpu-tenancy.local/fake-model:dev\nwindows: {{ night: {{ start: \"{start}\", end: \"{end}\" }} }}\n"
-            ),
-        )?;
+    for (server, devices) in &servers {
+        for device in devices {
+            let file = format!("tenants/{server}-{device}.yaml");
+            let text = format!(
+                "namespace: {namespace}\nserver: {server}\ndevice: {device}\ncard: {card}\npeak: 4GiB\n\
+                 windows: {{ night: {{ start: \"{start}\", end: \"{end}\" }} }}\n"
+            );
+            live.write(&file, &text)?;
+        }
     }
-    let generated = live.stacks("generate")?;
-    ensure!(generated.status.success(), "{}", printed(&generated));
-    live.terragrunt(&["apply", "-auto-approve"])?;
-    for (server, _) in servers.iter().filter(|(_, device)| *device == "gpu") {
-        ensure!(Kubectl.replicas(namespace, server)? == 0, "{server} is awake outside its window");
+    for (server, devices) in &servers {
+        for device in devices {
+            let_the_fake_stand_in(&live, &format!("tenants/{server}-{device}.yaml"))?;
+        }
     }
-    live.terragrunt(&["plan", "-detailed-exitcode"])?;
-    let checked = live.stacks("check")?;
-    ensure!(checked.status.success(), "after an apply `check` says: {}", printed(&checked));
-    live.terragrunt(&["destroy", "-auto-approve"])?;
+    live.stacks_ok(&["generate"])?;
+    live.terragrunt(4, &["apply", "-auto-approve"])?;
+    for (server, devices) in &servers {
+        for device in devices {
+            let tenant = format!("{server}-{device}");
+            let status = &Kubectl.get(namespace, "deployment", &tenant)?["status"];
+            let ready = status["readyReplicas"].as_u64().unwrap_or(0);
+            let wanted = u64::from(*device == "cpu");
+            ensure!(ready == wanted, "{tenant} has {ready} ready pods and not {wanted}: {status}");
+        }
+    }
+    live.terragrunt(4, &["plan", "-detailed-exitcode"])?;
+    live.stacks_ok(&["check"]).context("after an apply")?;
+    live.terragrunt(4, &["destroy", "-auto-approve"])?;
     let left = Kubectl.names(namespace, "deployments,services,cronjobs")?;
     ensure!(left.is_empty(), "{left:?} are left");
     Ok(())
 }
 
 #[test]
-fn every_server_of_the_catalogue_is_applied_by_terraform() -> Result<()> {
+fn every_server_of_the_catalogue_is_applied_by_terraform_with_the_fake_model_s_image() -> Result<()> {
     every_server_lives(Binary::Terraform)
 }
 
 #[test]
-fn every_server_of_the_catalogue_is_applied_by_tofu() -> Result<()> {
+fn every_server_of_the_catalogue_is_applied_by_tofu_with_the_fake_model_s_image() -> Result<()> {
     every_server_lives(Binary::Tofu)
 }

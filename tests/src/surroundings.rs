@@ -1,9 +1,12 @@
 //! Where the real parts are, as `cargo xtask test` says it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
+
+use crate::Binary;
 
 /// What a test run was given.
 #[derive(Debug)]
@@ -58,5 +61,24 @@ impl Surroundings {
     /// A program of the tools folder.
     pub fn tool(&self, name: &str) -> PathBuf {
         self.tools.join(name)
+    }
+
+    /// `terragrunt run --all` in a live repository, with `options` of its own and then what every
+    /// stack's CLI is told. Strict: what terragrunt deprecates is an error.
+    pub fn run_all(&self, live: &Path, binary: Binary, options: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.tool("terragrunt"));
+        command
+            .current_dir(live)
+            .args(["run", "--all", "--non-interactive", "--no-color"])
+            .args(options)
+            .arg("--")
+            .args(arguments)
+            .args(["-no-color", "-input=false"])
+            .env("TG_TF_PATH", self.tool(binary.name()))
+            .env("TG_NO_AUTO_PROVIDER_CACHE_DIR", "true")
+            .env("TG_STRICT_MODE", "true")
+            .env("TF_CLI_CONFIG_FILE", &self.cli_config)
+            .env("CHECKPOINT_DISABLE", "1");
+        command
     }
 }

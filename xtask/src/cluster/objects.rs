@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub(crate) const SLICES: u32 = 8;
 
 /// How many claims can be bound at once.
-const VOLUMES: u32 = 40;
+const VOLUMES: u32 = 64;
 
 /// What the stand-in for a storage class is called.
 pub(crate) const STORAGE_CLASS: &str = "local-stand-in";

@@ -34,6 +34,7 @@ struct Shared {
 /// All routes of fake-model.
 pub fn router(life: Arc<Life>, config: Option<String>) -> Router {
     Router::new()
+        .route("/", get(root))
         .route("/health", get(health))
         .route("/api/model-info", get(model_info))
         .route("/v1/audio/speech", post(speech))
@@ -47,6 +48,11 @@ pub fn router(life: Arc<Life>, config: Option<String>) -> Router {
         .route("/order/crash", post(crash))
         .layer(map_response(async |answer| mark_fake(answer, "fake-model")))
         .with_state(Shared { life, config: Arc::new(config) })
+}
+
+/// What a server answers that has models to load on demand, such as Ollama: that it runs.
+async fn root() -> &'static str {
+    "fake-model is running"
 }
 
 async fn health(State(Shared { life, .. }): State<Shared>) -> Response {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use e2e::example::in_minutes;
-use e2e::{FakeCard, Surroundings};
+use e2e::{Binary, FakeCard, Surroundings};
 
 use crate::screen;
 
@@ -90,7 +90,7 @@ pod_patch:
     /// `terragrunt run --all plan`.
     pub(crate) fn plan(&self) -> Result<()> {
         screen::step("terragrunt run --all plan, before anything exists in the cluster");
-        let shown = self.terragrunt(&["plan", "-no-color", "-input=false"])?;
+        let shown = self.terragrunt(&["plan"])?;
         screen::evidence("plan", &said(&shown, "Plan:"));
         let fields = shown.lines().filter(|line| line.contains("\"spec.")).count();
         screen::evidence(
@@ -103,23 +103,15 @@ pod_patch:
     /// `terragrunt run --all apply`.
     pub(crate) fn apply(&self) -> Result<()> {
         screen::step("terragrunt run --all apply");
-        let shown = self.terragrunt(&["apply", "-no-color", "-input=false", "-auto-approve"])?;
+        let shown = self.terragrunt(&["apply", "-auto-approve"])?;
         screen::evidence("apply", &said(&shown, "Apply complete"));
         Ok(())
     }
 
     fn terragrunt(&self, arguments: &[&str]) -> Result<String> {
+        let one_by_one = ["--parallelism", "1"];
         let surroundings = Surroundings::get();
-        let mut command = Command::new(surroundings.tool("terragrunt"));
-        command
-            .current_dir(&self.folder)
-            .args(["run", "--all", "--non-interactive", "--no-color", "--parallelism", "1", "--"])
-            .args(arguments)
-            .env("TG_TF_PATH", surroundings.tool("terraform"))
-            .env("TG_NO_AUTO_PROVIDER_CACHE_DIR", "true")
-            .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
-            .env("CHECKPOINT_DISABLE", "1");
-        answer(&mut command)
+        answer(&mut surroundings.run_all(&self.folder, Binary::Terraform, &one_by_one, arguments))
     }
 }
 

@@ -1,0 +1,138 @@
+//! The repository that `gpu-stacks init` makes, on the way that a person goes with it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use e2e::terraform::printed;
+use e2e::{Binary, Kubectl, Scratch, Surroundings};
+use serde_json::Value;
+
+use super::{Live, let_the_fake_stand_in};
+use crate::night::needs_pods;
+
+/// The stacks of the repository: the fleet's and three tenants'.
+const STACKS: [&str; 4] = ["fleet", "narrator", "transcriber", "writer"];
+
+/// A tool as it is, in the repository, which must end with 0.
+fn finds_nothing(live: &Live, tool: &str, arguments: &[&str]) -> Result<()> {
+    let surroundings = Surroundings::get();
+    let output = Command::new(surroundings.tool(tool))
+        .args(arguments)
+        .current_dir(live.path())
+        .env("TG_TF_PATH", surroundings.tool(live.binary.name()))
+        .env("TG_STRICT_MODE", "true")
+        .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
+        .output()?;
+    ensure!(output.status.success(), "{tool} {arguments:?}: {}", printed(&output));
+    Ok(())
+}
+
+#[test]
+fn a_new_repository_is_planned_at_once_and_without_a_cluster() -> Result<()> {
+    let live = Live::new(Binary::Terraform)?;
+    live.stacks_ok(&["init"])?;
+    finds_nothing(&live, "terraform", &["fmt", "-check", "-recursive"])?;
+    finds_nothing(&live, "terragrunt", &["hcl", "fmt", "--check"])?;
+    finds_nothing(&live, "terragrunt", &["hcl", "validate"])?;
+    let said = live.terragrunt(4, &["plan"])?;
+    let plans = said.matches("Plan: ").count();
+    ensure!(plans == STACKS.len(), "{plans} stacks have a plan: {said}");
+    live.stacks_ok(&["check"]).context("after a plan")?;
+    Ok(())
+}
+
+/// Plans the units with their plans as JSON in `folder`, and reviews them.
+fn planned(live: &Live, folder: &Path) -> Result<(Output, Value)> {
+    let (plans, report) = (folder.join("plans"), folder.join("report.json"));
+    let (plans, report) = (plans.to_str().context("no text")?, report.to_str().context("no text")?);
+    let output = live.run_all(
+        4,
+        &["--json-out-dir", plans, "--report-file", report],
+        &["plan", "-detailed-exitcode"],
+    )?;
+    let reviewed =
+        live.stacks(&["review", plans, "--report", report, "--stacks", ".", "--format", "json"])?;
+    let review = serde_json::from_slice(&reviewed.stdout)
+        .with_context(|| format!("{}\n{}", printed(&reviewed), printed(&output)))?;
+    Ok((output, review))
+}
+
+/// The units that a review finds changed, sorted, each once.
+fn changed(review: &Value) -> Vec<String> {
+    let tenants = review["tenants"].as_array().into_iter().flatten();
+    let resources = tenants.flat_map(|tenant| tenant["resources"].as_array().into_iter().flatten());
+    let others = review["others"].as_array().into_iter().flatten();
+    let of_units = resources.chain(others).filter_map(|resource| {
+        let stack = resource["stack"].as_str()?;
+        Some(stack.strip_prefix(".terragrunt-stack/").unwrap_or(stack).to_owned())
+    });
+    of_units.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The same repository as units of an explicit stack, with its states in the cluster: where people go when they
+/// outgrow the first day.
+#[test]
+fn units_of_a_stack_are_reviewed_and_applied_with_their_states_in_secrets() -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let scratch = Scratch::reserve("units");
+    let namespace = scratch.namespace.as_str();
+    // Terraform as it can be built here is without this backend.
+    let live = Live::new(Binary::Tofu)?;
+    live.stacks_ok(&["init"])?;
+    let card = format!("card-{namespace}");
+    let kubeconfig = Surroundings::get().kubeconfig.display();
+    let fleet = live.read("fleet.yaml")?.replace("  gpu-1-0:", &format!("  {card}:")).replace(
+        "defaults:\n",
+        &format!(
+            "layout: stack\nprovider: {{ config_path: {kubeconfig} }}\nbackend:\n  kubernetes: {{ namespace: \
+             {namespace} }}\ndefaults:\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n"
+        ),
+    );
+    live.write("fleet.yaml", &fleet)?;
+    for tenant in &STACKS[1..] {
+        let file = format!("tenants/{tenant}.yaml");
+        let text = live.read(&file)?.replace("card: gpu-1-0", &format!("card: {card}"));
+        let lines = text.lines().map(|line| match line.starts_with("namespace:") {
+            true => format!("namespace: {namespace}\n"),
+            false => format!("{line}\n"),
+        });
+        live.write(&file, &lines.collect::<String>())?;
+    }
+    for tenant in &STACKS[1..] {
+        let_the_fake_stand_in(&live, &format!("tenants/{tenant}.yaml"))?;
+    }
+    live.stacks_ok(&["generate"])?;
+    finds_nothing(&live, "terragrunt", &["hcl", "fmt", "--check"])?;
+    Kubectl.run(&["create", "namespace", namespace])?;
+
+    let folder = tempfile::tempdir()?;
+    let (output, review) = planned(&live, &folder.path().join("new"))?;
+    ensure!(output.status.code() == Some(2), "the first plan: {}", printed(&output));
+    ensure!(changed(&review) == STACKS, "changed: {:?}\n{review:#}", changed(&review));
+    ensure!(review["unplanned"].as_array().is_some_and(Vec::is_empty), "{review:#}");
+
+    live.terragrunt(4, &["apply", "-auto-approve"])?;
+    let secrets = Kubectl.names(namespace, "secrets")?;
+    for stack in STACKS {
+        let state = format!("secret/tfstate-default-{stack}");
+        ensure!(secrets.contains(&state), "the state of {stack} is not in {secrets:?}");
+    }
+    let (output, review) = planned(&live, &folder.path().join("again"))?;
+    ensure!(output.status.code() == Some(0), "the second plan: {}", printed(&output));
+    ensure!(changed(&review).is_empty(), "{review:#}");
+
+    let narrator = live.read("tenants/narrator.yaml")?.replace("06:00", "05:00");
+    live.write("tenants/narrator.yaml", &narrator)?;
+    live.stacks_ok(&["generate"])?;
+    let (_, review) = planned(&live, &folder.path().join("moved"))?;
+    ensure!(changed(&review) == ["narrator"], "{review:#}");
+    ensure!(review["cards"][0]["card"] == card.as_str(), "{review:#}");
+    live.terragrunt(4, &["destroy", "-auto-approve"])?;
+    let left = Kubectl.names(namespace, "deployments,services,cronjobs")?;
+    ensure!(left.is_empty(), "{left:?} are left");
+    Ok(())
+}
