@@ -11,7 +11,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenancy::decide::Rule;
-use tenancy::expand::TENANT_LABEL;
+use tenancy::expand::{NAME_LABEL, PREFETCH_POD_NAME, TENANT_LABEL};
 use tenancy::gate::ScaleTarget;
 use tenancy::ledger::{Entry, Paused, State};
 use tenancy::names::TenantId;
@@ -207,7 +207,8 @@ pub(super) fn memory_is_missing(entry: &Entry) -> Option<&str> {
 }
 
 /// Waits until no pod of the tenant is left, a tick's included: an unfinished
-/// tick could enter the ledger again.
+/// tick could enter the ledger again. A prefetch has nothing of the card, and
+/// one that waits for its image would be waited for in vain.
 async fn pods_end(engine: &Engine<'_>, tenant: &TenantId, deadline: Instant) -> Result<(), Failure> {
     let label = tenancy::names::fit(&tenant.key(), "", tenancy::names::LABEL_LIMIT);
     let labels = format!("{TENANT_LABEL}={label}");
@@ -215,6 +216,7 @@ async fn pods_end(engine: &Engine<'_>, tenant: &TenantId, deadline: Instant) -> 
         let pods = engine.api.list("v1", "Pod", tenant.namespace.as_str(), &labels).await?;
         let left: Vec<&str> = pods
             .iter()
+            .filter(|pod| pod["metadata"]["labels"][NAME_LABEL] != PREFETCH_POD_NAME)
             .filter(|pod| !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")))
             .filter_map(|pod| pod["metadata"]["name"].as_str())
             .collect();

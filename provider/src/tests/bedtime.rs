@@ -11,6 +11,7 @@ use super::flow::{DEPLOYMENT, LEDGER, with_floor};
 use super::{SERVICE, chatterbox, told};
 use crate::provider::Gpu;
 use crate::service::ServiceModel;
+use crate::service::parts::TimeoutsModel;
 
 const RESIDENT: &str = "/apis/apps/v1/namespaces/immich/deployments/ml";
 const JOBS: &str = "/apis/batch/v1/namespaces/tts/jobs";
@@ -110,6 +111,19 @@ async fn a_tenant_that_is_asleep_takes_no_job() {
     cluster.take_calls();
     driver.destroy(SERVICE, &made).await;
     assert!(!cluster.take_calls().iter().any(|call| call.starts_with("POST")));
+}
+
+#[tokio::test]
+async fn a_prefetch_that_still_runs_is_not_waited_for() {
+    let (cluster, driver, ..) = with_floor().await;
+    let timeouts = TimeoutsModel { delete: "2s".into(), ..TimeoutsModel::default() };
+    let hurried = ServiceModel { timeouts: Attr::Known(timeouts), ..chatterbox() };
+    let made = driver.create(SERVICE, &hurried).await.instance.unwrap();
+    let labels = json!({"app.kubernetes.io/name": "gpu-tenancy.prefetch"});
+    let fetching = json!({"metadata": {"name": "p", "labels": labels}, "status": {"phase": "Pending"}});
+    cluster.put("/api/v1/namespaces/tts/pods/p", fetching);
+    let gone = driver.destroy(SERVICE, &made).await;
+    assert!(gone.instance.is_none() && !gone.diagnostics.has_errors(), "{}", told(&gone.diagnostics));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub const EXPORTER_LABEL: &str = "gpu-tenancy.dev/exporter";
 /// tenant's name has, so no Service takes a tick for a server.
 pub const GATE_POD_NAME: &str = "gpu-tenancy.gate";
 /// What the pods of a prefetch carry as [`NAME_LABEL`], for the same reason.
-pub(super) const PREFETCH_POD_NAME: &str = "gpu-tenancy.prefetch";
+pub const PREFETCH_POD_NAME: &str = "gpu-tenancy.prefetch";
 /// Annotation of the pod template by which changed config files restart the pod.
 pub const CONFIG_CHECKSUM: &str = "gpu-tenancy.dev/config-checksum";
 

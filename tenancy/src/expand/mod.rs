@@ -28,7 +28,8 @@ pub use config::config_key;
 pub use exporter::exporter;
 pub use floor::floor;
 pub use labels::{
-    CONFIG_CHECKSUM, EXPORTER_LABEL, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, TENANT_LABEL, is_ours, selector,
+    CONFIG_CHECKSUM, EXPORTER_LABEL, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, PREFETCH_POD_NAME, TENANT_LABEL,
+    is_ours, selector,
 };
 pub use watcher::watched_card;
 
