@@ -3,6 +3,7 @@
 mod attributes;
 mod connection;
 mod drift;
+mod examples;
 mod exporter;
 mod failure;
 mod guides;
