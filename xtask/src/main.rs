@@ -10,6 +10,7 @@ mod image;
 mod mirror;
 mod packages;
 mod places;
+mod release;
 mod runner;
 mod stage;
 mod step;
@@ -50,6 +51,8 @@ enum Task {
     Check,
     /// Render the registry's pages from the provider's schema.
     Docs(commands::docs::Options),
+    /// Archives of the programs, as people and registries take them.
+    Release(commands::release::Options),
     /// Play years of a card with our gates and with the shell gate, and write docs/simulation.md.
     Simulate,
     /// Every test: tools, build, unit tests, then end-to-end tests against the cluster.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Image => commands::image::run(&places),
         Task::Check => commands::check::run(&places),
         Task::Docs(options) => commands::docs::run(&places, options),
+        Task::Release(options) => commands::release::run(&places, options),
         Task::Simulate => commands::simulate::run(&places),
         Task::Test(options) => commands::test::run(&places, options),
     });

@@ -1,21 +1,18 @@
 //! The provider under test, laid out as terraform and tofu install one from a folder.
 
-use std::env::consts;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use crate::places::{Places, Profile};
+use crate::release::{Arch, VERSION};
 
 /// The provider's name below each registry.
 const SOURCE: &str = "gpu-tenancy/gpu";
 
 /// The registries that the two CLIs put before a source without a host name.
 const REGISTRIES: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
-
-/// Our version: that of the workspace, which this program shares.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A filesystem mirror and a CLI configuration that installs from it.
 #[derive(Debug, Clone)]
@@ -41,17 +38,43 @@ pub(crate) fn lay_out(places: &Places, profile: Profile) -> Result<Mirror> {
     if !binary.is_file() {
         bail!("{} is missing; run `cargo build --package terraform-provider-gpu`", binary.display());
     }
-    for registry in REGISTRIES {
-        let place = folder.join(registry).join(SOURCE).join(VERSION).join(platform()?);
+    for place in unpacked(&folder)? {
         place_binary(&binary, &place)?;
     }
-    let configuration = folder.with_file_name("cli.tfrc");
-    fs::write(&configuration, configuration_text(&folder))
-        .with_context(|| format!("cannot write {}", configuration.display()))?;
+    let configuration = configure(&folder)?;
     Ok(Mirror { folder, configuration })
 }
 
-fn place_binary(binary: &Path, folder: &Path) -> Result<()> {
+/// The folders of a mirror in which archives of the provider lie, one for each registry.
+pub(crate) fn packed(mirror: &Path) -> Vec<PathBuf> {
+    REGISTRIES.iter().map(|registry| mirror.join(registry).join(SOURCE)).collect()
+}
+
+/// The folders of a mirror in which the provider itself lies.
+///
+/// # Errors
+/// When this machine's processor has no name there.
+pub(crate) fn unpacked(mirror: &Path) -> Result<Vec<PathBuf>> {
+    let platform = platform()?;
+    Ok(packed(mirror).into_iter().map(|folder| folder.join(VERSION).join(&platform)).collect())
+}
+
+/// Writes a CLI configuration beside a mirror that installs from it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn configure(mirror: &Path) -> Result<PathBuf> {
+    let configuration = mirror.with_file_name("cli.tfrc");
+    fs::write(&configuration, configuration_text(mirror))
+        .with_context(|| format!("cannot write {}", configuration.display()))?;
+    Ok(configuration)
+}
+
+/// Lays a provider into one of the folders of [`unpacked`].
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn place_binary(binary: &Path, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let at = folder.join(format!("terraform-provider-gpu_v{VERSION}"));
     // Moved into place, so that a provider that runs from here meanwhile is not written over.
@@ -62,15 +85,11 @@ fn place_binary(binary: &Path, folder: &Path) -> Result<()> {
 
 /// The platform as Go names it, which is how the CLIs look for it.
 fn platform() -> Result<String> {
-    let architecture = match consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => bail!("terraform has no name for the architecture {other}"),
-    };
-    Ok(format!("{}_{architecture}", consts::OS))
+    Arch::here().map(Arch::platform).context("there is no provider for this machine's processor")
 }
 
-fn configuration_text(folder: &Path) -> String {
+/// A CLI configuration that installs from a mirror, and from nowhere else.
+pub(crate) fn configuration_text(folder: &Path) -> String {
     let include: Vec<String> = REGISTRIES.iter().map(|registry| format!("\"{registry}/{SOURCE}\"")).collect();
     format!(
         "disable_checkpoint = true\n\nprovider_installation {{\n  filesystem_mirror {{\n    path    = \"{}\"\n    \

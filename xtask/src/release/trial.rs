@@ -1,0 +1,153 @@
+//! A release used as people will use it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::dns::NameServer;
+use super::{Files, PROVIDER, VERSION};
+use crate::mirror;
+use crate::step;
+
+/// A configuration that asks the provider for its schema and to judge an attribute.
+const CONFIGURATION: &str = r#"
+terraform {
+  required_providers {
+    gpu = { source = "gpu-tenancy/gpu" }
+  }
+}
+
+provider "gpu" {
+  host  = "https://api.cluster.example:1"
+  token = "none"
+}
+
+data "gpu_card" "t4" {
+  name = "gpu-1-0"
+}
+"#;
+/// The name in it, which no machine has.
+const HOST: &str = "api.cluster.example";
+/// A name server of this machine's own, where nobody else answers.
+const SERVER: &str = "127.0.0.77:53";
+
+/// Installs the provider with both CLIs from its archive, packed as it is.
+///
+/// # Errors
+/// When one does not take it.
+pub(super) fn install(tools: &Path, files: &Files) -> Result<()> {
+    for cli in ["terraform", "tofu"] {
+        let folder = scratch(&files.folder, cli)?;
+        let mirror = folder.join("mirror");
+        for place in mirror::packed(&mirror) {
+            fs::create_dir_all(&place).with_context(|| format!("cannot create {}", place.display()))?;
+            let archive = files.provider();
+            let name = archive.file_name().context("an archive without a name")?;
+            fs::copy(&archive, place.join(name))
+                .with_context(|| format!("cannot write to {}", place.display()))?;
+        }
+        let configuration = mirror::configure(&mirror)?;
+        let work = folder.join("work");
+        fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
+        fs::write(work.join("main.tf"), CONFIGURATION).context("cannot write a configuration")?;
+        for arguments in [["init", "-input=false", "-no-color"].as_slice(), &["validate", "-no-color"]] {
+            let mut command = Command::new(tools.join(cli));
+            command.args(arguments).env("TF_CLI_CONFIG_FILE", &configuration).current_dir(&work);
+            step::output(command)?;
+        }
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        step::say(format!("{cli} installs {PROVIDER} {VERSION} from its archive and validates with it"));
+    }
+    Ok(())
+}
+
+/// Lets the provider look a cluster's name up in a root folder with nothing in it but terraform, the provider
+/// and the address of a name server: no C library, and none of what that loads to find names.
+///
+/// # Errors
+/// When the name is not asked for, or not found.
+pub(super) fn in_an_empty_root(tools: &Path, provider: &Path) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        step::say("not tried in an empty root: only root may change the root");
+        return Ok(());
+    }
+    let server: SocketAddr = SERVER.parse().context("no address")?;
+    let names = NameServer::start(server)?;
+    let root = scratch(provider.parent().context("a program without a folder")?, "root")?;
+    for folder in ["etc", "tmp", "work", "mirror"] {
+        let folder = root.join(folder);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let put = |to: &str, text: &str| {
+        fs::write(root.join(to), text).with_context(|| format!("cannot write {to} of the empty root"))
+    };
+    put("etc/resolv.conf", &format!("nameserver {}\n", server.ip()))?;
+    put("etc/hosts", "127.0.0.1 localhost\n")?;
+    put("work/main.tf", CONFIGURATION)?;
+    for place in mirror::unpacked(&root.join("mirror"))? {
+        mirror::place_binary(provider, &place)?;
+    }
+    put("cli.tfrc", &mirror::configuration_text(Path::new("/mirror")))?;
+    let terraform = fs::canonicalize(tools.join("terraform")).context("there is no terraform")?;
+    fs::copy(terraform, root.join("terraform")).context("cannot copy terraform")?;
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("chroot");
+        command.arg(&root).args(["/terraform", "-chdir=/work"]).args(arguments).env_clear();
+        command.env("TF_CLI_CONFIG_FILE", "/cli.tfrc").env("HOME", "/tmp").env("PATH", env_path());
+        command.output().context("cannot start chroot")
+    };
+    let init = run(&["init", "-input=false", "-no-color"])?;
+    ensure!(init.status.success(), "in an empty root: {}", String::from_utf8_lossy(&init.stderr));
+    let plan = run(&["plan", "-input=false", "-no-color"])?;
+    let told = String::from_utf8_lossy(&plan.stderr).into_owned();
+    fs::remove_dir_all(&root).with_context(|| format!("cannot remove {}", root.display()))?;
+    ensure!(names.asked().iter().any(|name| name == HOST), "no name server was asked for {HOST}: {told}");
+    // The name is this machine's, and nobody listens on that port of it.
+    if !told.contains("Connection refused") {
+        bail!("{HOST} was not found in an empty root: {told}");
+    }
+    step::say(format!("{PROVIDER} finds a cluster by its name in an empty root"));
+    Ok(())
+}
+
+/// `chroot` itself is found by it.
+fn env_path() -> std::ffi::OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// An empty folder beside the release's own files.
+fn scratch(beside: &Path, name: &str) -> Result<std::path::PathBuf> {
+    let folder = beside.with_file_name(format!("trial-{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::places::{Places, Profile};
+    use crate::release::{AGENT, Arch, GENERATOR};
+
+    #[test]
+    #[ignore = "needs the tools and a built workspace, which `cargo xtask test` has"]
+    fn both_clis_install_a_release_from_its_archive() {
+        let tools = std::env::var_os(crate::environment::TOOLS).unwrap();
+        let places = Places::find().unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let programs = out.path().join("programs");
+        fs::create_dir(&programs).unwrap();
+        symlink(places.built(PROVIDER, Profile::Dev), programs.join(PROVIDER)).unwrap();
+        for name in [GENERATOR, AGENT] {
+            fs::write(programs.join(name), "not installed here").unwrap();
+        }
+        let platform = Arch::here().unwrap().platform();
+        let licence = places.repository.join("LICENSE");
+        let files = Files::pack(&programs, &licence, &platform, &out.path().join("files")).unwrap();
+        install(Path::new(&tools), &files).unwrap();
+    }
+}
