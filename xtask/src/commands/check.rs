@@ -12,7 +12,7 @@ use crate::step;
 /// The cargo-deny that is installed where none of this version is in the cache.
 const DENY_VERSION: &str = "0.20.2";
 
-/// Formatting, lints, generated files, and what may be depended on.
+/// Formatting, lints, the libraries' pages, generated files, and what may be depended on.
 ///
 /// # Errors
 /// At the first of them that is not clean.
@@ -20,6 +20,12 @@ pub(crate) fn run(places: &Places) -> Result<()> {
     shown(cargo::command(places, &["fmt", "--all", "--check"]))?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
     shown(cargo::command(places, &clippy))?;
+    // The crates that are libraries; what the others say stands in their help texts, which are no Markdown.
+    let mut pages =
+        cargo::command(places, &["doc", "-p", "tfplugin-rs", "-p", "gpu-tenancy", "--no-deps", "--locked"]);
+    // A link that leads nowhere would be only a warning.
+    pages.env("RUSTDOCFLAGS", "--deny warnings");
+    shown(pages)?;
     cargo::build(places, &["gpu-stacks"], Profile::Dev)?;
     let mut stacks = Command::new(places.built("gpu-stacks", Profile::Dev));
     stacks.args(["check", "--diff", "stacks"]).current_dir(&places.repository);
