@@ -65,6 +65,11 @@ impl Cluster {
         Self { target, client: OnceCell::new(), permits: Semaphore::new(CONNECTIONS) }
     }
 
+    /// The address that people know the server by, once it was asked for anything.
+    pub(crate) fn known_as(&self) -> &str {
+        self.client.get().map_or("the API server", |dialled| &dialled.server)
+    }
+
     /// Sends a request and reads the whole answer.
     ///
     /// # Errors
@@ -119,7 +124,7 @@ fn unreachable(server: &str, error: &(dyn std::error::Error + 'static)) -> Failu
         }
         next = error.source();
     }
-    Failure::Unreachable { cause: format!("{server}: {}", causes.join(": ")) }
+    Failure::Unreachable { asked: None, cause: format!("{server}: {}", causes.join(": ")) }
 }
 
 async fn connect(target: &Target) -> Result<Dialled, Failure> {

@@ -79,9 +79,9 @@ impl Lifecycle<'_> {
             return Ok(self.settled(report));
         }
         let errors = self.errors(&report.failures);
-        let interrupted = report.failures.iter().any(|(_, failure)| *failure == Failure::Cancelled);
+        let interrupted = self.engine.cancel.is_cancelled();
         let somewhat = !report.made.is_empty();
-        let left = if interrupted { Vec::new() } else { self.engine.roll_back(&mut report).await };
+        let left = if interrupted { Vec::new() } else { self.engine.roll_back(desired, &mut report).await };
         if !(interrupted && somewhat) && left.is_empty() {
             return Err(Unsettled { kept: None, objects: Attr::Null, diagnostics: errors });
         }
@@ -134,6 +134,7 @@ impl Lifecycle<'_> {
         kept: Kept,
     ) -> Result<Settled, Unsettled> {
         let Change { desired, before, adopt, .. } = change;
+        let kept = Kept { leaving: false, ..kept };
         let report = self.engine.settle(&Order { desired, apply, shown, adopt }, kept).await;
         let objects = picture::half_way(before, desired, &report, self.digests);
         if !report.failures.is_empty() {
@@ -186,7 +187,11 @@ impl Lifecycle<'_> {
             seen.found.entry(key).or_insert(Found::Gone);
         }
         let own = |key: &Key| desired.get(key).is_none_or(|it| it.tenure != tenancy::objects::Tenure::Ground);
-        if !seen.found.iter().any(|(key, found)| own(key) && *found != Found::Gone) {
+        let is_there = |found: &Found| *found != Found::Gone;
+        let stands = seen.found.iter().any(|(key, found)| own(key) && is_there(found));
+        // A delete that got so far has still to leave the ground, and no other state knows of that.
+        let is_leaving = kept.leaving && seen.found.values().any(is_there);
+        if !stands && !is_leaving {
             return Ok(None);
         }
         let remarks = self.drift_warning(&seen.found).map(Diagnostics::from).unwrap_or_default();
@@ -222,19 +227,22 @@ impl Lifecycle<'_> {
         }
         diagnostics.extend(self.errors(&removed.failures));
         let objects = picture::without_gone(before, &removed.left);
-        Err(Unsettled { kept: Some(removed.left), objects, diagnostics })
+        let kept = Kept { leaving: true, ..removed.left };
+        Err(Unsettled { kept: Some(kept), objects, diagnostics })
     }
 
     /// The errors of these failures, each at the attribute of its object.
     pub(crate) fn errors(&self, failures: &[(Key, Failure)]) -> Diagnostics {
         let mut told: Vec<Diagnostic> = Vec::new();
         for (key, failure) in failures {
-            let whole =
-                matches!(failure, Failure::Refused(_) | Failure::Foreign { .. } | Failure::Waited { .. });
-            let path = if whole { (self.attribute)(key) } else { Path::root() };
-            let diagnostic = failure.diagnostic(path);
+            let general = failure.is_of_all_calls();
+            let diagnostic = failure.diagnostic(if general { Path::root() } else { (self.attribute)(key) });
             // Eleven objects without a cluster are one problem.
-            if !told.contains(&diagnostic) {
+            let is_told = match general {
+                true => told.iter().any(|known| known.summary == diagnostic.summary),
+                false => told.contains(&diagnostic),
+            };
+            if !is_told {
                 told.push(diagnostic);
             }
         }

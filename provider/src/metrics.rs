@@ -98,7 +98,7 @@ fn split(url: &str) -> (String, String) {
 
 fn clause(failure: &Failure) -> String {
     match failure {
-        Failure::Unreachable { cause } | Failure::Configuration { cause } => cause.clone(),
+        Failure::Unreachable { cause, .. } | Failure::Configuration { cause } => cause.clone(),
         Failure::Unknown { arguments } => format!("the provider's {} is not known yet", arguments.join(", ")),
         other => other.diagnostic(tfplugin::Path::root()).summary,
     }

@@ -10,6 +10,7 @@ use tfplugin::{
     Set, UpdateRequest,
 };
 
+use crate::api::Api;
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
 use crate::lifecycle::{Change, Lifecycle, Shows};
@@ -17,9 +18,9 @@ use crate::outcome;
 use crate::picture;
 use crate::provider::Data;
 
-/// How long objects may take to go: they are small, without finalizers of ours,
+/// How long an operation may take: objects are small, without finalizers of ours,
 /// and pods among them end within seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 120 });
 
 /// A resource whose objects follow from its attributes alone.
 pub(crate) trait Plain: Resource<Data = Data, Model: Shows> {
@@ -73,15 +74,21 @@ pub(crate) fn complete<R: Plain>(model: &mut R::Model, spec: &R::Spec, data: &Da
     R::fill_in(model, spec);
 }
 
+/// The API server for one operation.
+pub(crate) fn api(data: &Data, cancel: &CancellationToken) -> Api {
+    data.api.within(PATIENCE, cancel)
+}
+
 /// The resource of this model in the cluster.
 pub(crate) fn lifecycle<'a, R: Plain>(
-    data: &'a Data,
+    data: &Data,
+    api: &'a Api,
     model: &R::Model,
     cancel: CancellationToken,
 ) -> Lifecycle<'a> {
     let subject = R::subject(model);
     Lifecycle {
-        engine: Engine::new(&data.api, R::TYPE_NAME, subject, cancel),
+        engine: Engine::new(api, R::TYPE_NAME, subject, cancel),
         title: format!("{} {subject}", R::TYPE_NAME),
         attribute: R::attribute,
         digests: data.digests,
@@ -96,7 +103,8 @@ pub(crate) async fn create<R: Plain>(request: CreateRequest<R>) -> Outcome<R::Mo
         Ok(prepared) => prepared,
         Err(problems) => return Outcome::failed(problems),
     };
-    let lifecycle = lifecycle::<R>(&data, &model, request.cancel);
+    let api = api(&data, &request.cancel);
+    let lifecycle = lifecycle::<R>(&data, &api, &model, request.cancel);
     let made = lifecycle.create(&R::desired(&spec, &data), &adopted(R::adopt(&model))).await;
     outcome::created(model, made).with(told)
 }
@@ -109,7 +117,8 @@ pub(crate) async fn read<R: Plain>(request: ReadRequest<R>) -> Outcome<R::Model>
         Ok(spec) => spec,
         Err(problems) => return Outcome::failed(problems),
     };
-    let lifecycle = lifecycle::<R>(&data, &model, request.cancel);
+    let api = api(&data, &request.cancel);
+    let lifecycle = lifecycle::<R>(&data, &api, &model, request.cancel);
     let kept = Kept::read(&request.private);
     let looked = lifecycle.look(&R::desired(&spec, &data), model.objects(), kept).await;
     let told = match &looked {
@@ -128,7 +137,8 @@ pub(crate) async fn update<R: Plain>(request: UpdateRequest<R>) -> Outcome<R::Mo
         Ok(prepared) => prepared,
         Err(problems) => return Outcome::failed(problems),
     };
-    let lifecycle = lifecycle::<R>(&data, &model, request.cancel);
+    let api = api(&data, &request.cancel);
+    let lifecycle = lifecycle::<R>(&data, &api, &model, request.cancel);
     let adopt = adopted(R::adopt(&model));
     let desired = R::desired(&spec, &data);
     let change = Change { desired: &desired, before: prior.objects(), adopt: &adopt, patience: PATIENCE };
@@ -139,7 +149,8 @@ pub(crate) async fn update<R: Plain>(request: UpdateRequest<R>) -> Outcome<R::Mo
 /// [`Resource::delete`].
 pub(crate) async fn delete<R: Plain>(request: DeleteRequest<R>) -> Outcome<R::Model> {
     let mut prior = request.prior;
-    let lifecycle = lifecycle::<R>(&request.provider, &prior, request.cancel);
+    let api = api(&request.provider, &request.cancel);
+    let lifecycle = lifecycle::<R>(&request.provider, &api, &prior, request.cancel);
     let deleted = lifecycle.delete(Kept::read(&request.private), prior.objects(), PATIENCE).await;
     outcome::deleted(prior, deleted)
 }

@@ -18,8 +18,8 @@ pub(crate) enum Failure {
     KubeconfigEntry { what: &'static str, name: String, known: Vec<String> },
     /// The arguments make no client.
     Configuration { cause: String },
-    /// No answer.
-    Unreachable { cause: String },
+    /// No answer to what was asked, where that was one of our calls.
+    Unreachable { asked: Option<String>, cause: String },
     /// The API server said no.
     Refused(Box<Refusal>),
     /// An object is there that is not ours.
@@ -81,7 +81,7 @@ impl Refusal {
             401 => Diagnostic::error(
                 "The cluster does not know these credentials",
                 format!(
-                    "It answered with 401: {message}. The token or certificate of the provider block is missing, \
+                    "It answered with 401 when it was asked to {verb} {object}: {message}. The token or certificate of the provider block is missing, \
                      expired or meant for another cluster. Renew it."
                 ),
             ),
@@ -98,9 +98,16 @@ impl Refusal {
                      block those rights itself, or the verbs `escalate` and `bind` on roles."
                 ),
             ),
+            404 if *verb == Verb::List => Diagnostic::error(
+                "The cluster does not serve such objects",
+                format!(
+                    "It answered with 404 when it was asked to {verb} {object}: {message}. Use a cluster that \
+                     serves this kind, or have its API server serve it."
+                ),
+            ),
             404 => Diagnostic::error(
                 format!("{object} has no place to be"),
-                format!("{message}. Apply what makes it first."),
+                format!("To {verb} it was answered with 404: {message}. Apply what makes it first."),
             ),
             409 if !conflicts.is_empty() => {
                 let lines: Vec<String> = conflicts
@@ -110,7 +117,7 @@ impl Refusal {
                 Diagnostic::error(
                     format!("Another manager holds fields of {object}"),
                     format!(
-                        "{}.\nIf that manager should keep a field, list it in `hand_over` (or take it out of \
+                        "To {verb} it would take what others hold. {}.\nIf that manager should keep a field, list it in `hand_over` (or take it out of \
                          the configuration). If not, plan again: the plan shows the field as changed, and its \
                          apply takes it back.",
                         lines.join(";\n")
@@ -119,12 +126,12 @@ impl Refusal {
             }
             409 => Diagnostic::error(
                 format!("{object} was changed or replaced meanwhile"),
-                format!("{message}. Plan and apply again."),
+                format!("To {verb} it was answered with 409: {message}. Plan and apply again."),
             ),
             413 => Diagnostic::error(
                 format!("{object} is too large"),
                 format!(
-                    "{message}. A ConfigMap holds at most 1 MiB: put large files into the storage instead."
+                    "To {verb} it was answered with 413: {message}. A ConfigMap holds at most 1 MiB: put large files into the storage instead."
                 ),
             ),
             422 => {
@@ -132,7 +139,7 @@ impl Refusal {
                     self.causes.iter().map(|it| format!("{}: {}", it.field, it.message)).collect();
                 let why = if lines.is_empty() { message.clone() } else { lines.join(";\n") };
                 Diagnostic::error(
-                    format!("The cluster refuses {object} as it is"),
+                    format!("The cluster refuses to {verb} {object} as it is"),
                     format!(
                         "{why}.\nChange that value; where it says that a field is immutable, the object must be replaced."
                     ),
@@ -170,6 +177,15 @@ impl Failure {
             Failure::Unreachable { .. } => true,
             Failure::Refused(it) => it.status >= 500,
             _ => false,
+        }
+    }
+
+    /// Whether every other call fails for the same reason, so that one of them says it all.
+    pub(crate) fn is_of_all_calls(&self) -> bool {
+        match self {
+            Failure::Refused(it) => it.status == 401,
+            Failure::Foreign { .. } | Failure::Waited { .. } => false,
+            _ => true,
         }
     }
 
@@ -217,10 +233,11 @@ impl Failure {
                 "No connection can be made from the provider's configuration",
                 format!("{cause}. Correct the provider block or the KUBE_… variables."),
             ),
-            Failure::Unreachable { cause } => Diagnostic::error(
+            Failure::Unreachable { asked, cause } => Diagnostic::error(
                 "The cluster does not answer",
                 format!(
-                    "{cause}. Check that it runs and that `host` or the kubeconfig's server leads to it."
+                    "{}{cause}. Check that it runs and that `host` or the kubeconfig's server leads to it.",
+                    asked.as_ref().map(|asked| format!("It was asked to {asked}. ")).unwrap_or_default()
                 ),
             ),
             Failure::Refused(refusal) => refusal.diagnostic(),

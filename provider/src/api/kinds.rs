@@ -44,7 +44,7 @@ impl Api {
     /// Everything but success, save for a single group that does not answer:
     /// an extension server that is down must not keep namespaces for ever.
     pub(crate) async fn extensions(&self) -> Result<&[Listable], Failure> {
-        let kinds = self.extensions.get_or_try_init(|| self.discover()).await?;
+        let kinds = self.server.extensions.get_or_try_init(|| self.discover()).await?;
         Ok(kinds)
     }
 

@@ -1,15 +1,18 @@
 //! What is asked of the API server, in plain JSON: look, apply, delete, patch, list.
 
+mod bounds;
 mod failure;
 mod kinds;
 mod object;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
+use tfplugin::CancellationToken;
 use tokio::sync::OnceCell;
 
 pub(crate) use failure::{Failure, Refusal};
@@ -17,6 +20,7 @@ pub(crate) use kinds::Listable;
 pub(crate) use object::{Live, Ref};
 
 use crate::cluster::{Answer, Ask, Cluster};
+use bounds::{Bounds, GivenUp};
 
 /// How often a call is tried while the cluster is overloaded or restarting.
 const TRIES: u32 = 6;
@@ -72,7 +76,14 @@ pub(crate) struct Applied {
 }
 
 /// The API server.
+#[derive(Clone)]
 pub(crate) struct Api {
+    server: Arc<Server>,
+    bounds: Bounds,
+}
+
+/// What all operations of a run share.
+struct Server {
     cluster: Cluster,
     /// Once it has answered, silence is a restart worth waiting for; before, it is a wrong address.
     answered: AtomicBool,
@@ -81,7 +92,14 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(cluster: Cluster) -> Self {
-        Self { cluster, answered: AtomicBool::new(false), extensions: OnceCell::new() }
+        let server = Server { cluster, answered: AtomicBool::new(false), extensions: OnceCell::new() };
+        Self { server: Arc::new(server), bounds: Bounds::default() }
+    }
+
+    /// The same server for one operation: its calls end in time, or when the user interrupts.
+    pub(crate) fn within(&self, patience: Duration, cancel: &CancellationToken) -> Self {
+        let deadline = Some(Instant::now() + patience);
+        Self { server: self.server.clone(), bounds: Bounds { deadline, cancel: cancel.clone() } }
     }
 
     /// The object, or nothing where it is absent.
@@ -185,9 +203,19 @@ impl Api {
         match self.delete_if(object, conditions).await {
             Ok(()) => Ok(()),
             Err(failure) if failure.status() == Some(404) => Ok(()),
-            Err(failure) if failure.status() == Some(409) && uid.is_some() => Ok(()),
-            Err(failure) => Err(failure),
+            Err(failure) => match (failure.status(), uid) {
+                (Some(409), Some(uid)) if !self.is_there(object, uid).await? => Ok(()),
+                _ => Err(failure),
+            },
         }
+    }
+
+    /// Whether the object of this uid is there, and not on its way out.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub(crate) async fn is_there(&self, object: &Ref, uid: &str) -> Result<bool, Failure> {
+        Ok(self.get(object).await?.is_some_and(|live| live.uid() == uid && !live.is_deleting()))
     }
 
     /// Deletes an object as it was seen: `false` when it was written since.
@@ -269,40 +297,70 @@ impl Api {
     /// # Errors
     /// No answer.
     pub(crate) async fn raw(&self, path: String) -> Result<Answer, Failure> {
-        self.cluster.send(&Ask { method: Method::GET, path, content_type: None, body: None }).await
+        self.server.cluster.send(&Ask { method: Method::GET, path, content_type: None, body: None }).await
     }
 
     /// Sends, and sends again what a healthy server would have taken. Every
     /// call of ours may be repeated: applies and patches state what should be,
     /// replaces and deletes carry a version or a uid.
     async fn call(&self, object: String, verb: Verb, ask: &Ask) -> Result<Answer, Failure> {
+        let end = self.bounds.end();
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
-            let last = attempt >= TRIES;
-            let outcome = self.cluster.send(ask).await;
-            let wait = match &outcome {
-                Ok(answer) => {
-                    self.answered.store(true, Ordering::Relaxed);
-                    tracing::debug!(method = %ask.method, path = %ask.path, status = answer.status, "api call");
-                    match answer.status {
-                        200..=299 => return outcome,
-                        429 | 502..=504 if !last => {
-                            answer.retry_after_s.map_or(pause, Duration::from_secs).min(LONGEST_PAUSE)
-                        }
-                        status => {
-                            let refusal = Refusal::of(object, verb, status, &answer.body);
-                            return Err(Failure::Refused(Box::new(refusal)));
-                        }
-                    }
-                }
-                Err(Failure::Unreachable { .. }) if !last && self.answered.load(Ordering::Relaxed) => pause,
-                Err(_) => return outcome,
+            let (failure, wait) = match self.try_once(&object, verb, ask, end, pause).await {
+                Ok(answer) => return Ok(answer),
+                Err(refused) => refused,
+            };
+            let Some(wait) = wait.filter(|wait| attempt < TRIES && Instant::now() + *wait < end) else {
+                return Err(failure);
             };
             tracing::info!(%object, attempt, "the cluster is busy or away, trying again");
-            tokio::time::sleep(wait).await;
+            if !self.bounds.pause(wait).await {
+                break;
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Err(Failure::Cancelled)
+    }
+
+    /// One try: its answer, or why there is none that serves, and how long to
+    /// wait before the next where that is worth it.
+    async fn try_once(
+        &self,
+        object: &str,
+        verb: Verb,
+        ask: &Ask,
+        end: Instant,
+        pause: Duration,
+    ) -> Result<Answer, (Failure, Option<Duration>)> {
+        let silent = |cause: String| Failure::Unreachable { asked: Some(format!("{verb} {object}")), cause };
+        match self.bounds.until(end, self.server.cluster.send(ask)).await {
+            Ok(Ok(answer)) => {
+                self.server.answered.store(true, Ordering::Relaxed);
+                tracing::debug!(method = %ask.method, path = %ask.path, status = answer.status, "api call");
+                let asked_to_wait = answer.retry_after_s.map(Duration::from_secs);
+                let wait = match answer.status {
+                    200..=299 => return Ok(answer),
+                    429 | 502..=504 => Some(asked_to_wait.unwrap_or(pause)),
+                    500..=599 => asked_to_wait,
+                    _ => None,
+                };
+                let refusal = Refusal::of(object.to_owned(), verb, answer.status, &answer.body);
+                Err((Failure::Refused(Box::new(refusal)), wait.map(|wait| wait.min(LONGEST_PAUSE))))
+            }
+            Ok(Err(Failure::Unreachable { cause, .. })) => {
+                let wait = self.server.answered.load(Ordering::Relaxed).then_some(pause);
+                Err((silent(cause), wait))
+            }
+            Ok(Err(failure)) => Err((failure, None)),
+            Err(given_up) => {
+                let cause = match given_up {
+                    GivenUp::Late => "it kept silent until the time was up",
+                    GivenUp::Interrupted => "the run was interrupted before its answer came",
+                };
+                Err((silent(format!("{}: {cause}", self.server.cluster.known_as())), None))
+            }
+        }
     }
 }
 

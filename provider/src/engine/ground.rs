@@ -140,6 +140,8 @@ impl Engine<'_> {
                     found.push(format!("perhaps a {kind}, which we may not list"));
                     continue;
                 }
+                // A kind that is not served has no objects.
+                Err(failure) if failure.status() == Some(404) => continue,
                 items => items?,
             };
             for item in items {
@@ -166,9 +168,12 @@ impl Engine<'_> {
         let body = json!({"apiVersion": name.api_version, "kind": name.kind, "metadata": metadata});
         match self.api.apply(name, body, self.manner(false)).await {
             Ok(applied) => Ok(Some(applied.live)),
-            // It is gone, or another one by now, and none of our fields with it.
-            Err(failure) if matches!(failure.status(), Some(404 | 409 | 422)) => Ok(None),
-            Err(failure) => Err(failure),
+            // It is gone, or another one by now, and none of our fields with it: unless the refusal is of the
+            // apply itself, such as an admission policy's.
+            Err(failure) => match failure.status() {
+                Some(404 | 409 | 422) if !self.api.is_there(name, uid).await? => Ok(None),
+                _ => Err(failure),
+            },
         }
     }
 }

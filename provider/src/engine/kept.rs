@@ -13,6 +13,9 @@ use crate::api::Ref;
 pub(crate) struct Kept {
     #[serde(default)]
     pub(crate) objects: BTreeMap<String, KeptObject>,
+    /// A delete began and did not come to its end. What is left of the resource may be a namespace alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) leaving: bool,
 }
 
 /// One of them.

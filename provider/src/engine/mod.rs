@@ -16,6 +16,7 @@
 mod adopt;
 mod ground;
 mod kept;
+mod overridden;
 mod put;
 mod read;
 mod remove;

@@ -8,7 +8,7 @@ use tenancy::leaves::{diff, from_fields_v1, leaves, merge, remove_leaf};
 use tenancy::objects::{Kind, Object, Tenure};
 
 use super::adopt::may_adopt;
-use super::{Engine, KeptObject, birth_paths, reference, with_uid};
+use super::{Engine, KeptObject, birth_paths, overridden, reference, with_uid};
 use crate::api::{Applied, Failure, Live, Manner};
 
 /// How long a claim that nobody uses may take to go.
@@ -40,7 +40,7 @@ impl Engine<'_> {
         if object.birth.is_none() && object.kind != Kind::PersistentVolumeClaim {
             let body = with_uid(object.body.clone(), uid);
             match self.api.apply(&reference(object), body, self.manner(false)).await {
-                Ok(applied) => return Ok(self.put(object, applied, Vec::new())),
+                Ok(applied) => return Ok(self.put(object, &object.body, applied, Vec::new())),
                 // The uid is of an object that is gone (409), or replaced (422).
                 Err(failure) if matches!(failure.status(), Some(409 | 422)) => {}
                 Err(failure) => return Err(failure),
@@ -108,11 +108,13 @@ impl Engine<'_> {
     /// then given to the birth manager.
     pub(super) async fn bear(&self, object: &Object) -> Result<Put, Failure> {
         let name = reference(object);
-        let applied = match self.api.apply(&name, object.body_at_birth(), self.manner(false)).await {
+        let whole = object.body_at_birth();
+        let applied = match self.api.apply(&name, whole.clone(), self.manner(false)).await {
             // Two tenants made their namespace at the same moment, and the other was first.
             Err(failure) if failure.as_conflict().is_some() && object.tenure == Tenure::Ground => {
                 let live = self.api.get(&name).await?.ok_or(failure)?;
-                return self.share_ground(object, &live, object.body.clone()).await;
+                let unseen = Shown::Leaves(BTreeSet::new());
+                return self.share_ground(object, &live, object.body.clone(), &unseen).await;
             }
             outcome => outcome?,
         };
@@ -134,7 +136,7 @@ impl Engine<'_> {
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(self.put(object, applied, remarks))
+        Ok(self.put(object, &whole, applied, remarks))
     }
 
     pub(super) async fn put_over(&self, object: &Object, live: &Live, shown: &Shown) -> Result<Put, Failure> {
@@ -158,12 +160,14 @@ impl Engine<'_> {
     ) -> Result<Put, Failure> {
         let name = reference(object);
         match self.api.apply(&name, body.clone(), self.manner(false)).await {
-            Ok(applied) => Ok(self.put(object, applied, Vec::new())),
+            Ok(applied) => Ok(self.put(object, &body, applied, Vec::new())),
             Err(failure) => match failure.as_conflict() {
-                Some(_) if object.tenure == Tenure::Ground => self.share_ground(object, live, body).await,
+                Some(_) if object.tenure == Tenure::Ground => {
+                    self.share_ground(object, live, body, shown).await
+                }
                 Some(_) if self.was_shown(object, live, &body, shown).await? => {
-                    let applied = self.api.apply(&name, body, self.manner(true)).await?;
-                    Ok(self.put(object, applied, Vec::new()))
+                    let applied = self.api.apply(&name, body.clone(), self.manner(true)).await?;
+                    Ok(self.put(object, &body, applied, Vec::new()))
                 }
                 _ if failure.status() == Some(422) && is_empty_claim(object, live) => {
                     self.remake_claim(object, live).await
@@ -273,8 +277,15 @@ impl Engine<'_> {
     }
 
     /// A namespace of several tenants: where another of ours set a label
-    /// otherwise, theirs stays and we say so.
-    async fn share_ground(&self, object: &Object, live: &Live, mut body: Value) -> Result<Put, Failure> {
+    /// otherwise, theirs stays and we say so. What a hand changed is taken back
+    /// as elsewhere.
+    async fn share_ground(
+        &self,
+        object: &Object,
+        live: &Live,
+        mut body: Value,
+        shown: &Shown,
+    ) -> Result<Put, Failure> {
         let others: BTreeSet<String> = live
             .entries()
             .iter()
@@ -292,19 +303,30 @@ impl Engine<'_> {
             }
         }
         let name = reference(object);
-        let applied = self.api.apply(&name, body, self.manner(false)).await?;
-        let remark = format!(
-            "{name} is shared with another tenant, which sets {} otherwise. Theirs stays: let both say the same.",
-            dropped.join(", ")
-        );
-        Ok(self.put(object, applied, vec![remark]))
+        let applied = match self.api.apply(&name, body.clone(), self.manner(false)).await {
+            Err(failure)
+                if failure.as_conflict().is_some() && self.was_shown(object, live, &body, shown).await? =>
+            {
+                self.api.apply(&name, body.clone(), self.manner(true)).await?
+            }
+            outcome => outcome?,
+        };
+        let remark = (!dropped.is_empty()).then(|| {
+            format!(
+                "{name} is shared with another tenant, which sets {} otherwise. Theirs stays: let both say the same.",
+                dropped.join(", ")
+            )
+        });
+        Ok(self.put(object, &body, applied, remark.into_iter().collect()))
     }
 
     pub(super) fn manner(&self, force: bool) -> Manner<'_> {
         Manner { manager: &self.manager, force, dry_run: false }
     }
 
-    fn put(&self, object: &Object, applied: Applied, mut remarks: Vec<String>) -> Put {
+    /// What an apply of `sent` came to.
+    fn put(&self, object: &Object, sent: &Value, applied: Applied, mut remarks: Vec<String>) -> Put {
+        remarks.extend(overridden::remark(&reference(object), sent, &applied.live.0));
         remarks.extend(applied.warnings.iter().map(|text| format!("{}: {text}", reference(object))));
         if applied.live.is_deleting() {
             remarks.push(format!("{} is being deleted by somebody while we apply it.", reference(object)));

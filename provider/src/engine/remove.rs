@@ -118,6 +118,6 @@ impl Engine<'_> {
             .filter(|(key, _)| key.parse().is_ok_and(|key| !wanted(&key)))
             .map(|(key, object)| (key.clone(), object.clone()))
             .collect();
-        Kept { objects }
+        Kept { objects, leaving: kept.leaving }
     }
 }

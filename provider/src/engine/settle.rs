@@ -51,6 +51,9 @@ pub(crate) struct Report {
     pub(crate) made: Vec<(Key, Ref, String)>,
     /// Those that carried our entry already although the state did not know them.
     pub(crate) resumed: Vec<Key>,
+    /// Those that failed and were not there before, or not with our entry: the failed call, or one before it,
+    /// may have made them.
+    unsure: Vec<Key>,
     pub(crate) failures: Vec<(Key, Failure)>,
     pub(crate) remarks: Vec<String>,
 }
@@ -153,7 +156,12 @@ impl Engine<'_> {
             let calls = objects.iter().map(|object| self.put_one(order, object, &report.kept, &seen));
             let outcomes = join_all(calls).await;
             for (object, outcome) in objects.into_iter().zip(outcomes) {
-                report.take(object, outcome, seen.get(&object.key()).and_then(Option::as_ref), &self.manager);
+                let before = seen.get(&object.key());
+                let is_new = matches!(before, Some(None));
+                if outcome.is_err() && (is_new || matches!(object.tenure, Tenure::Entry | Tenure::Ground)) {
+                    report.unsure.push(object.key());
+                }
+                report.take(object, outcome, before.and_then(Option::as_ref), &self.manager);
             }
             if !report.failures.is_empty() {
                 break;
@@ -186,17 +194,22 @@ impl Engine<'_> {
         }
     }
 
-    /// Takes back what a failed create has made, newest first. Namespaces stay,
-    /// without our labels: another tenant may have moved in since. Says what
-    /// could not be removed.
-    pub(crate) async fn roll_back(&self, report: &mut Report) -> Vec<Ref> {
+    /// Takes back what a failed create has made, newest first, and our entries in
+    /// what others made. Namespaces stay, without our labels: another tenant may
+    /// have moved in since. Says what could not be removed.
+    pub(crate) async fn roll_back(&self, desired: &Objects, report: &mut Report) -> Vec<Ref> {
         let mut left = Vec::new();
-        for (key, object) in &report.kept.objects {
-            let Ok(key) = key.parse::<Key>() else { continue };
-            if key.kind == Kind::Namespace
-                && let Err(failure) = self.drop_fields(&object.reference(&key), &object.uid).await
-            {
-                tracing::info!(%key, ?failure, "labels of ours stay on a namespace");
+        self.make_sure(desired, report).await;
+        for (name, object) in report.kept.objects.clone() {
+            let Ok(key) = name.parse::<Key>() else { continue };
+            if key.kind != Kind::Namespace && !object.entry {
+                continue;
+            }
+            match self.drop_fields(&object.reference(&key), &object.uid).await {
+                Ok(_) if object.entry => drop(report.kept.objects.remove(&name)),
+                Ok(_) => {}
+                Err(_) if object.entry => left.push(object.reference(&key)),
+                Err(failure) => tracing::info!(%key, ?failure, "labels of ours stay on a namespace"),
             }
         }
         for (key, name, uid) in report.made.drain(..).rev() {
@@ -209,6 +222,23 @@ impl Engine<'_> {
             }
         }
         left
+    }
+
+    /// Looks at those of which a failure does not tell whether they were made. One that cannot be
+    /// looked at is left to the next apply, which takes up what carries our entry.
+    async fn make_sure(&self, desired: &Objects, report: &mut Report) {
+        for key in std::mem::take(&mut report.unsure) {
+            let Some(object) = desired.get(&key) else { continue };
+            let name = reference(object);
+            let live = self.api.get(&name).await.ok().flatten();
+            if let Some(live) = live.filter(|live| live.applied_by(&self.manager).is_some()) {
+                let kept = self.kept(object, &live);
+                if !kept.entry && object.tenure != Tenure::Ground {
+                    report.made.push((key.clone(), name, live.uid().to_owned()));
+                }
+                report.kept.objects.insert(key.to_string(), kept);
+            }
+        }
     }
 }
 

@@ -67,7 +67,8 @@ impl Resource for FloorResource {
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<FloorModel> {
         let (provider, prior, cancel) =
             (request.provider.clone(), request.prior.clone(), request.cancel.clone());
-        let lifecycle = steps::lifecycle::<Self>(&provider, &prior, cancel);
+        let api = steps::api(&provider, &cancel);
+        let lifecycle = steps::lifecycle::<Self>(&provider, &api, &prior, cancel);
         let left =
             place(&lifecycle, &prior).filter(|it| request.planned.card.as_str() != Some(it.card.as_str()));
         let Some(left) = left else { return steps::update(request).await };
@@ -86,7 +87,8 @@ impl Resource for FloorResource {
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<FloorModel> {
         let (provider, prior, cancel) =
             (request.provider.clone(), request.prior.clone(), request.cancel.clone());
-        let lifecycle = steps::lifecycle::<Self>(&provider, &prior, cancel);
+        let api = steps::api(&provider, &cancel);
+        let lifecycle = steps::lifecycle::<Self>(&provider, &api, &prior, cancel);
         let Some(place) = place(&lifecycle, &prior) else { return steps::delete(request).await };
         if let Err(problems) = ledger::may_leave(&place).await {
             return Outcome::failed(problems);

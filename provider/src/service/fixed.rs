@@ -1,15 +1,45 @@
-//! What cannot change once a tenant has its storage, told at plan instead of
-//! by the API server in the middle of an apply.
+//! What cannot change once a tenant has its storage or its load balancer, told at
+//! plan instead of by the API server in the middle of an apply.
 
 use tenancy::quantity::Quantity;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::ServiceModel;
-use super::parts::StorageModel;
+use super::parts::{FrontModel, StorageModel};
+
+/// The errors of what cannot change in place.
+pub(super) fn check(prior: &ServiceModel, planned: &ServiceModel) -> Diagnostics {
+    let mut said = storage(prior, planned);
+    said.extend(load_balancer(prior, planned));
+    said
+}
+
+/// The class of a load balancer says who made it, and the API server lets nobody else take it over.
+fn load_balancer(prior: &ServiceModel, planned: &ServiceModel) -> Option<Diagnostic> {
+    let (before, after) = (prior.service.known()?, planned.service.known()?);
+    let is_one = |front: &FrontModel| front.r#type.as_str() == Some("LoadBalancer");
+    let class = |front: &FrontModel| front.load_balancer_class.as_str().map(str::to_owned);
+    let changes = !after.load_balancer_class.is_unknown() && class(before) != class(after);
+    if !(is_one(before) && is_one(after) && changes) {
+        return None;
+    }
+    let shown = |front: &FrontModel| class(front).unwrap_or_else(|| "the cluster's own".to_owned());
+    let detail = format!(
+        "service.load_balancer_class is {}, and the Service was made with {}: it is fixed while the type is \
+         LoadBalancer. Apply the type ClusterIP first, and then the load balancer with its new class; it gets \
+         another address.",
+        shown(after),
+        shown(before)
+    );
+    Some(
+        Diagnostic::error("The class of a load balancer cannot change in place", detail)
+            .at(Path::attribute("service")),
+    )
+}
 
 /// The errors of a changed storage. A claim's class, mode and volume are fixed,
 /// and it only grows; its data would have to be moved, which nobody does unasked.
-pub(super) fn check(prior: &ServiceModel, planned: &ServiceModel) -> Diagnostics {
+fn storage(prior: &ServiceModel, planned: &ServiceModel) -> Diagnostics {
     let (Some(before), Some(after)) = (prior.storage.known(), planned.storage.known()) else {
         return Diagnostics::new();
     };

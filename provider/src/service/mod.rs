@@ -39,6 +39,8 @@ pub(crate) use spec::tolerations;
 
 /// How long an operation may take unless `timeouts` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a refresh may take: one look at each object.
+const READ_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 120 });
 
 /// The resource.
 pub(crate) struct ServiceResource;
@@ -87,8 +89,11 @@ impl Resource for ServiceResource {
         let desired = tenancy::expand::tenant(&tenant);
         model.objects = picture::known(&desired, data.digests);
         model.id = Attr::Known(tenant.id.to_string());
-        let lifecycle = lifecycle(&data, &model, request.cancel);
-        let mut remarks = match surroundings(&data.api, &tenant).await {
+        let patience = timeout(&model, |it| &it.create);
+        let deadline = Instant::now() + patience;
+        let api = data.api.within(patience, &request.cancel);
+        let lifecycle = lifecycle(&data, &api, &model, request.cancel);
+        let mut remarks = match surroundings(&api, &tenant).await {
             Ok(remarks) => remarks,
             Err(problems) => return Outcome::failed(problems),
         };
@@ -96,11 +101,10 @@ impl Resource for ServiceResource {
         let made = lifecycle.create(&desired, &adopt).await;
         if made.is_ok() {
             if !adopt.is_empty() {
-                remarks.extend(leftovers::named(&data.api, &tenant).await);
+                remarks.extend(leftovers::named(&api, &tenant).await);
             }
-            let patience = timeout(&model, |it| &it.create);
             // The tenant is there. An error now would make Terraform destroy it.
-            let waited = wait(&lifecycle, &model, &tenant, patience).await;
+            let waited = wait(&lifecycle, &model, &tenant, deadline).await;
             remarks.extend(waited.into_iter().map(rollout::as_warning));
         }
         outcome::created(model, made).with(remarks)
@@ -114,7 +118,8 @@ impl Resource for ServiceResource {
             Err(problems) => return Outcome::failed(problems),
         };
         let desired = tenancy::expand::tenant(&tenant);
-        let lifecycle = lifecycle(&data, &model, request.cancel);
+        let api = data.api.within(READ_PATIENCE, &request.cancel);
+        let lifecycle = lifecycle(&data, &api, &model, request.cancel);
         let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
         outcome::read(model, looked, &lifecycle.title)
     }
@@ -126,17 +131,18 @@ impl Resource for ServiceResource {
             Ok(tenant) => tenant,
             Err(problems) => return Outcome::failed(problems),
         };
-        let mut remarks = match surroundings(&data.api, &tenant).await {
+        let patience = timeout(&model, |it| &it.update);
+        let deadline = Instant::now() + patience;
+        let api = data.api.within(patience, &request.cancel);
+        let mut remarks = match surroundings(&api, &tenant).await {
             Ok(remarks) => remarks,
             Err(problems) => return Outcome::failed(problems),
         };
         let desired = tenancy::expand::tenant(&tenant);
         model.objects = picture::known(&desired, data.digests);
-        let lifecycle = lifecycle(&data, &model, request.cancel);
-        let patience = timeout(&model, |it| &it.update);
+        let lifecycle = lifecycle(&data, &api, &model, request.cancel);
         let mut kept = Kept::read(&request.private);
         claims::let_go(&mut kept, &tenant);
-        let deadline = Instant::now() + patience;
         let prior = spec::tenant(&request.prior, &data.agent_image).ok();
         let falls_asleep = tenant.suspend && request.prior.suspend != Attr::Known(true);
         let mut before = request.prior.objects.clone();
@@ -152,6 +158,7 @@ impl Resource for ServiceResource {
             (kept, before) = (slept.kept, slept.objects);
         }
         let adopt = adopted(&model.adopt);
+        let patience = deadline.saturating_duration_since(Instant::now());
         let change = Change { desired: &desired, before: &before, adopt: &adopt, patience };
         let settled = match lifecycle.put(&change, kept).await {
             Ok(settled) => settled,
@@ -168,14 +175,16 @@ impl Resource for ServiceResource {
         }
         let pruned = lifecycle.prune(&change, settled).await;
         if pruned.is_ok() {
-            remarks.extend(wait(&lifecycle, &model, &tenant, patience).await);
+            remarks.extend(wait(&lifecycle, &model, &tenant, deadline).await);
         }
         outcome::updated(request.prior, model, pruned).with(remarks)
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<ServiceModel> {
-        let lifecycle = lifecycle(&request.provider, &request.prior, request.cancel);
-        let deadline = Instant::now() + timeout(&request.prior, |it| &it.delete);
+        let patience = timeout(&request.prior, |it| &it.delete);
+        let deadline = Instant::now() + patience;
+        let api = request.provider.api.within(patience, &request.cancel);
+        let lifecycle = lifecycle(&request.provider, &api, &request.prior, request.cancel);
         let kept = Kept::read(&request.private);
         let tenant = match spec::tenant(&request.prior, &request.provider.agent_image) {
             Ok(tenant) => tenant,
@@ -248,19 +257,24 @@ async fn wait(
     lifecycle: &Lifecycle<'_>,
     model: &ServiceModel,
     tenant: &Tenant,
-    patience: Duration,
+    deadline: Instant,
 ) -> Diagnostics {
     let wanted = tenant.schedule == Schedule::Always && !tenant.suspend && model.wait != Attr::Known(false);
     if !wanted {
         return Diagnostics::new();
     }
-    rollout::wait(&lifecycle.engine, &tenant.id, Instant::now() + patience).await
+    rollout::wait(&lifecycle.engine, &tenant.id, deadline).await
 }
 
-fn lifecycle<'a>(data: &'a Data, model: &ServiceModel, cancel: CancellationToken) -> Lifecycle<'a> {
+fn lifecycle<'a>(
+    data: &Data,
+    api: &'a Api,
+    model: &ServiceModel,
+    cancel: CancellationToken,
+) -> Lifecycle<'a> {
     let id = model.id.as_str().unwrap_or_default();
     Lifecycle {
-        engine: Engine::new(&data.api, ServiceResource::TYPE_NAME, id, cancel),
+        engine: Engine::new(api, ServiceResource::TYPE_NAME, id, cancel),
         title: format!("gpu_windowed_service {id}"),
         attribute,
         digests: data.digests,

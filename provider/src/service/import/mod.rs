@@ -66,7 +66,7 @@ async fn find(
     let live =
         live.ok_or_else(|| missing(format!("{name} does not exist. Create it with Terraform instead.")))?;
     let stub = ServiceModel { id: Attr::Known(id.to_string()), ..ServiceModel::default() };
-    let lifecycle = lifecycle(data, &stub, cancel);
+    let lifecycle = lifecycle(data, &data.api, &stub, cancel);
     let manager = &lifecycle.engine.manager;
     if live.applied_by(manager).is_none() {
         return Err(missing(format!(
