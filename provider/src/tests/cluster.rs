@@ -64,6 +64,45 @@ impl FakeCluster {
         self.0.lock().unwrap().objects.keys().filter(|path| path.contains(within)).cloned().collect()
     }
 
+    /// Where an object of the tenant of the first seed is, given its `Kind/name`.
+    pub(crate) fn url(&self, key: &str) -> String {
+        let key: tenancy::objects::Key = key.parse().unwrap();
+        let end = format!("/{}/{}", key.kind.plural(), key.name);
+        let inside = self.0.lock().unwrap();
+        let mut urls = inside.objects.keys().filter(|url| url.ends_with(&end)).map(String::as_str);
+        urls.find(|url| !url.contains("/namespaces/gpu-tenancy/")).unwrap().to_owned()
+    }
+
+    /// Somebody changes the leaf at `path` to what it is in `fragment`, or deletes it.
+    pub(crate) fn by_hand(&self, url: &str, path: &str, fragment: Option<&Value>) {
+        let mut inside = self.0.lock().unwrap();
+        let object = inside.objects.get_mut(url).unwrap();
+        tenancy::leaves::remove_leaf(object, path).unwrap_or_else(|| panic!("{url} has no {path}"));
+        let managers = object["metadata"]["managedFields"].as_array_mut().unwrap();
+        for entry in managers.iter_mut() {
+            let mut owned = tenancy::leaves::from_fields_v1(&entry["fieldsV1"]);
+            if owned.remove(path) {
+                entry["fieldsV1"] = super::hand::fields_v1(&owned);
+            }
+        }
+        let mut hand =
+            json!({"manager": "kubectl-edit", "operation": "Update", "time": "2026-11-21T12:00:00Z"});
+        if let Some(fragment) = fragment {
+            hand["fieldsV1"] = super::hand::fields_v1([&path.to_owned()]);
+            tenancy::leaves::merge(object, fragment);
+        }
+        object["metadata"]["managedFields"].as_array_mut().unwrap().push(hand);
+    }
+
+    /// Somebody adds what is not there.
+    pub(crate) fn add_by_hand(&self, url: &str, more: &Value) {
+        let mut inside = self.0.lock().unwrap();
+        let object = inside.objects.get_mut(url).unwrap();
+        tenancy::leaves::merge(object, more);
+        let hand = json!({"manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields(more)});
+        object["metadata"]["managedFields"].as_array_mut().unwrap().push(hand);
+    }
+
     pub(crate) fn fail(&self, method: Method, path: &'static str, status: u16) {
         self.0.lock().unwrap().faults.push((method, path, status));
     }
@@ -93,8 +132,7 @@ impl Inside {
         self.store_owned(path, object, manager, owned)
     }
 
-    /// What server-side apply does, save that every list is one field: fields
-    /// that the manager alone had and applies no more go.
+    /// What server-side apply does: fields that the manager alone had and applies no more go.
     fn apply(&mut self, path: &str, body: &Value, manager: &str) -> Value {
         let owned = fields(body);
         let mut merged = self.objects.get(path).cloned().unwrap_or_else(|| body.clone());
@@ -130,17 +168,13 @@ impl Inside {
     }
 }
 
-/// `fieldsV1` of a body, with every list as one field.
+/// `fieldsV1` of what a body sets.
 fn fields(value: &Value) -> Value {
-    let Value::Object(object) = value else { return json!({}) };
-    let identity = ["apiVersion", "kind", "uid", "managedFields", "resourceVersion", "name", "namespace"];
-    let kept = object.iter().filter(|(name, _)| !identity.contains(&name.as_str()));
-    let below = |(name, value): (&String, &Value)| {
-        let below = fields(value);
-        let is_empty = value.is_object() && below == json!({}) && !value["name"].is_null();
-        (!is_empty || name != "metadata").then(|| (format!("f:{name}"), below))
-    };
-    Value::Object(kept.filter_map(below).collect())
+    let mut value = value.clone();
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        metadata.retain(|name, _| name != "managedFields" && name != "resourceVersion");
+    }
+    super::hand::fields_v1(tenancy::leaves::leaves(&value).keys())
 }
 
 async fn answer(
@@ -229,7 +263,12 @@ async fn answer(
             if conditions.iter().any(|(name, value)| object["metadata"][name] != *value) {
                 return status_of(409, "the precondition does not hold");
             }
-            inside.objects.remove(&path);
+            let is_held = object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+            if let Some(held) = inside.objects.get_mut(&path).filter(|_| is_held) {
+                held["metadata"]["deletionTimestamp"] = json!("2026-11-21T12:00:00Z");
+            } else {
+                inside.objects.remove(&path);
+            }
             found(Some(&object))
         }
     }

@@ -30,7 +30,7 @@ fn set(elements: &[&str]) -> Attr<Set<String>> {
 }
 
 /// Tenants that between them set every attribute, most of them in several ways.
-fn tenants() -> Vec<ServiceModel> {
+pub(super) fn tenants() -> Vec<ServiceModel> {
     let plain = StorageModel { mount_path: "/data".into(), size: "1Gi".into(), ..StorageModel::default() };
     let nfs = NfsModel { server: "nas".into(), path: "/srv".into(), mount_options: list(&["ro"]) };
     let secret = SecretKeyModel { secret: "s".into(), key: "k".into(), optional: Attr::Known(true) };

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::json;
+use tfplugin::testing::Driver;
 use tfplugin::{Attr, Set};
 
 use super::cluster::FakeCluster;
 use super::flow::{DEPLOYMENT, with_floor};
 use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told};
-use crate::provider::Settings;
+use crate::provider::{Gpu, Settings};
 use crate::service::ServiceModel;
-use crate::service::parts::FrontModel;
+use crate::service::parts::{FrontModel, TimeoutsModel};
 
 const CONFIG: &str = "/api/v1/namespaces/tts/configmaps/chatterbox-tts-config";
 
@@ -114,5 +116,146 @@ async fn a_restart_is_told_also_where_plans_show_digests() {
         let plan = driver.plan(SERVICE, Some(&made), Some(&changed)).await;
         let said = told(&plan.diagnostics);
         assert!(said.starts_with("image | ") && said.contains("will be restarted"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_before_its_second_call_failed_is_taken_back_too() {
+    let (cluster, driver, ..) = with_floor().await;
+    cluster.when(Method::PATCH, "/deployments/", |inside| {
+        if inside.objects.contains_key(DEPLOYMENT) {
+            inside.faults.push((Method::PATCH, "/deployments/", 403));
+        }
+    });
+    let after = driver.create(SERVICE, &chatterbox()).await;
+    assert!(after.instance.is_none() && after.diagnostics.has_errors(), "{}", told(&after.diagnostics));
+    assert_eq!(cluster.paths("/namespaces/tts"), ["/api/v1/namespaces/tts"]);
+}
+
+#[tokio::test]
+async fn a_refused_deletion_is_an_error_and_no_wait() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    cluster.fail(Method::DELETE, "/services/", 409);
+    let after = tokio::time::timeout(Duration::from_secs(10), driver.destroy(SERVICE, &made)).await.unwrap();
+    let said = told(&after.diagnostics);
+    assert!(after.instance.is_some() && said.contains("Service tts/chatterbox-tts"), "{said}");
+}
+
+#[tokio::test]
+async fn a_claim_whose_release_is_refused_stays_in_the_state() {
+    let (cluster, driver, _, floor) = with_floor().await;
+    cluster.fail(Method::PATCH, ".declared", 422);
+    let after = driver.destroy(FLOOR, &floor).await;
+    let said = told(&after.diagnostics);
+    assert!(after.instance.is_some() && said.contains("card.gpu-1-0.declared"), "{said}");
+    cluster.heal();
+    let gone = driver.destroy(FLOOR, &after.instance.unwrap()).await;
+    assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_served_is_in_no_namespace() {
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    cluster.fail(Method::GET, "/horizontalpodautoscalers", 404);
+    let gone = driver.destroy(SERVICE, &made).await;
+    assert!(gone.diagnostics.is_empty(), "{}", told(&gone.diagnostics));
+    assert!(cluster.paths("/namespaces/tts").is_empty());
+}
+
+#[tokio::test]
+async fn a_silent_cluster_is_waited_for_as_long_as_timeouts_say() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}", silent.local_addr().unwrap());
+    let driver = Driver::new(Gpu);
+    driver
+        .configure(&Settings { host: host.as_str().into(), token: "t".into(), ..Settings::default() })
+        .await;
+    let timeouts = TimeoutsModel { create: "1s".into(), ..TimeoutsModel::default() };
+    let config = ServiceModel { timeouts: Attr::Known(timeouts), ..chatterbox() };
+    let after = tokio::time::timeout(Duration::from_secs(20), driver.create(SERVICE, &config)).await.unwrap();
+    let said = told(&after.diagnostics);
+    assert!(said.contains("asked to get ConfigMap gpu-tenancy/tenant.tts.chatterbox-tts"), "{said}");
+    assert!(said.contains("kept silent until the time was up"), "{said}");
+}
+
+#[tokio::test]
+async fn a_load_balancer_s_class_is_told_at_plan_to_be_fixed() {
+    let (_cluster, driver, ..) = with_floor().await;
+    let with = |class: &str, kind: &str| {
+        let class = if class.is_empty() { Attr::Null } else { Attr::from(class) };
+        let port = Attr::Known(8000);
+        let front =
+            FrontModel { port, r#type: kind.into(), load_balancer_class: class, ..FrontModel::default() };
+        ServiceModel { service: Attr::Known(front), ..chatterbox() }
+    };
+    let made = driver.create(SERVICE, &with("example.org/a", "LoadBalancer")).await.instance.unwrap();
+    for other in ["example.org/b", ""] {
+        let said = driver.plan(SERVICE, Some(&made), Some(&with(other, "LoadBalancer"))).await.diagnostics;
+        assert!(told(&said).starts_with("service | The class of a load balancer cannot"), "{}", told(&said));
+    }
+    let plan = driver.plan(SERVICE, Some(&made), Some(&with("", "ClusterIP"))).await;
+    assert!(!plan.diagnostics.has_errors(), "{}", told(&plan.diagnostics));
+}
+
+#[tokio::test]
+async fn a_claim_on_a_card_that_failed_half_way_is_not_counted() {
+    for status in [403, 500] {
+        let (cluster, driver) = FakeCluster::start().await;
+        driver.create(CARD, &t4()).await;
+        cluster.fail(Method::PATCH, "/rolebindings/", status);
+        let after = driver.create(FLOOR, &claim()).await;
+        assert!(after.instance.is_none() && after.diagnostics.has_errors(), "{}", told(&after.diagnostics));
+        let declared =
+            cluster.get("/api/v1/namespaces/gpu-tenancy/configmaps/card.gpu-1-0.declared").unwrap();
+        assert!(!declared["data"].to_string().contains("floor."), "{}", declared["data"]);
+        assert!(cluster.paths("tenant.tts").is_empty(), "{:?}", cluster.paths("tenant.tts"));
+    }
+}
+
+#[tokio::test]
+async fn who_holds_what_does_not_go_away_is_named() {
+    let (cluster, driver, ..) = with_floor().await;
+    let timeouts = TimeoutsModel { delete: "1s".into(), ..TimeoutsModel::default() };
+    let config = ServiceModel { timeouts: Attr::Known(timeouts), ..chatterbox() };
+    let made = driver.create(SERVICE, &config).await.instance.unwrap();
+    let service = "/api/v1/namespaces/tts/services/chatterbox-tts";
+    let hold = |finalizers: serde_json::Value| {
+        let mut inside = cluster.0.lock().unwrap();
+        inside.objects.get_mut(service).unwrap()["metadata"]["finalizers"] = finalizers;
+    };
+    hold(json!(["service.kubernetes.io/load-balancer-cleanup"]));
+    let after = driver.destroy(SERVICE, &made).await;
+    let said = told(&after.diagnostics);
+    assert!(said.contains("Service tts/chatterbox-tts does not go away"), "{said}");
+    assert!(said.contains("service.kubernetes.io/load-balancer-cleanup"), "{said}");
+    cluster.0.lock().unwrap().objects.remove(service);
+    let gone = driver.destroy(SERVICE, &after.instance.unwrap()).await;
+    assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+}
+
+#[tokio::test]
+async fn a_namespace_that_a_failed_destroy_did_not_leave_is_left_by_the_next() {
+    // The last of the objects may have gone in spite of the failure.
+    for (method, path, goes) in [
+        (Method::GET, "/namespaces/tts/secrets", None),
+        (Method::DELETE, "/services/", Some("/api/v1/namespaces/tts/services/chatterbox-tts")),
+    ] {
+        let (cluster, driver, ..) = with_floor().await;
+        let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+        cluster.fail(method, path, 500);
+        let after = driver.destroy(SERVICE, &made).await;
+        assert!(after.diagnostics.has_errors());
+        cluster.heal();
+        cluster.0.lock().unwrap().objects.retain(|url, _| goes != Some(url.as_str()));
+        assert_eq!(cluster.paths("/namespaces/tts"), ["/api/v1/namespaces/tts"]);
+        let read = driver.read(SERVICE, &after.instance.unwrap()).await;
+        let kept = read.instance.expect("the namespace is still to be left");
+        let back = driver.plan(SERVICE, Some(&kept), Some(&chatterbox())).await;
+        assert!(!back.is_empty() && back.replace.is_empty(), "whoever changes his mind gets his tenant back");
+        let gone = driver.destroy(SERVICE, &kept).await;
+        assert!(gone.diagnostics.is_empty(), "{}", told(&gone.diagnostics));
+        assert!(cluster.paths("/namespaces/tts").is_empty());
     }
 }

@@ -3,12 +3,15 @@
 mod bad_input;
 mod bedtime;
 mod cluster;
+mod drifting;
 mod exporter;
 mod floors;
 mod flow;
 mod foreseen;
 mod functions;
 mod half_way;
+mod hand;
+mod matrix;
 mod measured;
 mod messages;
 mod moving;

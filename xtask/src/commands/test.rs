@@ -22,6 +22,11 @@ const BUILD: Stage = Stage { name: "build", budget_minutes: 30 };
 const UNIT: Stage = Stage { name: "unit tests", budget_minutes: 8 };
 const END_TO_END: Stage = Stage { name: "end-to-end tests", budget_minutes: 25 };
 
+/// The program in which the provider's tests are.
+const PROVIDER: &str = "terraform-provider-gpu";
+/// The provider's tests that need a cluster, by a part of their names.
+const NEEDS_CLUSTER: &str = "tests::matrix::";
+
 /// What to test against, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -54,7 +59,11 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
     })?;
     BUILD.run(|| {
         step::visible(&mut cargo::command(places, &["build", "--workspace", "--bins", "--locked"]))?;
-        let end_to_end_alone: &[&str] = if options.only.is_some() { &["--test", "e2e"] } else { &[] };
+        let end_to_end_alone: &[&str] = match &options.only {
+            None => &[],
+            Some(_) if has_matrix(options) => &["--test", "e2e", "--bin", PROVIDER],
+            Some(_) => &["--test", "e2e"],
+        };
         let tests = [&["test", "--workspace", "--no-run", "--locked"], end_to_end_alone].concat();
         step::visible(&mut cargo::command(places, &tests))
     })?;
@@ -71,6 +80,8 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
                 "--no-fail-fast",
                 "--",
                 "--include-ignored",
+                "--skip",
+                NEEDS_CLUSTER,
             ],
         );
         unit.env(environment::TOOLS, &tools).env("PATH", tools_first(&tools)?);
@@ -81,6 +92,11 @@ fn stages(places: &Places, options: &Options, closing: &mut Closing) -> Result<(
         })?;
     }
     END_TO_END.run(|| end_to_end(places, options, &tools, closing))
+}
+
+/// Whether the half-way failures of the provider are asked for: always, or by `--only matrix`.
+fn has_matrix(options: &Options) -> bool {
+    options.only.as_ref().is_none_or(|only| NEEDS_CLUSTER.contains(only.as_str()))
 }
 
 /// The search path with the tools before everything else.
@@ -95,21 +111,30 @@ fn end_to_end(places: &Places, options: &Options, tools: &Path, closing: &mut Cl
     if let Some(reason) = &surroundings.cluster.no_pods {
         step::say(format!("TESTS THAT NEED PODS DO NOT RUN: {reason}"));
     }
-    let mut run = |threads: u8, which: &[&str]| {
+    let run = |closing: &mut Closing, threads: u8, which: &[&str]| {
         // By the name of the test binary, which is in that package alone; see the module about cargo.
         let mut command = cargo::command(places, &["test", "--workspace", "--test", "e2e", "--locked"]);
         command.envs(surroundings.variables()).args(options.only.iter());
         closing.run(command.args(["--", "--test-threads", &threads.to_string()]).args(which))
     };
-    let together = run(options.threads, &[]);
+    let together = run(closing, options.threads, &[]);
+    let matrix = match has_matrix(options) {
+        true => {
+            let mut command = cargo::command(places, &["test", "--workspace", "--bin", PROVIDER, "--locked"]);
+            command.envs(surroundings.variables());
+            // What it leaves out, and its figures, are for the log.
+            closing.run(command.args(["--", "--ignored", "--nocapture", NEEDS_CLUSTER]))
+        }
+        false => Ok(()),
+    };
     // Those that a plain run ignores stop parts of the cluster, which no other test would survive.
     let alone = match options.use_kubeconfig {
         true => {
             step::say("TESTS THAT STOP PARTS OF A CLUSTER DO NOT RUN: this one is yours");
             Ok(())
         }
-        false => run(1, &["--ignored"]),
+        false => run(closing, 1, &["--ignored"]),
     };
     surroundings.release(places)?;
-    together.and(alone)
+    together.and(matrix).and(alone)
 }
