@@ -83,6 +83,55 @@ fn a_card_lives(scratch: &Scratch, connection: &str) -> Result<()> {
     Ok(())
 }
 
+/// A cluster that the same apply makes: its address, its token, the card's name and what a claim holds are
+/// all unknown when terraform plans.
+fn a_cluster_and_its_tenant_in_one_apply(binary: Binary) -> Result<()> {
+    let scratch = Scratch::reserve(&format!("new-{}", binary.name()));
+    let namespace = scratch.namespace.as_str();
+    let (_administrator, token) = Administrator::with_token(&scratch)?;
+    let Server { host, ca_pem } = Server::of_the_kubeconfig()?;
+    let card = format!("card-{namespace}");
+    let connection = "  host = terraform_data.cluster.output.host
+  token = terraform_data.cluster.output.token
+  cluster_ca_certificate = terraform_data.cluster.output.ca";
+    let example = Example::asleep(&scratch, &card, NO_SOURCE);
+    let configuration = format!(
+        r#"
+resource "terraform_data" "cluster" {{
+  input = {{ host = "{host}", token = "{token}", card = "{card}", peak = "3GiB", ca = <<-PEM
+{ca_pem}
+PEM
+  }}
+}}
+resource "gpu_vram_floor" "others" {{
+  for_each = {{ whisper = terraform_data.cluster.output.peak }}
+  card     = gpu_card.t4.id
+  tenant   = "{namespace}/${{each.key}}"
+  peak     = each.value
+  headroom = "2GiB"
+}}
+{}"#,
+        example.hcl().replace(&format!("\"{card}\""), "terraform_data.cluster.output.card")
+    );
+    let workspace = Workspace::connected_by(binary, connection, &configuration)?;
+    workspace.apply()?;
+    workspace.plan_is_empty()?;
+    ensure!(Kubectl.exists(namespace, "deployment", "chatterbox-tts")?);
+    let declared = Kubectl.get("gpu-tenancy", "configmap", &format!("card.{card}.declared"))?;
+    ensure!(declared["data"][format!("floor.{namespace}.whisper")].is_string(), "{}", declared["data"]);
+    workspace.destroy().map(drop)
+}
+
+#[test]
+fn a_cluster_and_its_tenant_are_one_apply_of_terraform() -> Result<()> {
+    a_cluster_and_its_tenant_in_one_apply(Binary::Terraform)
+}
+
+#[test]
+fn a_cluster_and_its_tenant_are_one_apply_of_tofu() -> Result<()> {
+    a_cluster_and_its_tenant_in_one_apply(Binary::Tofu)
+}
+
 #[test]
 fn a_client_certificate_opens_the_door() -> Result<()> {
     let scratch = Scratch::reserve("certificate");

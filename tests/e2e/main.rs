@@ -1,5 +1,6 @@
 //! Everything that only a real API server, a real kubelet and the real CLIs can show.
 
+mod admission;
 mod attributes;
 mod connection;
 mod drift;
