@@ -20,6 +20,9 @@ use crate::toolbox;
 pub(crate) struct Options {
     /// How many tenants, once for each number; 1, 10 and 100 when none is given.
     tenants: Vec<u16>,
+    /// Give each tenant a stack of its own and measure `terragrunt run --all`; 20 and 100 when no number is given.
+    #[arg(long, conflicts_with_all = ["gate", "stacks"])]
+    fleet: bool,
     /// Measure the gate and the watcher instead: a tick's time, memory and calls, the image, the reaction.
     #[arg(long, conflicts_with_all = ["tenants", "stacks"])]
     gate: bool,
@@ -42,10 +45,12 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     }
     cargo::build(places, &["terraform-provider-gpu"], Profile::Release)?;
     // These only surround what is measured.
-    cargo::build(places, &[image::PROGRAMS.as_slice(), &["bench"]].concat(), Profile::Dev)?;
+    let around = ["bench", "gpu-stacks"];
+    cargo::build(places, &[image::PROGRAMS.as_slice(), &around].concat(), Profile::Dev)?;
     let surroundings = Surroundings::prepare(places, &tools, Profile::Release, false)?;
     let measured = step::visible(
         Command::new(places.built("bench", Profile::Dev))
+            .args(options.fleet.then_some("fleet"))
             .args(options.tenants.iter().map(u16::to_string))
             .envs(surroundings.variables())
             .current_dir(&places.repository),

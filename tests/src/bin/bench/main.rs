@@ -2,9 +2,11 @@
 //! ten connections, and to as many resources that do nothing, in the same run.
 //!
 //! `cargo xtask bench` builds the provider in release and starts this; with
-//! `--gate` it is the agent, and [`gate`] measures that instead, with `--stacks`
-//! the generator and [`stacks`].
+//! `--fleet` each tenant has a stack of its own ([`fleet`]); with `--gate` it is
+//! the agent, and [`gate`] measures that instead, with `--stacks` the generator
+//! and [`stacks`].
 
+mod fleet;
 mod gate;
 mod raw;
 mod stacks;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some(("fleet", rest)) => return fleet::run(rest),
         Some(("gate", rest)) => return gate::run(rest),
         Some(("stacks", rest)) => return stacks::run(rest),
         _ => {}

@@ -38,6 +38,7 @@ pub(crate) fn ratio(ours: Duration, reference: Duration) -> String {
     format!("{} s ({:.1}x)", seconds(ours), ours.as_secs_f64() / reference.as_secs_f64().max(0.001))
 }
 
-fn seconds(duration: Duration) -> String {
+/// Seconds alone.
+pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64())
 }
