@@ -85,7 +85,8 @@ impl Raw {
             "app.kubernetes.io/managed-by=gpu-tenancy".to_owned()
         };
         let list = format!("{}?labelSelector={selector}", list.trim_end_matches('/'));
-        let found = self.get(&list).await?.with_context(|| format!("{list} is absent"))?;
+        // Of a kind that the cluster does not know, such as ServiceMonitors, there is nothing.
+        let Some(found) = self.get(&list).await? else { return Ok(Vec::new()) };
         let items = found["items"].as_array().cloned().unwrap_or_default();
         let of_tenant = items.into_iter().filter(|item| {
             kind.is_namespaced()
