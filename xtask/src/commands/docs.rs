@@ -39,19 +39,21 @@ pub(crate) struct Options {
 /// cannot disagree.
 ///
 /// # Errors
-/// When the provider cannot be asked, a page cannot be rendered, or, with `--check`, one differs.
+/// When the provider cannot be asked, a page cannot be rendered, the registry would not take one, or, with
+/// `--check`, one differs.
 pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     let work = places.target.join("docs");
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| format!("cannot empty {}", work.display()))?;
     }
     fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
-    let wanted = render(places, &work)?;
+    let tools = toolbox::user_tools(places)?;
+    let wanted = render(places, &tools, &work)?;
     let docs = places.repository.join("docs");
     let changes = differences(&pages(&docs)?, &wanted);
     if changes.is_empty() {
         step::say("docs/ is what the schema says");
-        return Ok(());
+        return validate(places, &tools, &work);
     }
     if options.check {
         let names: Vec<String> = changes.keys().map(|page| format!("docs/{}", page.display())).collect();
@@ -65,12 +67,22 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
         }
         step::say(format!("docs/{}", page.display()));
     }
-    Ok(())
+    validate(places, &tools, &work)
+}
+
+/// Lets the registry's own tool look at every page, those that people wrote too.
+fn validate(places: &Places, tools: &Path, work: &Path) -> Result<()> {
+    let mut validate = Command::new(tools.join("tfplugindocs"));
+    validate.args(["validate", "--provider-name", PROVIDER, "--providers-schema"]).arg(schema_file(work));
+    step::output(validate.arg("--provider-dir").arg(&places.repository)).map(drop)
+}
+
+fn schema_file(work: &Path) -> PathBuf {
+    work.join("schema.json")
 }
 
 /// What the pages should be, by their path inside docs/.
-fn render(places: &Places, work: &Path) -> Result<BTreeMap<PathBuf, String>> {
-    let tools = toolbox::user_tools(places)?;
+fn render(places: &Places, tools: &Path, work: &Path) -> Result<BTreeMap<PathBuf, String>> {
     cargo::build(places, &["terraform-provider-gpu"], Profile::Dev)?;
     let mirror = mirror::lay_out(places, Profile::Dev)?;
     write(&work.join("main.tf"), CONFIGURATION)?;
@@ -81,7 +93,7 @@ fn render(places: &Places, work: &Path) -> Result<BTreeMap<PathBuf, String>> {
     };
     terraform(&["init", "-no-color", "-input=false"])?;
     let schema = renamed(&terraform(&["providers", "schema", "-json"])?)?;
-    let schema_file = work.join("schema.json");
+    let schema_file = schema_file(work);
     write(&schema_file, &schema)?;
     let site = work.join("site");
     copy(&places.repository.join("examples"), &site.join("examples"))?;
