@@ -3,7 +3,8 @@
 //! Two rules of the provider become two folders. The replica count belongs to
 //! the gate from birth, so it stands only in `once/`, which is made with
 //! `kubectl create` and never applied again; everything else is applied on the
-//! server's side, so that what the gates write stays theirs.
+//! server's side, so that what the gates write stays theirs. A Deployment is
+//! made before everything but its namespace, so `namespaces/` is a third.
 
 use std::collections::BTreeMap;
 
@@ -23,12 +24,14 @@ const README: &str = "\
 Made by `gpu-stacks export kustomize` from the files of a live repository. The
 objects are those that the Terraform provider makes.
 
-    kubectl apply -k . --server-side     # everything but replica counts
-    kubectl create -k once               # each tenant's Deployment, asleep; once
+    kubectl apply --server-side -k namespaces
+    kubectl create -k once                    # each tenant's Deployment, asleep
+    kubectl apply --server-side -k .          # everything but replica counts
 
-Do the second first on a new cluster, as an applied Deployment without a count
-starts with one replica. `kubectl create` refuses what is there already, which
-is right: from then on the count is the gate's.
+In this order on a new cluster, as an applied Deployment without a count starts
+with one replica. `kubectl create` refuses what is there already, which is
+right: from then on the count is the gate's. After a change the last is enough,
+and all three again where a tenant is new.
 
 What the provider does and this cannot: wait for a tenant to fall asleep before
 it is removed, give paused residents back, refuse to take what others own.
@@ -56,16 +59,15 @@ pub fn kustomize(fleet: &Fleet) -> Result<BTreeMap<String, String>, ExportError>
         for (_, object) in objects.iter().filter(|(_, object)| object.birth.is_some()) {
             births.insert(file_name(&object.body), object.body_at_birth());
         }
-        put(folders.entry(name.clone()).or_default(), &objects);
+        put(folders.entry(format!("tenants/{name}")).or_default(), &objects);
     }
     // Tenants may share a namespace, and kustomize takes each object once.
-    let mut seen: BTreeMap<String, String> = BTreeMap::new();
-    for (folder, objects) in &mut folders {
-        objects.retain(|name, body| {
-            let is_shared = body["kind"] == Kind::Namespace.as_str();
-            !is_shared || seen.insert(name.clone(), folder.clone()).is_none()
-        });
+    let mut namespaces: BTreeMap<String, Value> = BTreeMap::new();
+    for objects in folders.values_mut() {
+        let own = objects.extract_if(.., |_, body| body["kind"] == Kind::Namespace.as_str());
+        namespaces.extend(own);
     }
+    folders.insert("namespaces".to_owned(), namespaces);
     let mut files = BTreeMap::from([("README.md".to_owned(), README.to_owned())]);
     let tops: Vec<&String> = folders.keys().collect();
     files.insert("kustomization.yaml".to_owned(), kustomization(&tops)?);

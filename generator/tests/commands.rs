@@ -262,7 +262,7 @@ fn an_export_holds_every_object_and_no_replica_count_but_the_first() {
         folder.read("out/fleet/configmap-gpu-tenancy-card.gpu-1-0.declared.yaml")
     );
     let deployment = "deployment-tts-narrator.yaml";
-    assert!(!folder.read(&format!("out/narrator/{deployment}")).contains("replicas:"));
+    assert!(!folder.read(&format!("out/tenants/narrator/{deployment}")).contains("replicas:"));
     assert!(folder.read(&format!("out/once/{deployment}")).contains("replicas: 0"));
     assert_eq!(folder.run(&["export", "kustomize", "out"]).code, 1);
 }

@@ -43,6 +43,60 @@ fn a_new_repository_is_planned_at_once_and_without_a_cluster() -> Result<()> {
     Ok(())
 }
 
+/// Moves what `init` wrote into a namespace and onto a card of the test's own, with `more` in fleet.yaml, and lets
+/// the fake model stand where the servers would.
+fn moved_in(live: &Live, scratch: &Scratch, more: &str) -> Result<String> {
+    let namespace = scratch.namespace.as_str();
+    let card = format!("card-{namespace}");
+    let defaults = format!("{more}defaults:\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n");
+    let fleet = live.read("fleet.yaml")?.replace("  gpu-1-0:", &format!("  {card}:"));
+    live.write("fleet.yaml", &fleet.replace("defaults:\n", &defaults))?;
+    for tenant in &STACKS[1..] {
+        let file = format!("tenants/{tenant}.yaml");
+        let text = live.read(&file)?.replace("card: gpu-1-0", &format!("card: {card}"));
+        let lines = text.lines().map(|line| match line.starts_with("namespace:") {
+            true => format!("namespace: {namespace}\n"),
+            false => format!("{line}\n"),
+        });
+        live.write(&file, &lines.collect::<String>())?;
+    }
+    for tenant in &STACKS[1..] {
+        let_the_fake_stand_in(live, &format!("tenants/{tenant}.yaml"))?;
+    }
+    Ok(card)
+}
+
+/// By the commands that stand in it, word by word, on a cluster that has nothing of it yet.
+#[test]
+fn an_export_is_made_by_the_words_of_its_readme_and_its_tenants_are_born_asleep() -> Result<()> {
+    let scratch = Scratch::reserve("export");
+    let namespace = scratch.namespace.as_str();
+    let live = Live::new(Binary::Terraform)?;
+    live.stacks_ok(&["init"])?;
+    moved_in(&live, &scratch, "")?;
+    live.stacks_ok(&["export", "kustomize", "out"])?;
+    let readme = live.read("out/README.md")?;
+    let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("    kubectl ")).collect();
+    ensure!(commands.len() == 3, "{readme}");
+    for command in commands {
+        let words = command.split('#').next().unwrap_or_default().split_whitespace();
+        let folder = live.path().join("out");
+        let words: Vec<String> = words
+            .map(|word| match word {
+                "." | "once" | "namespaces" => folder.join(word).display().to_string(),
+                _ => word.to_owned(),
+            })
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Kubectl.run(&words).with_context(|| format!("kubectl {command}"))?;
+    }
+    for tenant in ["narrator", "writer"] {
+        ensure!(Kubectl.replicas(namespace, tenant)? == 0, "{tenant} was not born asleep");
+    }
+    ensure!(Kubectl.replicas(namespace, "transcriber")? == 1, "whoever is always awake has no pod");
+    Ok(())
+}
+
 /// Plans the units with their plans as JSON in `folder`, and reviews them.
 fn planned(live: &Live, folder: &Path) -> Result<(Output, Value)> {
     let (plans, report) = (folder.join("plans"), folder.join("report.json"));
@@ -83,28 +137,11 @@ fn units_of_a_stack_are_reviewed_and_applied_with_their_states_in_secrets() -> R
     // Terraform as it can be built here is without this backend.
     let live = Live::new(Binary::Tofu)?;
     live.stacks_ok(&["init"])?;
-    let card = format!("card-{namespace}");
     let kubeconfig = Surroundings::get().kubeconfig.display();
-    let fleet = live.read("fleet.yaml")?.replace("  gpu-1-0:", &format!("  {card}:")).replace(
-        "defaults:\n",
-        &format!(
-            "layout: stack\nprovider: {{ config_path: {kubeconfig} }}\nbackend:\n  kubernetes: {{ namespace: \
-             {namespace} }}\ndefaults:\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n"
-        ),
+    let more = format!(
+        "layout: stack\nprovider: {{ config_path: {kubeconfig} }}\nbackend:\n  kubernetes: {{ namespace: {namespace} }}\n"
     );
-    live.write("fleet.yaml", &fleet)?;
-    for tenant in &STACKS[1..] {
-        let file = format!("tenants/{tenant}.yaml");
-        let text = live.read(&file)?.replace("card: gpu-1-0", &format!("card: {card}"));
-        let lines = text.lines().map(|line| match line.starts_with("namespace:") {
-            true => format!("namespace: {namespace}\n"),
-            false => format!("{line}\n"),
-        });
-        live.write(&file, &lines.collect::<String>())?;
-    }
-    for tenant in &STACKS[1..] {
-        let_the_fake_stand_in(&live, &format!("tenants/{tenant}.yaml"))?;
-    }
+    let card = moved_in(&live, &scratch, &more)?;
     live.stacks_ok(&["generate"])?;
     finds_nothing(&live, "terragrunt", &["hcl", "fmt", "--check"])?;
     Kubectl.run(&["create", "namespace", namespace])?;
