@@ -23,6 +23,21 @@ terraform {
 provider "gpu" {
   host  = "https://api.cluster.example:1"
   token = "none"
+
+  # An empty root trusts nobody. This one's key was thrown away.
+  cluster_ca_certificate = <<-EOT
+    -----BEGIN CERTIFICATE-----
+    MIIBqzCCAVGgAwIBAgIUCX87EZX8qEYjjNRNa+yCqqRBlrMwCgYIKoZIzj0EAwIw
+    KjEoMCYGA1UEAwwfYW4gYXV0aG9yaXR5IHRoYXQgc2lnbnMgbm90aGluZzAgFw0y
+    NjExMjExODE4MTdaGA8yMTI2MTAyODE4MTgxN1owKjEoMCYGA1UEAwwfYW4gYXV0
+    aG9yaXR5IHRoYXQgc2lnbnMgbm90aGluZzBZMBMGByqGSM49AgEGCCqGSM49AwEH
+    A0IABMXN6AVnpVIuvI7bes8KhmAsv2UmKR/79A4ArVFPZg5VjNZ7IClDNhJt7alW
+    pJzK4saTsWssX8FZ4XU3JhVf+UKjUzBRMB0GA1UdDgQWBBS/HKbxCTqnUrMgb+KN
+    6ftSvnZ8EjAfBgNVHSMEGDAWgBS/HKbxCTqnUrMgb+KN6ftSvnZ8EjAPBgNVHRMB
+    Af8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQC2zsuw4Vzvy3LHSvK8ERRw43Fw
+    iIKYPZPcrL8ezbopZAIgb73lq+ahtgjZmSI0a0/GSrSsAzHZhhkvLAmZZz08FHs=
+    -----END CERTIFICATE-----
+  EOT
 }
 
 data "gpu_card" "t4" {
