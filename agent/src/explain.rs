@@ -253,7 +253,7 @@ impl Explanation {
         if let Some(why) = ledger.unreadable.get(&tenant.key()) {
             return format!("its key cannot be read: {why}");
         }
-        match ledger.entries.get(tenant) {
+        match ledger.get(tenant) {
             None => "no entry: asleep".to_owned(),
             Some(entry) if entry.since == Timestamp::UNIX_EPOCH => entry.state.to_string(),
             Some(entry) => format!("{} for {}", entry.state, span(self.at.duration_since(entry.since))),
@@ -263,7 +263,7 @@ impl Explanation {
     /// Who else is entered on the card.
     fn others(&self) -> Vec<(&'static str, String)> {
         let floors = self.scene.card.declared.as_ref().ok().map(|declared| &declared.floors);
-        let entries = self.scene.card.ledger.iter().flat_map(|ledger| &ledger.entries);
+        let entries = self.scene.card.ledger.iter().flat_map(|ledger| ledger.entries());
         entries
             .filter(|(tenant, _)| **tenant != self.gate.tenant)
             .map(|(tenant, entry)| {

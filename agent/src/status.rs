@@ -114,10 +114,10 @@ pub fn of_gates(registry: &mut Registry, card: &CardName, ledger: &Ledger, floor
     for (name, help, unit, figure) in figures {
         let row =
             |(tenant, entry): (&TenantId, &Entry)| Some((labels(tenant), figure(entry.status.as_ref()?)?));
-        gauge(registry, name, help, Some(unit), ledger.entries.iter().filter_map(row));
+        gauge(registry, name, help, Some(unit), ledger.entries().filter_map(row));
     }
     let states = [State::Asleep, State::Reserved, State::Loading, State::Awake, State::Draining];
-    let rows = ledger.entries.iter().flat_map(|(tenant, entry)| {
+    let rows = ledger.entries().flat_map(|(tenant, entry)| {
         let labels = &labels;
         states.map(|state| {
             let mut labels = labels(tenant);
@@ -148,7 +148,7 @@ fn counts(registry: &mut Registry, ledger: &Ledger, labels: &impl Fn(&TenantId) 
         ),
     ];
     for (name, help, counts) in kinds {
-        let rows = ledger.entries.iter().flat_map(|(tenant, entry)| {
+        let rows = ledger.entries().flat_map(|(tenant, entry)| {
             entry.tally.decisions.iter().filter(move |(rule, _)| counts(**rule)).map(move |(rule, count)| {
                 let mut labels = labels(tenant);
                 labels.push(("rule", crate::report::rule_name(*rule).replace(' ', "_")));
@@ -157,7 +157,7 @@ fn counts(registry: &mut Registry, ledger: &Ledger, labels: &impl Fn(&TenantId) 
         });
         counter(registry, name, help, rows);
     }
-    let rows = ledger.entries.iter().map(|(tenant, entry)| (labels(tenant), entry.tally.unknown_s));
+    let rows = ledger.entries().map(|(tenant, entry)| (labels(tenant), entry.tally.unknown_s));
     let help = "Time in which the card's figures were not known to the gate.";
     counter(registry, "gate_unknown_seconds", help, rows);
 }

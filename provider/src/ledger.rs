@@ -76,7 +76,7 @@ impl<'a> Place<'a> {
     /// # Errors
     /// As [`Place::read`].
     pub(crate) async fn entry(&self) -> Result<Option<Entry>, Failure> {
-        Ok(self.read().await?.and_then(|mut read| read.ledger.entries.remove(&self.tenant)))
+        Ok(self.read().await?.and_then(|mut read| read.ledger.take(&self.tenant)))
     }
 
     /// Changes the tenant's entry; `change` sees it as it is and is called again
@@ -87,9 +87,9 @@ impl<'a> Place<'a> {
     pub(crate) async fn change(&self, change: impl Fn(Entry) -> Option<Entry>) -> Result<(), Failure> {
         for _ in 0..SWAPS {
             let Some(Read { mut ledger, live }) = self.read().await? else { return Ok(()) };
-            let Some(entry) = ledger.entries.remove(&self.tenant) else { return Ok(()) };
+            let Some(entry) = ledger.take(&self.tenant) else { return Ok(()) };
             if let Some(entry) = change(entry) {
-                ledger.entries.insert(self.tenant.clone(), entry);
+                ledger.set(self.tenant.clone(), entry);
             }
             let mut body = live.0.clone();
             body["data"] = json!(ledger.to_data());
@@ -117,7 +117,7 @@ impl<'a> Place<'a> {
     pub(crate) async fn restore(&self, paused: &[Paused]) -> Result<Vec<(Paused, String)>, Failure> {
         let Some(Read { ledger, .. }) = self.read().await? else { return Ok(Vec::new()) };
         let shared = |one: &Paused| {
-            let mut others = ledger.entries.iter().filter(|(tenant, _)| **tenant != self.tenant);
+            let mut others = ledger.entries().filter(|(tenant, _)| **tenant != self.tenant);
             others.any(|(_, entry)| {
                 entry.state != State::Asleep && entry.paused(&one.target).is_some_and(|it| !it.left_alone)
             })

@@ -169,6 +169,6 @@ fn entered(input: &AdmitSituation) -> Ledger {
         entry.restarts_seen = 0;
         entry.pod = Some(input.pod.clone());
     }
-    ledger.entries.insert(input.gate.tenant.clone(), entry);
+    ledger.set(input.gate.tenant.clone(), entry);
     ledger
 }

@@ -141,12 +141,12 @@ async fn found(api: &Api, asked: CardSourceModel) -> Result<(CardSourceModel, Di
         Device::Uuid(uuid) => (None, Some(uuid.clone())),
     };
     let ledger = ledger(api, &name).await.map_err(|failure| failure.diagnostic(at))?;
-    let statuses = ledger.entries.values().filter_map(|entry| entry.status.as_ref());
+    let statuses = ledger.entries().filter_map(|(_, entry)| entry.status.as_ref());
     let last = statuses.filter(|status| status.free_mib.is_some()).max_by_key(|status| status.at);
     let tenants = declared
         .floors
         .iter()
-        .map(|(tenant, floor)| (tenant.to_string(), Attr::Known(claim(floor, ledger.entries.get(tenant)))));
+        .map(|(tenant, floor)| (tenant.to_string(), Attr::Known(claim(floor, ledger.get(tenant)))));
     let model = CardSourceModel {
         node: card.node.as_str().into(),
         index: index.into(),

@@ -193,7 +193,7 @@ impl Draft {
         self.entry.tally.count(rule, seen.now, before.as_ref(), interval_s);
         self.entry.status = Some(status.clone());
         let mut ledger = seen.ledger.clone();
-        ledger.entries.insert(seen.me.clone(), self.entry);
+        ledger.set(seen.me.clone(), self.entry);
         ledger.card = self.card;
         Decision {
             rule,

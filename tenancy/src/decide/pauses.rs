@@ -134,7 +134,7 @@ pub(super) fn give_back(seen: &Seen, draft: &mut Draft, which: impl Fn(&Paused) 
 /// The record of another tenant for which the target is paused too. Whoever
 /// lets go last restores it.
 fn shared<'a>(seen: &Seen<'a>, target: &ScaleTarget) -> Option<&'a Paused> {
-    let others = seen.ledger.entries.iter().filter(|(tenant, _)| *tenant != seen.me);
+    let others = seen.ledger.entries().filter(|(tenant, _)| *tenant != seen.me);
     others.filter_map(|(_, entry)| entry.paused(target)).find(|one| !one.left_alone)
 }
 

@@ -190,7 +190,7 @@ impl<'a> Books<'a> {
     /// returned. One whose gate does not tick is not waited for: nobody would say
     /// that its memory is back, so it is owed its peak instead.
     pub(crate) fn somebody_draining(&self, me: &TenantId) -> Option<(&'a TenantId, &'a Entry)> {
-        self.ledger.entries.iter().find(|(tenant, entry)| {
+        self.ledger.entries().find(|(tenant, entry)| {
             *tenant != me && entry.state == State::Draining && self.silent_for_s(entry).is_none()
         })
     }
@@ -200,7 +200,7 @@ impl<'a> Books<'a> {
     pub(crate) fn somebody_just_woke(&self, me: &TenantId) -> bool {
         let attributed = self.sample.is_some_and(|sample| sample.per_pod.is_some());
         let lately = |entry: &Entry| attributed && entry.awake_since.is_some() && !self.is_settled(entry);
-        self.ledger.entries.iter().any(|(tenant, entry)| tenant != me && lately(entry))
+        self.ledger.entries().any(|(tenant, entry)| tenant != me && lately(entry))
     }
 
     /// Everybody but one tenant whose room on the card is kept: protected residents,
@@ -226,8 +226,7 @@ impl<'a> Books<'a> {
         });
         let tenants = self
             .ledger
-            .entries
-            .iter()
+            .entries()
             .filter(|(tenant, _)| !declared.floors.get(tenant).is_some_and(|floor| floor.always))
             .filter_map(|(tenant, entry)| self.claim_of(tenant, entry));
         let all = residents.chain(always).chain(tenants);

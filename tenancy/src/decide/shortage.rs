@@ -62,7 +62,7 @@ pub(super) fn judge(seen: &Seen, draft: &mut Draft) -> Option<Shortage> {
 
 /// Whether somebody else is on the way out and may still be expected to go.
 fn is_somebody_draining(seen: &Seen) -> bool {
-    seen.ledger.entries.iter().any(|(tenant, entry)| {
+    seen.ledger.entries().any(|(tenant, entry)| {
         tenant != seen.me
             && entry.state == State::Draining
             && !entry.drain.as_ref().is_some_and(|drain| drain.reported)
@@ -80,7 +80,7 @@ fn is_critical(seen: &Seen, balance: &Balance) -> bool {
 fn passed_over(seen: &Seen) -> String {
     let books = seen.books();
     let others =
-        seen.ledger.entries.iter().filter(|(tenant, entry)| *tenant != seen.me && entry.state.is_admitted());
+        seen.ledger.entries().filter(|(tenant, entry)| *tenant != seen.me && entry.state.is_admitted());
     let silent: Vec<String> = others
         .filter_map(|(tenant, entry)| Some(format!("{tenant} for {}", say::span(books.silent_for_s(entry)?))))
         .collect();
@@ -95,7 +95,7 @@ fn passed_over(seen: &Seen) -> String {
 /// The lowest priority, then the one admitted last, then by name. A tenant whose
 /// gate does not tick would never yield, so its turn is the next one's.
 fn victim<'s>(seen: &'s Seen, mine: &'s Entry) -> Option<(&'s TenantId, State)> {
-    let others = seen.ledger.entries.iter().filter(|(tenant, _)| *tenant != seen.me);
+    let others = seen.ledger.entries().filter(|(tenant, _)| *tenant != seen.me);
     others
         .chain(std::iter::once((seen.me, mine)))
         .filter(|(tenant, entry)| {

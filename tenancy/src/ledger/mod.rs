@@ -31,8 +31,8 @@ pub const CARD_MEMORY_KEY: &str = "card";
 /// The ledger of one card.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ledger {
-    /// The tenants' entries. One without an entry is asleep.
-    pub entries: BTreeMap<TenantId, Entry>,
+    /// The tenants' entries. Shared, because a card has many, and a decision changes one.
+    entries: Arc<Entries>,
     /// What concerns the card as a whole.
     pub card: CardMemory,
     /// Keys that could not be read, with the reason as a clause. While there is
@@ -44,10 +44,12 @@ pub struct Ledger {
     as_read: Arc<AsRead>,
 }
 
+type Entries = BTreeMap<TenantId, Arc<Entry>>;
+
 /// The meaning of the texts that could be read.
 #[derive(Debug, PartialEq, Eq, Default)]
 struct AsRead {
-    entries: BTreeMap<TenantId, Entry>,
+    entries: Arc<Entries>,
     card: Option<CardMemory>,
 }
 
@@ -55,15 +57,26 @@ impl Ledger {
     /// Reads the `data` of a ledger ConfigMap. Whatever stands there, this
     /// answers: what cannot be read is listed in [`Ledger::unreadable`].
     pub fn parse(data: &BTreeMap<String, String>) -> Self {
+        Self::default().parse_next(data)
+    }
+
+    /// Reads the `data` of the same ConfigMap at another moment: the same as [`Ledger::parse`], and a key
+    /// whose text did not change is not read again.
+    pub fn parse_next(&self, data: &BTreeMap<String, String>) -> Self {
         let mut ledger = Self { texts: Arc::new(data.clone()), ..Self::default() };
+        let mut entries = Entries::new();
         let mut card = None;
         for (key, text) in data {
             let outcome = if key == CARD_MEMORY_KEY {
                 serde_json::from_str(text).map(|read| card = Some(read)).map_err(|why| why.to_string())
             } else {
                 TenantId::from_key(key).map_err(|why| why.to_string()).and_then(|tenant| {
-                    let entry = serde_json::from_str(text).map_err(|why| why.to_string())?;
-                    ledger.entries.insert(tenant, entry);
+                    let known = self.as_read.entries.get(&tenant);
+                    let entry = match known.filter(|_| self.texts.get(key) == Some(text)) {
+                        Some(known) => Arc::clone(known),
+                        None => serde_json::from_str(text).map(Arc::new).map_err(|why| why.to_string())?,
+                    };
+                    entries.insert(tenant, entry);
                     Ok(())
                 })
             };
@@ -72,7 +85,8 @@ impl Ledger {
             }
         }
         ledger.card = card.clone().unwrap_or_default();
-        ledger.as_read = Arc::new(AsRead { entries: ledger.entries.clone(), card });
+        ledger.entries = Arc::new(entries);
+        ledger.as_read = Arc::new(AsRead { entries: Arc::clone(&ledger.entries), card });
         ledger
     }
 
@@ -86,11 +100,14 @@ impl Ledger {
             .filter_map(|key| Some((key.clone(), self.texts.get(key)?.clone())))
             .collect();
         let before = |key: &str| self.texts.get(key);
-        for (tenant, entry) in &self.entries {
+        for (tenant, entry) in &*self.entries {
             let key = tenant.key();
+            let is_as_read = || {
+                self.as_read.entries.get(tenant).is_some_and(|read| Arc::ptr_eq(read, entry) || read == entry)
+            };
             let text = match before(&key) {
-                Some(text) if self.as_read.entries.get(tenant) == Some(entry) => text.clone(),
-                _ => json(entry),
+                Some(text) if is_as_read() => text.clone(),
+                _ => json(&**entry),
             };
             data.insert(key, text);
         }
@@ -103,9 +120,29 @@ impl Ledger {
         data
     }
 
+    /// The tenants' entries. One without an entry is asleep.
+    pub fn entries(&self) -> impl Iterator<Item = (&TenantId, &Entry)> {
+        self.entries.iter().map(|(tenant, entry)| (tenant, &**entry))
+    }
+
+    /// The tenant's entry, if there is one.
+    pub fn get(&self, tenant: &TenantId) -> Option<&Entry> {
+        self.entries.get(tenant).map(|entry| &**entry)
+    }
+
     /// The tenant's entry; one without is asleep since the epoch.
     pub fn entry(&self, tenant: &TenantId) -> Entry {
-        self.entries.get(tenant).cloned().unwrap_or_else(|| Entry::asleep(Timestamp::UNIX_EPOCH))
+        self.get(tenant).cloned().unwrap_or_else(|| Entry::asleep(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Puts an entry in the place of the tenant's.
+    pub fn set(&mut self, tenant: TenantId, entry: Entry) {
+        Arc::make_mut(&mut self.entries).insert(tenant, Arc::new(entry));
+    }
+
+    /// Takes the tenant's entry out.
+    pub fn take(&mut self, tenant: &TenantId) -> Option<Entry> {
+        Arc::make_mut(&mut self.entries).remove(tenant).map(Arc::unwrap_or_clone)
     }
 
     /// Whether the tenant's own key is there and cannot be read.
@@ -157,7 +194,7 @@ mod tests {
             told_unreadable: false,
         });
         let mut ledger = Ledger::default();
-        ledger.entries.insert(chatterbox(), entry);
+        ledger.set(chatterbox(), entry);
         insta::assert_snapshot!(ledger.to_data()["tts.chatterbox"], @r#"
         {
           "state": "awake",
@@ -182,6 +219,20 @@ mod tests {
         }
         "#);
         assert_eq!(Ledger::parse(&ledger.to_data()).entries, ledger.entries);
+    }
+
+    #[test]
+    fn what_is_read_next_is_what_would_be_read_first() {
+        let asleep = |minute: u32| format!(r#"{{"state":"asleep","since":"2026-11-21T02:{minute:02}:00Z"}}"#);
+        let first = data(&[("a.one", &asleep(0)), ("a.two", &asleep(0)), ("a.three", "?"), ("card", "{}")]);
+        let next = data(&[("a.one", &asleep(0)), ("a.two", &asleep(1)), ("a.three", &asleep(0))]);
+        let mut changed = Ledger::parse(&first);
+        // What was decided and not written is no reading.
+        changed.set("a/one".parse().unwrap(), Entry::asleep(at("2026-11-21T05:00:00Z")));
+        for (before, after) in [(&first, &next), (&next, &first), (&first, &first)] {
+            assert_eq!(Ledger::parse(before).parse_next(after), Ledger::parse(after));
+            assert_eq!(changed.parse_next(after), Ledger::parse(after));
+        }
     }
 
     #[test]
@@ -214,7 +265,7 @@ mod tests {
     fn fields_of_a_newer_gate_survive_in_the_keys_of_others() {
         let theirs = "{\"state\":\"asleep\",\"since\":\"2026-11-21T02:00:00Z\",\"mood\":\"fine\"}";
         let mut ledger = Ledger::parse(&data(&[("stt.whisper", theirs)]));
-        ledger.entries.insert(chatterbox(), Entry::asleep(at("2026-11-21T02:00:00Z")));
+        ledger.set(chatterbox(), Entry::asleep(at("2026-11-21T02:00:00Z")));
         let written = ledger.to_data();
         assert_eq!(written["stt.whisper"], theirs);
         assert!(written.contains_key("tts.chatterbox"));

@@ -134,7 +134,7 @@ fn the_pause_after_failed_starts_doubles_up_to_its_bound() {
             entry.enter(State::Asleep, until);
             entry.drain = None;
             entry.replicas_confirmed = true;
-            ledger.entries.insert(id(CHATTERBOX), entry);
+            ledger.set(id(CHATTERBOX), entry);
             ledger.to_data()
         };
     }

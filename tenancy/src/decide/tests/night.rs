@@ -235,7 +235,7 @@ impl Night {
     fn judge(&self, name: &str, before: &Ledger, decision: &Decision) {
         let world = &self.world;
         let me = id(name);
-        let draining = before.entries.iter().any(|(tenant, entry)| {
+        let draining = before.entries().any(|(tenant, entry)| {
             *tenant != me
                 && entry.state == State::Draining
                 && !entry.drain.as_ref().unwrap().reported
@@ -301,7 +301,7 @@ impl Night {
     /// Whoever is in, with peak, what its own pod holds, and headroom.
     fn admitted<'a>(&'a self, ledger: &'a Ledger) -> impl Iterator<Item = (&'a str, u64, u64, u64)> {
         TENANTS.iter().filter_map(|(name, peak, headroom, _)| {
-            let entry = ledger.entries.get(&id(name)).filter(|entry| entry.state.is_admitted())?;
+            let entry = ledger.get(&id(name)).filter(|entry| entry.state.is_admitted())?;
             let pods = &self.world.tenants[&id(name)].pods;
             let mine =
                 pods.iter().find(|(pod, _)| entry.pod.as_ref().is_some_and(|known| known.uid == pod.uid));

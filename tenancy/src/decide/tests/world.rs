@@ -194,7 +194,7 @@ impl World {
         let mut ledger = self.ledger();
         let mut entry = ledger.entry(&id(name));
         change(&mut entry);
-        ledger.entries.insert(id(name), entry);
+        ledger.set(id(name), entry);
         self.data = ledger.to_data();
         self.version += 1;
     }

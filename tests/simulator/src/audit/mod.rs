@@ -139,7 +139,7 @@ impl Audit {
     pub(crate) fn decided(world: &mut World, tenant: usize, decision: &Decision) {
         world.audit.tally.judgements += 1;
         let id = &world.tenants[tenant].id;
-        let before = world.ledger.read.entries.get(id).and_then(|entry| entry.status.as_ref());
+        let before = world.ledger.read.get(id).and_then(|entry| entry.status.as_ref());
         let changed = before.is_none_or(|status| status.rule != decision.rule);
         world.note_decision(tenant, decision, changed);
     }

@@ -1,9 +1,9 @@
 //! What must hold when a ledger is written and when a server starts.
 
 use tenancy::decide::Rule;
-use tenancy::defaults::CRASH_LIMIT;
+use tenancy::defaults::{CRASH_LIMIT, MIN_AWAKE_S};
 use tenancy::gate::Timing;
-use tenancy::ledger::{CARD_MEMORY_KEY, State};
+use tenancy::ledger::{CARD_MEMORY_KEY, Entry, State};
 
 use super::{Audit, truth};
 use crate::queue::Ms;
@@ -27,9 +27,22 @@ impl Audit {
         if let Some(rule) = rule.filter(|rule| leaves && is_yield(*rule)) {
             Self::yielded(world, write, before, rule);
         }
+        if leaves && rule == Some(Rule::Idle) {
+            Self::idle(world, write.tenant, &old);
+        }
         let accused = matches!(rule, Some(Rule::HeldByHand | Rule::StartedByHand));
         if accused && !world.audit.tenants[write.tenant].hand_scaled {
             Self::fault(world, format!("{id} is said to have been scaled by hand, and no hand was at work"));
+        }
+    }
+
+    /// Whoever has no work was awake for long enough to be worth its start.
+    fn idle(world: &mut World, tenant: usize, old: &Entry) {
+        let now = world.clock().as_second();
+        let awake_s = old.awake_since.map_or(0, |since| now - since.as_second());
+        if awake_s < i64::from(MIN_AWAKE_S) {
+            let id = &world.tenants[tenant].id;
+            Self::fault(world, format!("{id} is sent to sleep without work {awake_s} s after it woke"));
         }
     }
 

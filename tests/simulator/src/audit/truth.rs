@@ -45,7 +45,7 @@ pub(super) fn by_ledger(world: &World, ledger: &Ledger, then: &Snapshot, me: Opt
     for (index, spec) in world.script.residents.iter().enumerate().filter(|(_, spec)| spec.protected) {
         let tenants = (0..world.tenants.len()).filter(asks);
         let gave_way = tenants
-            .filter_map(|tenant| after.entries.get(&world.tenants[tenant].id))
+            .filter_map(|tenant| after.get(&world.tenants[tenant].id))
             .any(|entry| gave_way(world, index, entry));
         // One that a hand brought back takes its room before he for whom it gave way has noticed.
         let gave_way = gave_way && (me.is_some() || world.residents[index].replicas == 0);
@@ -56,7 +56,7 @@ pub(super) fn by_ledger(world: &World, ledger: &Ledger, then: &Snapshot, me: Opt
         }
     }
     for (index, spec) in world.script.tenants.iter().enumerate() {
-        let entry = ledger.entries.get(&world.tenants[index].id).filter(|entry| entry.state.is_admitted());
+        let entry = ledger.get(&world.tenants[index].id).filter(|entry| entry.state.is_admitted());
         match (me == Some(index), entry) {
             (true, _) => sum.keep(spec.peak_mib, 0, spec.headroom_mib),
             (false, Some(entry)) => {
@@ -81,7 +81,7 @@ pub(super) fn by_processes(world: &World, wants_in: Option<usize>) -> Sum {
     for (index, spec) in world.script.residents.iter().enumerate() {
         // One that a person put to sleep may be back at any time; one that gave way for a window may not.
         let gave_way = world.residents[index].replicas == 0 && !world.audit.is_asleep_by_hand(index);
-        let for_whom = |tenant: usize| world.ledger.read.entries.get(&world.tenants[tenant].id);
+        let for_whom = |tenant: usize| world.ledger.read.get(&world.tenants[tenant].id);
         let gave_way = gave_way
             && wants_in.is_none_or(|tenant| {
                 for_whom(tenant).is_some_and(|entry| self::gave_way(world, index, entry))

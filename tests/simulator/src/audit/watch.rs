@@ -94,7 +94,7 @@ impl Audit {
         if world.keeper != Keeper::Ours || !serving {
             return;
         }
-        let entry = world.ledger.read.entries.get(&world.tenants[tenant].id);
+        let entry = world.ledger.read.get(&world.tenants[tenant].id);
         if entry.is_none_or(|entry| entry.state == State::Asleep) {
             let what = format!("{} runs and the ledger has it asleep", world.tenants[tenant].id);
             Self::fault(world, what);
@@ -143,7 +143,7 @@ impl Audit {
     /// A card that is short and somebody in who could go: nobody waits for ever.
     fn shortage(world: &mut World) {
         let ledger = world.ledger.read.clone();
-        let somebody = ledger.entries.values().any(|entry| entry.state.is_admitted());
+        let somebody = ledger.entries().any(|(_, entry)| entry.state.is_admitted());
         let mut sum = truth::by_ledger(world, &ledger, &world.device.snapshot(), None);
         if !world.script.card.attributes {
             // What is not attributed is not known to be owed.
@@ -214,7 +214,7 @@ fn should_be_back(world: &World, resident: usize) -> bool {
 
 /// Whether the ledger has the resident as paused for the tenant.
 fn holds_back(ledger: &Ledger, world: &World, tenant: usize, resident: usize) -> bool {
-    let entry = ledger.entries.get(&world.tenants[tenant].id);
+    let entry = ledger.get(&world.tenants[tenant].id);
     let mut targets = entry.into_iter().flat_map(|entry| &entry.paused);
     targets.any(|paused| world.resident_of(&paused.target) == Some(resident))
 }

@@ -226,7 +226,7 @@ impl World {
     ) -> (BTreeMap<ScaleTarget, PauseSeen>, BTreeMap<usize, u64>) {
         let gate = &self.tenants[tenant].gate;
         let (mut seen, mut versions) = (BTreeMap::new(), BTreeMap::new());
-        let paused = ledger.entries.get(&gate.tenant).into_iter().flat_map(|entry| &entry.paused);
+        let paused = ledger.get(&gate.tenant).into_iter().flat_map(|entry| &entry.paused);
         for target in gate.pauses.iter().chain(paused.map(|paused| &paused.target)) {
             let Some(resident) = self.resident_of(target) else { continue };
             let one = &self.residents[resident];

@@ -188,7 +188,7 @@ impl World {
             return false;
         }
         let before = self.ledger.clone();
-        let read = Rc::new(Ledger::parse(&write.data));
+        let read = Rc::new(before.read.parse_next(&write.data));
         self.ledger = Stored { read, data: write.data.clone(), version: write.version + 1 };
         Audit::ledger_written(self, write, &before);
         true
