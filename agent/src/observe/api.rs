@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -224,6 +225,46 @@ impl Api {
         patience: Duration,
     ) -> Result<u16, ApiError> {
         self.exchange(method, object, "sending", body, patience).await.map(|(status, _)| status)
+    }
+
+    /// Follows an object: `event` is told each change as it comes, and at first the object as it is. Ends when
+    /// the API server ends it, after `patience` at the latest.
+    ///
+    /// # Errors
+    /// Every variant but `Conflict`.
+    pub async fn follow(
+        &self,
+        object: &Object,
+        patience: Duration,
+        mut event: impl FnMut(Value),
+    ) -> Result<(), ApiError> {
+        let away = |cause: String| ApiError::Away { asked: format!("following {}", object.told()), cause };
+        let path = format!("{}&timeoutSeconds={}", object.path(), patience.as_secs());
+        let request = http::Request::get(path).body(Body::empty()).map_err(|why| away(chain(&why)))?;
+        self.calls.set(self.calls.get().saturating_add(1));
+        let following = async {
+            let sent = tokio::time::timeout(CALL_TIMEOUT, self.client.send(request)).await;
+            let sent = sent.map_err(|_| away(format!("no answer within {} s", CALL_TIMEOUT.as_secs())))?;
+            let mut response = sent.map_err(|why| away(chain(&why)))?;
+            self.hear(&response);
+            let status = response.status().as_u16();
+            if !(200..=299).contains(&status) {
+                let body = response.into_body().collect_bytes().await.map_err(|why| away(chain(&why)))?;
+                return Err(refusal(status, &body, object, "following"));
+            }
+            let mut unread: Vec<u8> = Vec::new();
+            while let Some(frame) = response.body_mut().frame().await {
+                let frame = frame.map_err(|why| away(chain(&why)))?;
+                unread.extend(frame.data_ref().into_iter().flatten());
+                while let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = unread.drain(..=end).collect();
+                    event(serde_json::from_slice(&line).map_err(|why| away(chain(&why)))?);
+                }
+            }
+            Ok(())
+        };
+        // A connection that died without a word ends with this and not with an error.
+        tokio::time::timeout(patience + CALL_TIMEOUT, following).await.unwrap_or(Ok(()))
     }
 
     async fn call(

@@ -39,6 +39,18 @@ impl Object {
         }
     }
 
+    /// A ConfigMap of the system namespace, to be followed.
+    pub fn followed_config_map(name: &str) -> Self {
+        let path = format!(
+            "/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps?watch=true&fieldSelector=metadata.name%3D{name}"
+        );
+        Self {
+            path,
+            remedy: "Apply the card's `gpu_card` again; it gives the watcher the right to it.",
+            ..Self::system_config_map(name)
+        }
+    }
+
     /// The ConfigMap with a tenant's gate configuration, for people; the gate itself has it mounted.
     pub fn gate_config(tenant: &TenantId) -> Self {
         let name = gate_account(tenant);

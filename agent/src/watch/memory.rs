@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tenancy::decide::{Decision, Rule, Situation, decide};
+use tenancy::declared::Declared;
 use tenancy::ledger::Ledger;
 use tenancy::observation::{Sample, Unknown};
 
@@ -14,6 +15,8 @@ use crate::gate::Turn;
 pub(super) struct Memory {
     at: Instant,
     last: Option<Last>,
+    /// How often in a row there was no turn.
+    absent: u32,
 }
 
 #[derive(Debug)]
@@ -29,17 +32,23 @@ impl Memory {
     pub(super) fn of(turn: Turn) -> Self {
         let goes_on = is_deed(&turn.decision) || turn.failed.is_some();
         let last = Last { rule: turn.decision.rule, situation: turn.situation, goes_on };
-        Self { at: Instant::now(), last: Some(last) }
+        Self { at: Instant::now(), last: Some(last), absent: 0 }
     }
 
-    /// Of a tenant whose gate could not take its turn.
-    pub(super) fn absent() -> Self {
-        Self { at: Instant::now(), last: None }
+    /// Of a tenant whose gate could not take its turn; `before` is what was known of it.
+    pub(super) fn absent(before: Option<Self>) -> Self {
+        let absent = before.map_or(0, |before| before.absent).saturating_add(1);
+        Self { at: Instant::now(), last: None, absent }
     }
 
-    /// Whether its turn has come without anything new.
-    pub(super) fn is_due(&self, rest: Duration) -> bool {
-        self.at.elapsed() >= rest || self.last.as_ref().is_some_and(|last| last.goes_on)
+    /// Whether its turn has come without anything new. A tenant's floor is often entered moments before
+    /// the tenant, so the first tries are `interval` apart, and then twice as long each.
+    pub(super) fn is_due(&self, interval: Duration, rest: Duration) -> bool {
+        let waits = match self.absent {
+            0 => rest,
+            times => interval.saturating_mul(1 << (times - 1).min(16)).min(rest),
+        };
+        self.at.elapsed() >= waits || self.last.as_ref().is_some_and(|last| last.goes_on)
     }
 
     /// Whether the gate would do or say anything new, were everything of the
@@ -47,12 +56,13 @@ impl Memory {
     /// answer but to look properly.
     pub(super) fn has_to_act(
         &self,
+        declared: &Declared,
         ledger: Option<&Ledger>,
         device: Result<Sample, Unknown>,
         now: Timestamp,
     ) -> bool {
         let Some(last) = &self.last else { return false };
-        let mut situation = Situation { now, ..last.situation.clone() };
+        let mut situation = Situation { now, declared: Ok(declared.clone()), ..last.situation.clone() };
         if let Some(ledger) = ledger {
             situation.ledger = Ok(ledger.clone());
         }

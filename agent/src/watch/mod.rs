@@ -4,12 +4,15 @@
 //! Between two looks nothing is asked of the API server: the card is scraped,
 //! and the same `decide` says of each tenant, on what was last seen of it,
 //! whether there is anything to do ([`memory`]). Only then, and once a minute,
-//! a tenant's gate takes its turn on a fresh observation.
+//! a tenant's gate takes its turn on a fresh observation. The card's declared
+//! object is followed, so that a floor is known as soon as it is entered.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tenancy::declared::{Declared, declared_name};
 use tenancy::defaults::{WATCH_INTERVAL_S, WATCH_REST_S};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig};
@@ -17,6 +20,7 @@ use tenancy::ledger::Ledger;
 use tenancy::names::{CardName, TenantId};
 use tenancy::observation::{Trigger, Unknown};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 pub mod lease;
 mod memory;
@@ -33,6 +37,9 @@ use page::Board;
 
 /// How often in a row a tenant may have another turn at once.
 const AT_ONCE_LIMIT: u32 = 20;
+/// How long the declared object is followed before it is asked for anew: a connection that died without a
+/// word is given up by then, and the object is read once in a while besides.
+const FOLLOWED_FOR: Duration = Duration::from_secs(300);
 
 /// What a watcher is told.
 #[derive(Debug)]
@@ -127,25 +134,67 @@ impl Watch {
             }
             self.note("holds the Lease");
             on(board, |board| board.leads = true);
+            let news = News::default();
             let why: NotHeld = tokio::select! {
                 why = lease.keep(api) => why,
-                never = self.look_again_and_again(api, board) => match never {},
+                never = self.look_again_and_again(api, board, &news) => match never {},
+                never = self.follow(api, &news) => match never {},
             };
             on(board, |board| board.leads = false);
             self.note(&format!("stopped, the Lease does not hold any longer: {why}"));
         }
     }
 
-    async fn look_again_and_again(&self, api: &Api, board: &Mutex<Board>) -> std::convert::Infallible {
+    /// Hears of each change of the card's declared object.
+    async fn follow(&self, api: &Api, news: &News) -> std::convert::Infallible {
+        let object = Object::followed_config_map(&declared_name(&self.card));
+        let mut is_told = false;
+        loop {
+            let followed = api
+                .follow(&object, FOLLOWED_FOR, |mut event| {
+                    is_told = false;
+                    if event["type"] == "ADDED" || event["type"] == "MODIFIED" {
+                        news.declared.replace(Some(event["object"].take()));
+                        news.arrived.notify_one();
+                    }
+                })
+                .await;
+            match followed {
+                Ok(()) => tokio::time::sleep(self.interval).await,
+                Err(why) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        self.note(&format!("a new floor may be seen {} s late: {why}", self.rest.as_secs()));
+                    }
+                    tokio::time::sleep(self.rest).await;
+                }
+            }
+        }
+    }
+
+    async fn look_again_and_again(
+        &self,
+        api: &Api,
+        board: &Mutex<Board>,
+        news: &News,
+    ) -> std::convert::Infallible {
         let mut known = Known::default();
         loop {
             let started = Instant::now();
+            if let Some(object) = news.declared.take() {
+                match parsed(&object) {
+                    Ok(declared) => known.declared(declared),
+                    Err(why) => self.note(&why),
+                }
+            }
             self.look(api, &mut known, board).await;
             on(board, |board| {
                 board.called(api.calls(), api.now().is_some());
                 board.looked(started.elapsed(), &known);
             });
-            tokio::time::sleep(self.interval.saturating_sub(started.elapsed())).await;
+            tokio::select! {
+                () = tokio::time::sleep(self.interval.saturating_sub(started.elapsed())) => {}
+                () = news.arrived.notified() => {}
+            }
         }
     }
 
@@ -167,7 +216,8 @@ impl Watch {
         for tenant in declared.floors.values().filter(|floor| !floor.always).map(|floor| &floor.tenant) {
             let due = match (known.memory.get(tenant), now) {
                 (Some(memory), Some(now)) => {
-                    memory.is_due(self.rest) || memory.has_to_act(known.ledger.as_ref(), sample.clone(), now)
+                    memory.is_due(self.interval, self.rest)
+                        || memory.has_to_act(&declared, known.ledger.as_ref(), sample.clone(), now)
                 }
                 _ => true,
             };
@@ -185,7 +235,8 @@ impl Watch {
         let gate = match config(api, tenant).await {
             Ok(gate) => gate,
             Err(why) => {
-                known.memory.insert(tenant.clone(), Memory::absent());
+                let before = known.memory.remove(tenant);
+                known.memory.insert(tenant.clone(), Memory::absent(before));
                 return printer.note(&why);
             }
         };
@@ -200,7 +251,8 @@ impl Watch {
             let turn = match tick.turn(api, &printer, &mut Effort::default()).await {
                 Ok(turn) => turn,
                 Err(why) => {
-                    known.memory.insert(tenant.clone(), Memory::absent());
+                    let before = known.memory.remove(tenant);
+                    known.memory.insert(tenant.clone(), Memory::absent(before));
                     return printer.note(&why.to_string());
                 }
             };
@@ -221,8 +273,7 @@ impl Watch {
 
     async fn declared(&self, api: &Api) -> Result<Declared, String> {
         let object = api.get(&Object::system_config_map(&declared_name(&self.card))).await;
-        let object = object.map_err(|why| why.to_string())?;
-        Declared::from_data(&observe::data(&object)).map_err(|why| why.to_string())
+        parsed(&object.map_err(|why| why.to_string())?)
     }
 
     fn note(&self, text: &str) {
@@ -230,6 +281,17 @@ impl Watch {
         let _ =
             std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("card {}: {text}\n", self.card));
     }
+}
+
+/// What was heard of the declared object since the last look.
+#[derive(Default)]
+struct News {
+    declared: RefCell<Option<Value>>,
+    arrived: Notify,
+}
+
+fn parsed(declared: &Value) -> Result<Declared, String> {
+    Declared::from_data(&observe::data(declared)).map_err(|why| why.to_string())
 }
 
 /// What a watcher knows of its card and tenants.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -76,6 +76,10 @@ pub(crate) struct World {
     pub(crate) gate_obeys: bool,
     /// Every call as `VERB what`, with what it changed.
     pub(crate) calls: Vec<String>,
+    /// Whether our tenant's floor is entered.
+    pub(crate) has_floor: bool,
+    /// Whether our tenant's gate has its configuration.
+    pub(crate) has_gate: bool,
     version: u64,
 }
 
@@ -113,6 +117,8 @@ impl FakeApi {
             annotation: None,
             gate_obeys: true,
             calls: vec![],
+            has_floor: true,
+            has_gate: true,
             version: 100,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -139,6 +145,10 @@ impl FakeApi {
 }
 
 async fn answer(State(fake): State<FakeApi>, method: Method, uri: Uri, body: Bytes) -> Response {
+    if uri.query().is_some_and(|query| query.starts_with("watch=true&fieldSelector=metadata.name%3Dcard.t4"))
+    {
+        return followed(fake);
+    }
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     fake.world(|world| {
         if uri.path() == "/metrics" {
@@ -167,6 +177,22 @@ async fn answer(State(fake): State<FakeApi>, method: Method, uri: Uri, body: Byt
     })
 }
 
+/// The card's declared object as it is, and again whenever it is another.
+fn followed(fake: FakeApi) -> Response {
+    fake.world(|world| world.calls.push("GET card.t4.declared, followed".into()));
+    let changes = futures::stream::unfold((fake, Value::Null), |(fake, before)| async move {
+        loop {
+            let (_, now) = fake.world(|world| world.config_map("card.t4.declared", &fake.url()));
+            if now["data"] != before["data"] {
+                let event = json!({ "type": "MODIFIED", "object": now });
+                return Some((Ok::<_, std::convert::Infallible>(format!("{event}\n")), (fake, now)));
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    Body::from_stream(changes).into_response()
+}
+
 fn refusal(status: u16, message: &str) -> (u16, Value) {
     (status, json!({ "kind": "Status", "status": "Failure", "message": message, "code": status }))
 }
@@ -191,6 +217,9 @@ impl World {
             }
             ("GET", ["api", "v1", "namespaces", "tts", "configmaps", "speech-gate"]) => {
                 self.calls.push("GET configmap speech-gate".into());
+                if !self.has_gate {
+                    return refusal(404, "not found");
+                }
                 let config = serde_json::to_string(&crate::gate::config(self.gate.clone())).unwrap();
                 (200, json!({ "data": { "gate.json": config } }))
             }
@@ -276,15 +305,18 @@ impl World {
         let data = match name {
             "tenant.tts.speech" => json!({ "card": "t4" }),
             "card.t4.ledger" => json!(self.ledger),
-            "card.t4.declared" => json!({
-                "card": json!({
+            "card.t4.declared" => {
+                let card = json!({
                     "name": "t4", "node": "gpu-1", "device": { "uuid": "GPU-1" },
                     "source": { "device": { "dcgm": format!("{url}/metrics") } },
                     "residents": self.residents,
-                }).to_string(),
-                "floor.tts.speech": floor("tts/speech", 4096),
-                "floor.llm.rival": rival,
-            }),
+                });
+                let mut data = json!({ "card": card.to_string(), "floor.llm.rival": rival });
+                if self.has_floor {
+                    data["floor.tts.speech"] = json!(floor("tts/speech", 4096));
+                }
+                data
+            }
             _ => return refusal(404, "not found"),
         };
         let version = self.version.to_string();

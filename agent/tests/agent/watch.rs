@@ -82,7 +82,9 @@ async fn a_card_below_its_critical_line_is_answered_within_one_interval() {
     until("the first turn", PATIENCE, || looked(&fake)).await;
     tokio::time::sleep(2 * INTERVAL).await;
     let calls = |fake: &FakeApi| {
-        fake.world(|world| world.calls.iter().filter(|call| !call.ends_with(" lease")).count())
+        // A floor without a gate is the other tenant's, whose gate is looked for in longer and longer pauses.
+        let counts = |call: &&String| !call.ends_with(" lease") && !call.ends_with("/rival-gate");
+        fake.world(|world| world.calls.iter().filter(counts).count())
     };
     let before = calls(&fake);
     tokio::time::sleep(5 * INTERVAL).await;
@@ -94,6 +96,28 @@ async fn a_card_below_its_critical_line_is_answered_within_one_interval() {
     let deeds = fake.deeds();
     assert!(deeds.contains(&"PUT ledger: draining".to_owned()), "{deeds:?}");
     println!("from the metric to the scale call: {took:?} of an interval of {INTERVAL:?}");
+    watcher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_floor_that_is_entered_and_then_its_gate_are_seen_before_a_rest_is_over() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| (world.has_floor, world.has_gate) = (false, false));
+    let watcher = watch(&fake, "one");
+    until("it leads", PATIENCE, || holder(&fake) == "one").await;
+    tokio::time::sleep(2 * INTERVAL).await;
+    assert!(fake.deeds().is_empty(), "{:?}", fake.deeds());
+    let asked = |fake: &FakeApi, what: &str| fake.world(|world| world.calls.iter().any(|call| call == what));
+    assert!(!asked(&fake, "GET configmap speech-gate"), "a tenant without a floor has no turn");
+    fake.world(|world| world.has_floor = true);
+    let took = until("its gate is looked for", PATIENCE, || asked(&fake, "GET configmap speech-gate")).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    fake.world(|world| world.has_gate = true);
+    let took = until("it is admitted", PATIENCE, || fake.world(|world| world.replicas) == 1).await;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let read = |call: &&String| *call == "GET configmap card.t4.declared";
+    let reads = fake.world(|world| world.calls.iter().filter(read).count());
+    assert!(reads <= 3, "it was read {reads} times, once by the watcher and once in each turn");
     watcher.stop().await;
 }
 

@@ -39,7 +39,7 @@ fn watcher(card: &Card, image: &str) -> [Object; 5] {
     };
     let name = watcher_name(&card.name);
     let rights = role(&[
-        json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [declared_name(&card.name)], "verbs": ["get"]}),
+        json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [declared_name(&card.name)], "verbs": ["get", "watch"]}),
         json!({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [name], "verbs": ["get", "update"]}),
     ]);
     let account = json!({"automountServiceAccountToken": false});
