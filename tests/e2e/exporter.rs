@@ -12,9 +12,13 @@ use e2e::example::in_minutes;
 use e2e::{Binary, Example, Kubectl, Scratch, Workspace, wait};
 use serde_json::{Value, json};
 
+use crate::account::{Account, none_has_a_token};
 use crate::night::{entry, needs_pods, tick};
+use crate::peak::floor;
 
 const SYSTEM: &str = "gpu-tenancy";
+/// A pod's name as the Deployment `llama` would give it.
+const RESIDENT: &str = "llama-7f9c8-x2x4z";
 /// For a pod of a small image on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -63,6 +67,9 @@ fn without_a_driver_the_exporter_runs_says_so_and_goes() -> Result<()> {
         ensure!(status["numberReady"] == 1 && status["desiredNumberScheduled"] == 1, "{status}");
         Ok(Some(()))
     })?;
+    none_has_a_token(SYSTEM, &format!("gpu-tenancy.dev/exporter={name}"))?;
+    let rules = Account::of(SYSTEM, name)?.rules(SYSTEM)?;
+    ensure!(rules.is_empty(), "an exporter needs no right: {rules:?}");
     workspace.plan_is_empty()?;
     workspace.destroy()?;
     nothing_is_left(name)
@@ -158,7 +165,7 @@ fn resident(namespace: &str) -> Result<u32> {
     // Kubernetes makes one `$` of two.
     let says_its_number = "echo $$$$; exec sleep 600";
     create(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "llama-0", "namespace": namespace},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": RESIDENT, "namespace": namespace},
         "spec": {
             "hostPID": true, "terminationGracePeriodSeconds": 0,
             "containers": [{
@@ -168,7 +175,7 @@ fn resident(namespace: &str) -> Result<u32> {
         },
     }))?;
     wait::until("the resident runs", PATIENCE, || {
-        let said = Kubectl.run(&["-n", namespace, "logs", "llama-0"])?;
+        let said = Kubectl.run(&["-n", namespace, "logs", RESIDENT])?;
         Ok(Some(said.trim().parse::<u32>().with_context(|| format!("it said {said:?}"))?))
     })
 }
@@ -201,6 +208,13 @@ resource "gpu_card" "t4" {{
   index  = 0
   source = {{ exporter = gpu_exporter.this.url }}
 }}
+
+resource "gpu_vram_floor" "llama" {{
+  card     = gpu_card.t4.id
+  tenant   = "{name}/llama"
+  headroom = "1GiB"
+  measured = {{ exporter = "{SYSTEM}/{name}:metrics", guess = "2GiB", image = "llama:1" }}
+}}
 {}"#,
         exporter_hcl(name, ""),
         tenant.tenant_hcl("chatterbox", "gpu_card.t4.id")
@@ -211,8 +225,16 @@ resource "gpu_card" "t4" {{
     let page = page(name, "gpu_tenancy_container_memory_used_bytes{")?;
     let held = page.lines().find(|line| line.starts_with("gpu_tenancy_container_memory_used_bytes{"));
     let held = held.context("nobody holds anything")?;
-    let of_llama = [format!("namespace=\"{name}\""), "pod=\"llama-0\"".to_owned(), "} 4294967296".to_owned()];
+    let of_llama =
+        [format!("namespace=\"{name}\""), format!("pod=\"{RESIDENT}\""), "} 4294967296".to_owned()];
     ensure!(of_llama.iter().all(|part| held.contains(part)), "{held}");
+    // More than the guess counts at once, however few the samples.
+    workspace.apply()?;
+    let measured = floor(&workspace, "gpu_vram_floor.llama")?;
+    ensure!(measured["peak"] == "4GiB" || measured["peak"] == "4096MiB", "{measured:#}");
+    let basis = &measured["measurement"];
+    let source = basis["source"].as_str().unwrap_or_default();
+    ensure!(basis["basis"] == "measured" && source.contains("the exporter's page"), "{basis:#}");
     workspace.plan_is_empty()?;
 
     let said = tick(name, &tenant.name)?;

@@ -1,5 +1,6 @@
 //! Everything that only a real API server, a real kubelet and the real CLIs can show.
 
+mod account;
 mod admission;
 mod attributes;
 mod connection;
@@ -13,4 +14,5 @@ mod life;
 mod looking;
 mod moving;
 mod night;
+mod peak;
 mod stacks;

@@ -3,6 +3,7 @@
 mod alone;
 mod changes;
 mod closing;
+mod elsewhere;
 mod hands;
 mod measured;
 mod memory;

@@ -25,6 +25,9 @@ pub const NODE: &str = "gpu-1";
 pub struct FakeCard {
     /// The card's name.
     pub name: String,
+    /// The device's UUID.
+    pub uuid: String,
+    node: String,
     base: String,
     client: Client,
 }
@@ -35,13 +38,26 @@ impl FakeCard {
     /// # Errors
     /// When the allocator does not come up.
     pub fn t4() -> Result<Self> {
+        Self::t4_in(NODE)
+    }
+
+    /// Two such cards whose exporter has them both, and no third, on one page.
+    ///
+    /// # Errors
+    /// When the allocator does not come up.
+    pub fn two_t4s() -> Result<[Self; 2]> {
+        let node = format!("node-{}", kubectl::unique());
+        Ok([Self::t4_in(&node)?, Self::t4_in(&node)?])
+    }
+
+    fn t4_in(node: &str) -> Result<Self> {
         let name = format!("card-{}", kubectl::unique());
         let base = base()?.to_owned();
         let client = Client::new(&base);
         let uuid = format!("GPU-{name}");
-        let flag = format!("name={name},uuid={uuid},total-mib=15360,reserved-mib=450,node={NODE}");
+        let flag = format!("name={name},uuid={uuid},total-mib=15360,reserved-mib=450,node={node}");
         client.add_card(&flag.parse::<CardSpec>()?)?;
-        Ok(Self { name, base, client })
+        Ok(Self { name, uuid, node: node.to_owned(), base, client })
     }
 
     /// URL under which pods and tests reach the allocator.
@@ -52,6 +68,11 @@ impl FakeCard {
     /// URL of this card's page in dcgm-exporter's format, with per-process series.
     pub fn dcgm(&self) -> String {
         format!("{}/cards/{}/dcgm/metrics?per_process=true", self.base, self.name)
+    }
+
+    /// URL of the same page with every card of its node.
+    pub fn dcgm_of_its_node(&self) -> String {
+        format!("{}/nodes/{}/dcgm/metrics?per_process=true", self.base, self.node)
     }
 
     /// Sets what a resident holds, in MiB.

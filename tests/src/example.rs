@@ -15,6 +15,8 @@ pub struct Example {
     pub name: String,
     /// The card's name.
     pub card: String,
+    /// By what the card is known on its node, as HCL.
+    pub device: String,
     /// Where the card's figures are.
     pub source: String,
     /// The image of the server.
@@ -51,6 +53,7 @@ impl Example {
             namespace: scratch.namespace.clone(),
             name: "chatterbox-tts".to_owned(),
             card: card.to_owned(),
+            device: "index = 0".to_owned(),
             source: source.to_owned(),
             image: "gpu-tenancy.local/fake-model:dev".to_owned(),
             window: (in_minutes(360), in_minutes(600)),
@@ -70,14 +73,14 @@ impl Example {
 
     /// The card alone.
     pub fn card_hcl(&self) -> String {
-        let Self { card, source, .. } = self;
+        let Self { card, device, source, .. } = self;
         let watch = if self.watch { "\n  watch  = true" } else { "" };
         format!(
             r#"
 resource "gpu_card" "t4" {{
   name   = "{card}"
   node   = "{NODE}"
-  index  = 0
+  {device}
   source = {{ dcgm = "{source}" }}{watch}
 }}
 "#

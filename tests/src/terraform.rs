@@ -247,7 +247,7 @@ pub fn printed(output: &Output) -> String {
 
 /// A diagnostic's text without its frame and its line breaks, so that a test
 /// need not know how wide the CLI wraps.
-fn unwrapped(text: &str) -> String {
+pub fn unwrapped(text: &str) -> String {
     let lines = text.lines().map(|line| line.trim_start_matches(['│', '╷', '╵', ' ']).trim());
     lines.collect::<Vec<_>>().join(" ")
 }

@@ -9,31 +9,42 @@ use super::hands::annotate;
 use super::{DEPLOYMENT, Night, PATIENCE, awake, needs_pods, service, tick};
 
 #[test]
-fn below_the_critical_line_a_tenant_that_loads_yields_at_once() -> Result<()> {
+fn while_a_tenant_loads_a_shortage_waits_and_below_the_critical_line_it_yields_at_once() -> Result<()> {
     if !needs_pods() {
         return Ok(());
     }
-    let night = Night::begin("critical", |mut example| {
-        example.more = example.more.replace("\"--load-seconds\", \"5\"", "\"--load-seconds\", \"60\"");
-        // A grace that the test could not wait for.
-        example.more = example.more.replace("shortage_grace = \"10s\"", "shortage_grace = \"10m\"");
-        example
+    // It has its memory and goes on loading.
+    let night = Night::begin("critical", |example| {
+        example.set("readiness_probe", r#"{ http = { path = "/no-such-page" }, period = "2s" }"#)
     })?;
     std::thread::scope(|scope| {
         let ticking = scope.spawn(|| night.tick());
-        let loading = wait::until("it loads", PATIENCE, || {
-            let entry = night.entry()?.context("no entry")?;
-            ensure!(entry["state"] == "loading", "{entry}");
-            Ok(Some(()))
-        });
-        // 314 MiB would be left of the 512 that are the critical line.
-        let grown = loading.and_then(|()| night.card.resident("llama", 10_500));
+        let waited = shortage_waits(&night);
+        // 314 MiB are left of the 512 that are the critical line.
+        let grown = waited.and_then(|()| night.card.resident("llama", 10_500));
         let said = ticking.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the tick panicked")))?;
         grown.with_context(|| format!("the tick said: {said}"))
     })?;
     night.sleeps()?;
     night.told(&["CriticalYield", "Below the critical line", "2,048 MiB must stay free"])?;
     night.end()
+}
+
+/// A card that is 734 MiB short does not put out who loads, also beyond the grace.
+fn shortage_waits(night: &Night) -> Result<()> {
+    wait::until("it has loaded and is not ready", PATIENCE, || {
+        let (entry, free_mib) = (night.entry()?.context("no entry")?, night.card.state()?.free_mib);
+        ensure!(entry["state"] == "loading" && free_mib == 15360 - 450 - 4096, "{free_mib}, {entry}");
+        Ok(Some(()))
+    })?;
+    night.card.resident("llama", 9500)?;
+    wait::until("the shortage is told", PATIENCE, || {
+        night.told(&["ShortHold", "734 MiB short", "may finish before it is judged"]).map(Some)
+    })?;
+    // The grace is 10 s, and a look follows in 5.
+    std::thread::sleep(Duration::from_secs(16));
+    ensure!(night.replicas()? == 1, "it was put out while it loads");
+    Ok(())
 }
 
 #[test]

@@ -1,104 +1,31 @@
-//! What a gate may do with its token, tried with its token: everything that it
-//! needs, and nothing else.
+//! What gates and watchers may do with their tokens, tried with their tokens:
+//! everything that they need, and nothing else.
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Binary, Example, Kubectl, Scratch, Surroundings, Workspace};
+use e2e::{Binary, Example, Kubectl, Scratch, Surroundings, Workspace, wait};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
-use super::DEPLOYMENT;
+use super::{DEPLOYMENT, PATIENCE};
+use crate::account::{Account, with_token};
 
 const SYSTEM: &str = "gpu-tenancy";
 const RESIDENT: &str = "llama";
 
-/// kubectl as the gate of a tenant.
-struct Gate {
-    kubeconfig: NamedTempFile,
-    namespace: String,
+/// What was applied for the tests of rights, and where.
+struct Applied {
+    workspace: Workspace,
+    /// The tenant's namespace.
+    own: String,
+    /// The namespace of the resident that makes room.
+    beside: String,
+    /// The tenant's card.
+    card: String,
+    /// A card that has a watcher and no tenant.
+    other: String,
 }
 
-impl Gate {
-    fn of(namespace: &str) -> Result<Self> {
-        let account = format!("{DEPLOYMENT}-gate");
-        let token = Kubectl.run(&["-n", namespace, "create", "token", &account])?;
-        let mut config: Value = serde_json::from_str(&Kubectl.run(&[
-            "config",
-            "view",
-            "--raw",
-            "--minify",
-            "--flatten",
-            "-o",
-            "json",
-        ])?)?;
-        config["users"][0]["user"] = json!({"token": token.trim()});
-        let kubeconfig = NamedTempFile::new()?;
-        std::fs::write(kubeconfig.path(), config.to_string())?;
-        Ok(Self { kubeconfig, namespace: namespace.to_owned() })
-    }
-
-    fn run(&self, namespace: &str, arguments: &[&str], input: &Value) -> Result<String> {
-        let path = self.kubeconfig.path().to_str().context("the folder's name is no text")?;
-        // Of two that are given, kubectl takes the last.
-        let mut all = vec!["--kubeconfig", path, "-n", namespace];
-        all.extend(arguments);
-        Kubectl.run_with_input(&all, &input.to_string())
-    }
-
-    fn may(&self, namespace: &str, arguments: &[&str]) -> Result<String> {
-        self.run(namespace, arguments, &Value::Null)
-    }
-
-    /// The API server says no, and that it is for want of a right.
-    fn may_not(&self, namespace: &str, arguments: &[&str]) -> Result<()> {
-        match self.may(namespace, arguments) {
-            Ok(done) => anyhow::bail!("the gate may {}: {done}", arguments.join(" ")),
-            Err(why) => {
-                ensure!(format!("{why:#}").contains("Forbidden"), "another failure than a refusal: {why:#}");
-                Ok(())
-            }
-        }
-    }
-
-    /// Every right in a namespace as `verbs resources names`, those left out
-    /// that any account has: to ask who it is and what it may.
-    fn rules(&self, namespace: &str) -> Result<Vec<String>> {
-        let review = json!({
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview",
-            "spec": {"namespace": namespace},
-        });
-        let answer: Value = serde_json::from_str(&self.run(
-            namespace,
-            &["create", "--validate=false", "-o", "json", "-f", "-"],
-            &review,
-        )?)?;
-        let rules = answer["status"]["resourceRules"].as_array().context("no rules")?;
-        let words = |rule: &Value, key: &str| -> String {
-            let mut words: Vec<&str> =
-                rule[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            words.sort_unstable();
-            words.join(",")
-        };
-        let mut told: Vec<String> = rules
-            .iter()
-            .filter(|rule| !words(rule, "resources").starts_with("selfsubject"))
-            .map(|rule| {
-                format!(
-                    "{} {} {}",
-                    words(rule, "verbs"),
-                    words(rule, "resources"),
-                    words(rule, "resourceNames")
-                )
-                .trim()
-                .to_owned()
-            })
-            .collect();
-        told.sort();
-        Ok(told)
-    }
-}
-
-/// A tenant that sleeps, with a resident that makes room, and another card.
-fn applied(scratch: &Scratch, resident: &Scratch) -> Result<(Workspace, String, String)> {
+/// A tenant that sleeps, with a resident that makes room, and another card that is watched.
+fn applied(scratch: &Scratch, resident: &Scratch) -> Result<Applied> {
     let labels = json!({"app": RESIDENT});
     let of = |name: &str| json!({"name": name, "namespace": resident.namespace});
     Kubectl
@@ -114,36 +41,61 @@ fn applied(scratch: &Scratch, resident: &Scratch) -> Result<(Workspace, String, 
             },
         },
     }))?;
-    let (card, other) = (format!("card-{}", scratch.namespace), format!("other-{}", scratch.namespace));
+    let (own, beside) = (scratch.namespace.clone(), resident.namespace.clone());
+    let (card, other) = (format!("card-{own}"), format!("other-{own}"));
     let example = Example::asleep(scratch, &card, "http://dcgm.example.org:9400/metrics");
-    let example = example.with(&format!("  pauses = [\"{}/{RESIDENT}\"]", resident.namespace));
-    let second = Example::asleep(scratch, &other, &example.source).card_hcl().replace("\"t4\"", "\"other\"");
+    let example = example.with(&format!("  pauses = [\"{beside}/{RESIDENT}\"]"));
+    let mut second = Example::asleep(scratch, &other, &example.source);
+    second.watch = true;
+    let second = second.card_hcl().replace("\"t4\"", "\"other\"");
     let workspace = Workspace::new(Binary::Terraform, &format!("{}{second}", example.hcl()))?;
     workspace.apply()?;
-    Ok((workspace, card, other))
+    Ok(Applied { workspace, own, beside, card, other })
 }
 
-#[test]
-fn a_gate_may_do_what_it_does_and_nothing_else() -> Result<()> {
-    let (scratch, resident) = (Scratch::reserve("rights"), Scratch::reserve("rights-resident"));
-    let (workspace, card, other) = applied(&scratch, &resident)?;
-    let gate = Gate::of(&scratch.namespace)?;
-    let own = gate.namespace.as_str();
-    let asleep = r#"{"spec":{"replicas":0}}"#;
-    let patch = ["patch", "deployment", RESIDENT, "--subresource=scale", "--type=merge", "-p", asleep];
+const ASLEEP: &str = r#"{"spec":{"replicas":0}}"#;
 
-    gate.may(own, &["get", "deployment", DEPLOYMENT])?;
-    gate.may(own, &["get", "deployment", DEPLOYMENT, "--subresource=scale"])?;
-    gate.may(own, &["patch", "deployment", DEPLOYMENT, "--subresource=scale", "--type=merge", "-p", asleep])?;
-    gate.may(own, &["get", "pods"])?;
-    gate.may(&resident.namespace, &["get", "deployment", RESIDENT, "--subresource=scale"])?;
-    gate.may(&resident.namespace, &patch)?;
-    gate.may(SYSTEM, &["get", "configmap", &format!("tenant.{own}.{DEPLOYMENT}")])?;
-    gate.may(SYSTEM, &["get", "configmap", &format!("card.{card}.declared")])?;
-    let ledger = gate.may(SYSTEM, &["get", "configmap", &format!("card.{card}.ledger"), "-o", "json"])?;
+#[test]
+fn gates_and_watchers_may_do_what_they_do_and_nothing_else() -> Result<()> {
+    let (scratch, resident) = (Scratch::reserve("rights"), Scratch::reserve("rights-resident"));
+    let applied = applied(&scratch, &resident)?;
+    let Applied { own, card, other, .. } = &applied;
+    let gate = Account::of(own, &format!("{DEPLOYMENT}-gate"))?;
+    of_a_tenant(&gate, &applied).context("as the gate")?;
+    gate.may_not(SYSTEM, &["get", "configmap", &format!("card.{other}.declared")])?;
+    let rules = gate.rules(SYSTEM)?;
+    let expected = [
+        format!("get configmaps card.{card}.declared,tenant.{own}.{DEPLOYMENT}"),
+        format!("get,update configmaps card.{card}.ledger"),
+    ];
+    ensure!(rules == expected, "in the system's namespace: {rules:#?}");
+
+    let watcher = Account::of(SYSTEM, "watcher")?;
+    of_a_tenant(&watcher, &applied).context("as the watcher")?;
+    of_a_watcher(&watcher, &applied).context("as the watcher")?;
+    applied.workspace.destroy().map(drop)
+}
+
+/// What is done for a tenant, by its gate or by a watcher in its place.
+fn of_a_tenant(account: &Account, applied: &Applied) -> Result<()> {
+    let Applied { own, beside, card, other, .. } = applied;
+    let patch = ["patch", "deployment", RESIDENT, "--subresource=scale", "--type=merge", "-p", ASLEEP];
+    account.may(own, &["get", "deployment", DEPLOYMENT])?;
+    account.may(own, &["get", "deployment", DEPLOYMENT, "--subresource=scale"])?;
+    account.may(
+        own,
+        &["patch", "deployment", DEPLOYMENT, "--subresource=scale", "--type=merge", "-p", ASLEEP],
+    )?;
+    account.may(own, &["get", "configmap", &format!("{DEPLOYMENT}-gate")])?;
+    account.may(own, &["get", "pods"])?;
+    account.may(beside, &["get", "deployment", RESIDENT, "--subresource=scale"])?;
+    account.may(beside, &patch)?;
+    account.may(SYSTEM, &["get", "configmap", &format!("tenant.{own}.{DEPLOYMENT}")])?;
+    account.may(SYSTEM, &["get", "configmap", &format!("card.{card}.declared")])?;
+    let ledger = account.may(SYSTEM, &["get", "configmap", &format!("card.{card}.ledger"), "-o", "json"])?;
     let ledger: Value = serde_json::from_str(&ledger)?;
-    gate.run(SYSTEM, &["replace", "--validate=false", "-f", "-"], &ledger)?;
-    gate.run(own, &["create", "--validate=false", "-f", "-"], &event(own))?;
+    account.run(SYSTEM, &["replace", "--validate=false", "-f", "-"], &ledger)?;
+    account.run(own, &["create", "--validate=false", "-f", "-"], &event(own))?;
 
     for refused in [
         ["get", "secrets"].as_slice(),
@@ -152,23 +104,23 @@ fn a_gate_may_do_what_it_does_and_nothing_else() -> Result<()> {
         &["delete", "pod", "any"],
         &["delete", "deployment", DEPLOYMENT],
         &["get", "deployments"],
-        &["patch", "deployment", DEPLOYMENT, "--type=merge", "-p", asleep],
+        &["patch", "deployment", DEPLOYMENT, "--type=merge", "-p", ASLEEP],
         &["get", "cronjobs"],
         &["get", "roles"],
     ] {
-        gate.may_not(own, refused)?;
+        account.may_not(own, refused)?;
     }
-    gate.may_not(&resident.namespace, &["get", "deployment", RESIDENT])?;
-    gate.may_not(&resident.namespace, &["patch", "deployment", RESIDENT, "--type=merge", "-p", asleep])?;
-    gate.may_not(&resident.namespace, &["get", "pods"])?;
-    gate.may_not(SYSTEM, &["get", "configmap", &format!("card.{other}.ledger")])?;
-    gate.may_not(SYSTEM, &["get", "configmap", &format!("card.{other}.declared")])?;
-    gate.may_not(SYSTEM, &["get", "configmaps"])?;
+    account.may_not(beside, &["get", "deployment", RESIDENT])?;
+    account.may_not(beside, &["patch", "deployment", RESIDENT, "--type=merge", "-p", ASLEEP])?;
+    account.may_not(beside, &["get", "pods"])?;
+    account.may_not(SYSTEM, &["get", "configmap", &format!("card.{other}.ledger")])?;
+    account.may_not(SYSTEM, &["get", "configmaps"])?;
+    account.may_not(SYSTEM, &["get", "secrets"])?;
     let declared = format!("card.{card}.declared");
-    gate.may_not(SYSTEM, &["patch", "configmap", &declared, "--type=merge", "-p", r#"{"data":{}}"#])?;
-    gate.may_not(SYSTEM, &["delete", "configmap", &format!("card.{card}.ledger")])?;
-    for everywhere in ["pods", "secrets", "nodes", "namespaces", "deployments"] {
-        gate.may_not(own, &["get", everywhere, "--all-namespaces"])?;
+    account.may_not(SYSTEM, &["patch", "configmap", &declared, "--type=merge", "-p", r#"{"data":{}}"#])?;
+    account.may_not(SYSTEM, &["delete", "configmap", &format!("card.{card}.ledger")])?;
+    for everywhere in ["pods", "secrets", "nodes", "namespaces", "deployments", "configmaps", "leases"] {
+        account.may_not(own, &["get", everywhere, "--all-namespaces"])?;
     }
 
     // The same by the API server's own account, so that nothing was forgotten above.
@@ -179,19 +131,60 @@ fn a_gate_may_do_what_it_does_and_nothing_else() -> Result<()> {
         format!("get,patch deployments/scale {DEPLOYMENT}"),
         "list pods".to_owned(),
     ];
-    let rules = gate.rules(own)?;
-    ensure!(rules == expected, "in its own namespace: {rules:#?}");
-    let rules = gate.rules(&resident.namespace)?;
+    let rules = account.rules(own)?;
+    ensure!(rules == expected, "in the tenant's namespace: {rules:#?}");
+    let rules = account.rules(beside)?;
     ensure!(rules == [format!("get,patch deployments/scale {RESIDENT}")], "beside the resident: {rules:#?}");
-    let rules = gate.rules(SYSTEM)?;
+    let rules = account.rules("kube-system")?;
+    ensure!(rules.is_empty(), "in another's namespace: {rules:#?}");
+    Ok(())
+}
+
+/// What a watcher does besides. Its account is that of every card's watcher, so other tests' cards are
+/// in its rights too.
+fn of_a_watcher(watcher: &Account, Applied { own, card, other, .. }: &Applied) -> Result<()> {
+    watcher.may(SYSTEM, &["get", "configmap", &format!("card.{other}.declared")])?;
+    let followed = |name: &str| {
+        let of_one = format!("fieldSelector=metadata.name%3D{name}&timeoutSeconds=1");
+        format!("/api/v1/namespaces/{SYSTEM}/configmaps?watch=true&{of_one}")
+    };
+    let told = watcher.may(SYSTEM, &["get", "--raw", &followed(&format!("card.{other}.declared"))])?;
+    ensure!(told.starts_with("{\"type\":\"ADDED\""), "{told}");
+    watcher.may_not(SYSTEM, &["get", "--raw", &followed(&format!("card.{card}.declared"))])?;
+    let lease = format!("card.{other}.watcher");
+    wait::until("the Lease may be written", PATIENCE, || {
+        // The card's own watcher writes it too, and who comes second is refused once.
+        let seen = watcher.may(SYSTEM, &["get", "lease", &lease, "-o", "json"])?;
+        let replace = ["replace", "--dry-run=server", "--validate=false", "-f", "-"];
+        watcher.run(SYSTEM, &replace, &serde_json::from_str(&seen)?).map(Some)
+    })?;
+    for refused in [
+        ["delete", "lease", &lease].as_slice(),
+        &["get", "leases"],
+        &["get", "pods"],
+        &["get", "deployments"],
+        &["get", "lease", &format!("card.{card}.watcher")],
+        &["patch", "deployment", &format!("watcher-{other}"), "--type=merge", "-p", ASLEEP],
+    ] {
+        watcher.may_not(SYSTEM, refused)?;
+    }
+    let rules = watcher.rules(SYSTEM)?;
+    let (ours, others): (Vec<&String>, Vec<&String>) = rules.iter().partition(|rule| rule.contains(own));
     let expected = [
         format!("get configmaps card.{card}.declared,tenant.{own}.{DEPLOYMENT}"),
         format!("get,update configmaps card.{card}.ledger"),
+        format!("get,update leases card.{other}.watcher"),
+        format!("get,watch configmaps card.{other}.declared"),
     ];
-    ensure!(rules == expected, "in the system's namespace: {rules:#?}");
-    let rules = gate.rules("kube-system")?;
-    ensure!(rules.is_empty(), "in another's namespace: {rules:#?}");
-    workspace.destroy().map(drop)
+    ensure!(ours.iter().copied().eq(&expected), "in the system's namespace: {ours:#?}");
+    for rule in others {
+        let kinds = ["get configmaps", "get,update configmaps", "get,update leases", "get,watch configmaps"];
+        ensure!(
+            kinds.iter().any(|kind| rule.starts_with(&format!("{kind} card."))),
+            "in the system's namespace: {rule}"
+        );
+    }
+    Ok(())
 }
 
 /// An Event as the gate writes it.
@@ -214,23 +207,17 @@ fn the_token_is_in_the_gate_and_in_admit_alone() -> Result<()> {
     let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
     workspace.apply()?;
     let namespace = scratch.namespace.as_str();
-    let has_token = |container: &Value| {
-        let mounts = container["volumeMounts"].as_array().into_iter().flatten();
-        mounts.into_iter().any(|mount| {
-            mount["mountPath"].as_str().is_some_and(|path| path.starts_with("/var/run/secrets/kubernetes.io"))
-        })
-    };
     // A pod is made of the template and of what admission adds to it, so one is asked for.
     let template = if Surroundings::get().pods {
         Kubectl.run(&["-n", namespace, "scale", "deployment", DEPLOYMENT, "--replicas=1"])?;
-        e2e::wait::until("a pod is made", super::PATIENCE, || super::pod(namespace).map(Some))?
+        wait::until("a pod is made", PATIENCE, || super::pod(namespace).map(Some))?
     } else {
         Kubectl.get(namespace, "deployment", DEPLOYMENT)?["spec"]["template"].clone()
     };
-    let containers = |kind: &str| template["spec"][kind].as_array().cloned().unwrap_or_default();
-    let all = [containers("initContainers"), containers("containers")].concat();
-    let holders: Vec<&Value> = all.iter().filter(|it| has_token(it)).map(|it| &it["name"]).collect();
+    let holders = with_token(&template);
     ensure!(holders == ["admit"], "these have a token: {holders:?}");
-    ensure!(all.len() == 3, "expected admit, copy-config and server: {all:#?}");
+    let count = |kind: &str| template["spec"][kind].as_array().map_or(0, Vec::len);
+    let all = count("initContainers") + count("containers");
+    ensure!(all == 3, "expected admit, copy-config and server: {template:#}");
     workspace.destroy().map(drop)
 }

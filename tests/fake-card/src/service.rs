@@ -64,6 +64,7 @@ pub fn router(board: SharedBoard) -> Router {
         .route("/allocations/{id}/hold", get(hold::hold))
         .route("/refusals", get(cards::refusals))
         .route("/metrics", get(pages::all_dcgm))
+        .route("/nodes/{node}/dcgm/metrics", get(pages::node_dcgm))
         .route("/cards/{name}/dcgm/metrics", get(pages::dcgm))
         .route("/cards/{name}/nvidia_smi/metrics", get(pages::nvidia_smi))
         .route("/cards/{name}/pods/metrics", get(pages::pods))

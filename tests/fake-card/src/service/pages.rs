@@ -20,6 +20,16 @@ pub(super) async fn all_dcgm(
     answer(&readings, |readings| metrics::dcgm::page(readings, settings)).await
 }
 
+pub(super) async fn node_dcgm(
+    State(board): State<SharedBoard>,
+    Path(node): Path<String>,
+    Query(settings): Query<metrics::dcgm::Settings>,
+) -> Response {
+    let mut readings = board.with(|board, now| board.readings(now));
+    readings.retain(|(card, _)| card.spec.node == node);
+    answer(&readings, |readings| metrics::dcgm::page(readings, settings)).await
+}
+
 pub(super) async fn dcgm(
     State(board): State<SharedBoard>,
     Path(name): Path<String>,
