@@ -87,7 +87,7 @@ impl Admit {
             declared,
             ledger,
             pod: self.pod.clone(),
-            pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
+            pods: pods.map(|(pods, _)| pods.into_iter().map(|pod| pod.seen).collect()),
             override_annotation: deployment.seen.override_annotation,
             device: card.told.map(|told| told.sample),
         };

@@ -12,7 +12,7 @@ use tenancy::declared::{Declared, POINTER_KEY, declared_name, ledger_name, point
 use tenancy::gate::{GateConfig, ScaleTarget};
 use tenancy::ledger::{Ledger, Paused};
 use tenancy::names::{CardName, TenantId};
-use tenancy::observation::{Observation, PauseSeen, Unknown};
+use tenancy::observation::{Observation, PauseSeen, PrefetchSeen, Unknown};
 
 use crate::metrics::devices;
 
@@ -109,6 +109,10 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
     let (card, tenant, asked) =
         tokio::join!(card(api, &gate.tenant), tenant(api, &gate.tenant), demand::ask(gate));
     let (card, (mut deployment, pods)) = (card?, tenant?);
+    let (pods, prefetch) = match pods {
+        Ok((pods, prefetch)) => (Ok(pods), prefetch),
+        Err(unknown) => (Err(unknown), None),
+    };
     remember_override(&mut deployment, card.ledger.as_ref().ok(), &gate.tenant);
     let paused = card.ledger.as_ref().map(|ledger| ledger.entry(&gate.tenant).paused).unwrap_or_default();
     let (pauses, pause_versions) = pauses(api, gate, paused).await?;
@@ -125,6 +129,7 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
             pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
             pauses,
             demand: asked.verdict,
+            prefetch,
             clock_skew_s: api.clock_skew_s(),
         },
         card,
@@ -219,6 +224,9 @@ pub fn remember_override(deployment: &mut seen::Deployment, ledger: Option<&Ledg
     }
 }
 
+/// A tenant's pods, and the newest of its prefetch.
+type Pods = (Vec<seen::Pod>, Option<PrefetchSeen>);
+
 /// Sees a tenant's Deployment and its pods, or why the pods cannot be listed.
 ///
 /// # Errors
@@ -226,11 +234,11 @@ pub fn remember_override(deployment: &mut seen::Deployment, ledger: Option<&Ledg
 pub async fn tenant(
     api: &Api,
     tenant: &TenantId,
-) -> Result<(seen::Deployment, Result<Vec<seen::Pod>, Unknown>), ObserveError> {
+) -> Result<(seen::Deployment, Result<Pods, Unknown>), ObserveError> {
     let deployment = deployment(api, tenant).await?;
     let labels: Vec<(&str, &str)> =
         deployment.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let pods = match api.get(&Object::pods(tenant, &labels)).await {
+    let pods = match api.get(&Object::pods_and_prefetch(tenant, &labels)).await {
         Ok(list) => Ok(seen::pods(&list)),
         Err(away @ ApiError::Away { .. }) => return Err(away.into()),
         Err(why) => Err(Unknown { reason: why.to_string().trim_end_matches('.').to_owned() }),

@@ -194,7 +194,8 @@ impl Lifecycle<'_> {
         if !stands && !is_leaving {
             return Ok(None);
         }
-        let remarks = self.drift_warning(&seen.found).map(Diagnostics::from).unwrap_or_default();
+        let mut remarks = self.drift_warning(&seen.found).map(Diagnostics::from).unwrap_or_default();
+        remarks.extend(seen.failed.iter().map(|(key, why)| self.failed_warning(key, why, desired)));
         let objects = picture::after_look(before, desired, &seen.found, self.digests);
         Ok(Some(Looked { kept: seen.kept, objects, remarks }))
     }
@@ -274,6 +275,19 @@ impl Lifecycle<'_> {
     }
 
     /// One warning for all drift of a resource: it names the fields, who and when.
+    /// A Job that was given up. It is not run again by itself, because nothing of it changed.
+    fn failed_warning(&self, key: &Key, why: &str, desired: &Objects) -> Diagnostic {
+        let namespace = desired.get(key).and_then(|object| object.namespace.as_ref());
+        let namespace = namespace.map_or(String::new(), |namespace| format!(" -n {namespace}"));
+        let (name, why) = (&key.name, why.trim_end_matches('.'));
+        let detail = format!(
+            "Job {name} was given up: {why}. Its pods' logs may say more: kubectl{namespace} logs -l \
+             job-name={name}. To let it try again, delete it and apply: kubectl{namespace} delete job {name}"
+        );
+        let title = format!("A Job of {} has failed", self.title);
+        Diagnostic::warning(title, detail).at((self.attribute)(key))
+    }
+
     fn drift_warning(&self, found: &BTreeMap<Key, Found>) -> Option<Diagnostic> {
         let mut lines = Vec::new();
         let mut path = None;

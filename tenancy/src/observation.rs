@@ -39,6 +39,8 @@ pub struct Observation {
     pub pauses: BTreeMap<ScaleTarget, PauseSeen>,
     /// Whether there is work for the tenant.
     pub demand: Demand,
+    /// The pod that fills the tenant's claim, the newest where there were several tries.
+    pub prefetch: Option<PrefetchSeen>,
     /// The clock of this machine minus the API server's, in seconds.
     pub clock_skew_s: i64,
 }
@@ -126,6 +128,33 @@ pub struct PodSeen {
     /// `PodScheduled` when it is false, otherwise the waiting reason of a
     /// container (`ImagePullBackOff`, `CrashLoopBackOff`).
     pub waiting: Option<String>,
+}
+
+/// A pod of the tenant's prefetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrefetchSeen {
+    /// `metadata.name`.
+    pub pod: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Timestamp,
+    /// How far it is.
+    pub state: Prefetch,
+}
+
+/// How far a try to fill a claim is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prefetch {
+    /// It has not ended; why it does not run, if it does not, as [`PodSeen::waiting`] has it.
+    UnderWay(Option<String>),
+    /// The claim is filled.
+    Done,
+    /// It ended otherwise.
+    Failed {
+        /// When, where the kubelet says it.
+        at: Option<Timestamp>,
+        /// How, as a clause.
+        why: String,
+    },
 }
 
 /// A pod's phase, in Kubernetes' words.

@@ -2,7 +2,7 @@
 //! that a tenant's gate has no right to.
 
 use tenancy::declared::{SYSTEM_NAMESPACE, gate_account, watcher_name};
-use tenancy::expand::EXPORTER_LABEL;
+use tenancy::expand::{EXPORTER_LABEL, NAME_LABEL, PREFETCH_POD_NAME, TENANT_LABEL};
 use tenancy::gate::ScaleTarget;
 use tenancy::names::{CardName, NodeName, TenantId};
 
@@ -140,6 +140,19 @@ impl Object {
             told: format!("the pods of {tenant}"),
             remedy: TENANT_REMEDY,
         }
+    }
+
+    /// The pods of a tenant, and with them those of its prefetch where `labels` tell it from other tenants.
+    pub fn pods_and_prefetch(tenant: &TenantId, labels: &[(&str, &str)]) -> Self {
+        let is_told_apart = labels.iter().any(|(key, _)| *key == TENANT_LABEL);
+        let widened = |(key, value): &(&str, &str)| match *key == NAME_LABEL && is_told_apart {
+            true => format!("{key}+in+({value},{PREFETCH_POD_NAME})"),
+            false => format!("{key}%3D{value}"),
+        };
+        let selector: Vec<String> = labels.iter().map(widened).collect();
+        let path =
+            format!("/api/v1/namespaces/{}/pods?labelSelector={}", tenant.namespace, selector.join("%2C"));
+        Self { path, ..Self::pods(tenant, labels) }
     }
 
     /// A page of a pod's server, as the API server's proxy has it.

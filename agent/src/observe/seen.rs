@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use tenancy::defaults::SLICE_RESOURCE;
+use tenancy::expand::{NAME_LABEL, PREFETCH_POD_NAME};
 use tenancy::gate::OVERRIDE_ANNOTATION;
 use tenancy::names::NodeName;
-use tenancy::observation::{DeploymentSeen, Phase, PodSeen};
+use tenancy::observation::{DeploymentSeen, Phase, PodSeen, Prefetch, PrefetchSeen};
 
 /// Name of the container that the model server runs in.
 const SERVER: &str = "server";
@@ -85,9 +86,29 @@ pub struct Pod {
     pub has_one_slice: bool,
 }
 
-/// Reads the items of a list of pods.
-pub fn pods(list: &Value) -> Vec<Pod> {
-    list["items"].as_array().into_iter().flatten().map(pod).collect()
+/// Reads a list of a tenant's pods: those that serve, and the newest of its prefetch.
+pub fn pods(list: &Value) -> (Vec<Pod>, Option<PrefetchSeen>) {
+    let items = list["items"].as_array().into_iter().flatten();
+    let (fetching, serving): (Vec<&Value>, Vec<&Value>) =
+        items.partition(|pod| pod["metadata"]["labels"][NAME_LABEL] == PREFETCH_POD_NAME);
+    let newest = fetching.into_iter().max_by_key(|pod| time(&pod["metadata"]["creationTimestamp"]));
+    (serving.into_iter().map(pod).collect(), newest.map(prefetch))
+}
+
+fn prefetch(object: &Value) -> PrefetchSeen {
+    let seen = pod(object).seen;
+    let ended = &object["status"]["containerStatuses"][0]["state"]["terminated"];
+    let state = match seen.phase {
+        Phase::Succeeded => Prefetch::Done,
+        Phase::Failed => {
+            let reason = ended["reason"].as_str().or_else(|| object["status"]["reason"].as_str());
+            let status = ended["exitCode"].as_i64().map(|code| format!("exit status {code}"));
+            let why: Vec<&str> = reason.into_iter().chain(status.as_deref()).collect();
+            Prefetch::Failed { at: at(&ended["finishedAt"]), why: why.join(", ") }
+        }
+        Phase::Pending | Phase::Running | Phase::Unknown => Prefetch::UnderWay(seen.waiting),
+    };
+    PrefetchSeen { pod: seen.name, created: seen.created, state }
 }
 
 fn pod(object: &Value) -> Pod {
@@ -163,7 +184,11 @@ fn count(value: &Value) -> u32 {
 }
 
 fn time(value: &Value) -> Timestamp {
-    value.as_str().and_then(|text| text.parse().ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+    at(value).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn at(value: &Value) -> Option<Timestamp> {
+    value.as_str().and_then(|text| text.parse().ok())
 }
 
 #[cfg(test)]
@@ -215,7 +240,9 @@ mod tests {
               "containerStatuses": [{ "name": "server", "restartCount": 4,
                                       "state": { "waiting": { "reason": "CrashLoopBackOff" } } }] },
         }] });
-        let [p, q] = &pods(&waits)[..] else { panic!() };
+        let (pods, prefetch) = pods(&waits);
+        let [p, q] = &pods[..] else { panic!() };
+        assert_eq!(prefetch, None);
         assert_eq!(p.seen.waiting.as_deref(), Some("0/1 nodes are available"));
         assert_eq!(
             (p.seen.phase, p.seen.admitted, p.seen.deleting, &p.seen.node),
@@ -226,6 +253,39 @@ mod tests {
         assert!(q.seen.admitted && q.seen.ready && q.seen.deleting);
         assert_eq!((q.seen.restarts, q.ip.as_deref()), (4, Some("10.0.0.9")));
         assert!(q.has_one_slice && !p.has_one_slice);
+    }
+
+    #[test]
+    fn the_newest_pod_of_a_prefetch_is_told_apart_from_those_that_serve() {
+        let fetching = |name: &str, minute: u32, status: Value| {
+            json!({
+                "metadata": {
+                    "name": name, "creationTimestamp": format!("2026-11-21T02:{minute:02}:00Z"),
+                    "labels": { "app.kubernetes.io/name": "gpu-tenancy.prefetch" },
+                },
+                "status": status,
+            })
+        };
+        let told = |last: Value| {
+            let first = fetching("first", 0, json!({ "phase": "Failed" }));
+            let server =
+                json!({ "metadata": { "name": "speech-1-abcde" }, "status": { "phase": "Running" } });
+            let (pods, newest) = pods(&json!({ "items": [server, fetching("last", 5, last), first] }));
+            assert_eq!(pods.len(), 1, "who fetches serves nobody");
+            newest.filter(|newest| newest.pod == "last").unwrap().state
+        };
+        assert_eq!(told(json!({ "phase": "Running" })), Prefetch::UnderWay(None));
+        let pulls = json!({ "phase": "Pending",
+            "containerStatuses": [{ "state": { "waiting": { "reason": "ImagePullBackOff" } } }] });
+        assert_eq!(told(pulls), Prefetch::UnderWay(Some("ImagePullBackOff".to_owned())));
+        assert_eq!(told(json!({ "phase": "Succeeded" })), Prefetch::Done);
+        let ended = json!({ "reason": "Error", "exitCode": 3, "finishedAt": "2026-11-21T02:06:00Z" });
+        let failed =
+            json!({ "phase": "Failed", "containerStatuses": [{ "state": { "terminated": ended } }] });
+        let at = Some("2026-11-21T02:06:00Z".parse().unwrap());
+        assert_eq!(told(failed), Prefetch::Failed { at, why: "Error, exit status 3".to_owned() });
+        let evicted = json!({ "phase": "Failed", "reason": "Evicted" });
+        assert_eq!(told(evicted), Prefetch::Failed { at: None, why: "Evicted".to_owned() });
     }
 
     #[test]

@@ -81,6 +81,12 @@ impl Live {
         !self.0["metadata"]["deletionTimestamp"].is_null()
     }
 
+    /// A condition that holds.
+    pub(crate) fn condition(&self, name: &str) -> Option<&Value> {
+        let conditions = self.0["status"]["conditions"].as_array()?;
+        conditions.iter().find(|it| it["type"] == name && it["status"] == "True")
+    }
+
     /// What it asks for: `spec.replicas` of a Deployment.
     pub(crate) fn replicas(&self) -> Option<u64> {
         self.0["spec"]["replicas"].as_u64()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use serde_json::Value;
 use tenancy::leaves::{diff, from_fields_v1, leaves};
-use tenancy::objects::{Key, Object, Objects, Tenure};
+use tenancy::objects::{Key, Kind, Object, Objects, Tenure};
 
 use super::put::accepting;
 use super::{Engine, Kept, kept, reference, with_uid};
@@ -15,6 +15,8 @@ use crate::api::{Failure, Live, Manner};
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) found: BTreeMap<Key, Found>,
+    /// Jobs that were given up, with the controller's words.
+    pub(crate) failed: BTreeMap<Key, String>,
     /// What is still there of what was kept.
     pub(crate) kept: Kept,
 }
@@ -36,9 +38,10 @@ impl Engine<'_> {
     pub(crate) async fn read(&self, desired: &Objects, kept: &Kept) -> Result<Seen, Failure> {
         let keys: Vec<Key> = kept.objects.keys().filter_map(|key| key.parse().ok()).collect();
         let outcomes = join_all(keys.iter().map(|key| self.read_one(key, desired.get(key), kept))).await;
-        let mut seen = Seen { found: BTreeMap::new(), kept: kept.clone() };
+        let mut seen = Seen { found: BTreeMap::new(), failed: BTreeMap::new(), kept: kept.clone() };
         for (key, outcome) in keys.into_iter().zip(outcomes) {
-            let found = outcome?;
+            let (found, failed) = outcome?;
+            seen.failed.extend(failed.map(|why| (key.clone(), why)));
             if found == Found::Gone {
                 seen.kept.objects.remove(&key.to_string());
             }
@@ -47,18 +50,26 @@ impl Engine<'_> {
         Ok(seen)
     }
 
-    async fn read_one(&self, key: &Key, desired: Option<&Object>, kept: &Kept) -> Result<Found, Failure> {
-        let Some(remembered) = kept.objects.get(&key.to_string()) else { return Ok(Found::Gone) };
+    /// What became of one object, and why it failed if it is a Job that was given up.
+    async fn read_one(
+        &self,
+        key: &Key,
+        desired: Option<&Object>,
+        kept: &Kept,
+    ) -> Result<(Found, Option<String>), Failure> {
+        let Some(remembered) = kept.objects.get(&key.to_string()) else { return Ok((Found::Gone, None)) };
         let live = self.api.get(&remembered.reference(key)).await?;
         let Some(live) = live.filter(|live| live.uid() == remembered.uid && !live.is_deleting()) else {
-            return Ok(Found::Gone);
+            return Ok((Found::Gone, None));
         };
-        let Some(object) = desired else { return Ok(Found::Clean) };
+        let failed = live.condition("Failed").filter(|_| key.kind == Kind::Job);
+        let failed = failed.map(|it| it["message"].as_str().unwrap_or("no message").to_owned());
+        let Some(object) = desired else { return Ok((Found::Clean, failed)) };
         let owned = self.owned(object, &live);
         if kept::digest(&owned) == remembered.fields {
-            return Ok(Found::Clean);
+            return Ok((Found::Clean, failed));
         }
-        self.drift(object, &live, &owned).await
+        Ok((self.drift(object, &live, &owned).await?, failed))
     }
 
     /// The fields that we set, do not own any more, and that would change if we

@@ -130,17 +130,13 @@ impl<'a> GateJob<'a> {
 
     async fn tick(&self, made: Instant) -> Result<Tick, Failure> {
         let Some(live) = self.engine.api.get(&self.name).await? else { return Ok(Tick::Over) };
-        let is = |condition: &str| {
-            let conditions = live.0["status"]["conditions"].as_array().into_iter().flatten();
-            conditions.into_iter().find(|it| it["type"] == condition && it["status"] == "True").cloned()
-        };
-        if is("Complete").is_some() {
+        if live.condition("Complete").is_some() {
             return Ok(Tick::Over);
         }
         let namespace = self.name.namespace.as_deref().unwrap_or_default();
         let labels = format!("job-name={}", self.name.name);
         let pods = self.engine.api.list("v1", "Pod", namespace, &labels).await?;
-        if let Some(failed) = is("Failed") {
+        if let Some(failed) = live.condition("Failed") {
             let said = pods.iter().map(ending).collect::<String>();
             return Ok(Tick::Stuck(format!("its gate failed: {}{said}.", text(&failed["message"]))));
         }

@@ -167,6 +167,15 @@ async fn other_work_to_prefetch_is_another_job_and_the_one_before_goes() {
     assert!(model.objects.known().unwrap().keys().any(|key| key.starts_with("Job/chatterbox-tts-prefetch-")));
     let plan = driver.plan(SERVICE, Some(&made), Some(&fetching("--one"))).await;
     assert!(plan.is_empty(), "it runs once");
+    let mut job = cluster.get(&first[0]).unwrap();
+    let words = "Job has reached the specified backoff limit";
+    job["status"] = json!({"conditions": [{"type": "Failed", "status": "True", "message": words}]});
+    cluster.put(&first[0], job);
+    let said = told(&driver.read(SERVICE, &made).await.diagnostics);
+    assert!(
+        said.contains("prefetch") && said.contains(words) && said.contains("-n tts delete job"),
+        "{said}"
+    );
     let changed = driver.update(SERVICE, &made, &fetching("--two")).await;
     assert!(changed.diagnostics.is_empty(), "{}", told(&changed.diagnostics));
     let second = cluster.paths("/jobs/");

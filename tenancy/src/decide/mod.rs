@@ -5,6 +5,7 @@ mod drain;
 mod hand;
 mod hold;
 mod pauses;
+mod prefetch;
 mod rule;
 mod say;
 pub(crate) mod seen;
@@ -178,6 +179,7 @@ pub fn decide(input: &Situation) -> Decision {
         }
     }
     let verdict = judge(&seen, &mut draft);
+    let verdict = prefetch::told(&seen, &mut draft, verdict);
     // A job made by hand from the window's CronJob is answered aloud.
     let asked = input.trigger == Trigger::Up && verdict.rule == Rule::OutsideWindow;
     draft.finish(&seen, asked, verdict)

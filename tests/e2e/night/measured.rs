@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use e2e::terraform::printed;
 use e2e::{Kubectl, Surroundings, wait};
 
-use super::{DEPLOYMENT, Night, PATIENCE, asleep, needs_pods};
+use super::{DEPLOYMENT, Night, PATIENCE, asleep, at_noon, needs_pods};
+use crate::account::none_has_a_token;
 
 #[test]
 fn a_tenant_is_measured_alone_by_way_of_its_own_gate() -> Result<()> {
@@ -59,7 +60,7 @@ fn a_claim_is_filled_while_its_tenant_sleeps() -> Result<()> {
             "  prefetch = {{ image = \"gpu-tenancy.local/busybox:dev\", command = [\"sh\", \"-c\", \"echo {text} >> /data/weights; cat /data/weights\"] }}"
         )
     };
-    let night = Night::begin("prefetch", |example| example.with(&prefetch("small")))?;
+    let night = Night::begin("prefetch", |example| at_noon(&example).with(&prefetch("small")))?;
     let namespace = night.namespace();
     let done = || -> Result<String> {
         wait::until("the claim is filled", PATIENCE, || {
@@ -71,6 +72,7 @@ fn a_claim_is_filled_while_its_tenant_sleeps() -> Result<()> {
         })
     };
     let first = done()?;
+    none_has_a_token(namespace, &format!("job-name={}", first.trim_start_matches("job.batch/")))?;
     ensure!(night.replicas()? == 0, "the tenant was woken by it");
     night.workspace.plan_is_empty()?;
 
@@ -84,5 +86,16 @@ fn a_claim_is_filled_while_its_tenant_sleeps() -> Result<()> {
     let said = Kubectl.run(&["-n", namespace, "logs", &second])?;
     ensure!(said == "small\nlarge\n", "it is another claim: {said:?}");
     night.workspace.plan_is_empty()?;
+
+    night.workspace.write(&night.example.hcl().replace("echo small", "exit 3; echo"))?;
+    night.workspace.apply()?;
+    // Between two tries there are ten seconds and more; while one is under way it is that which is told.
+    wait::until("a try that failed is told", PATIENCE, || {
+        night.tick()?;
+        night.told(&["PrefetchFailed", "exit status 3"]).map(Some)
+    })?;
+    let status = night.entry()?.context("no entry")?["status"]["reason"].clone();
+    let words = ["The last try to fill its claim failed", "Its claim is being filled"];
+    ensure!(words.iter().any(|words| status.as_str().is_some_and(|it| it.contains(words))), "{status}");
     night.end()
 }

@@ -3,6 +3,7 @@
 
 mod admitting;
 mod card;
+mod fetching;
 mod hands;
 mod holding;
 mod life;

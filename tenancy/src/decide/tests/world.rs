@@ -46,6 +46,7 @@ pub(super) struct Deployed {
     pub(super) replicas: u32,
     pub(super) annotation: Option<String>,
     pub(super) demand: Demand,
+    pub(super) prefetch: Option<PrefetchSeen>,
     pub(super) pods: Vec<(PodSeen, u64)>,
     pub(super) skew_s: i64,
 }
@@ -145,6 +146,7 @@ impl World {
             replicas: 0,
             annotation: None,
             demand: Demand::NotAsked,
+            prefetch: None,
             pods: Vec::new(),
             skew_s: 0,
         };
@@ -254,6 +256,7 @@ impl World {
                 pods: Ok(one.pods.iter().map(|(pod, _)| pod.clone()).collect()),
                 pauses,
                 demand: one.demand.clone(),
+                prefetch: one.prefetch.clone(),
                 clock_skew_s: one.skew_s,
             },
         }

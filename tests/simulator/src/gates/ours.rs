@@ -94,6 +94,7 @@ impl World {
                 pods: Ok(self.pods_seen(tenant)),
                 pauses,
                 demand: self.demand(tenant),
+                prefetch: None,
                 clock_skew_s: 0,
             },
         };
