@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
-use tenancy::decide::{Decision, Situation, decide, used_by_resident};
+use tenancy::decide::{Decision, Rule, Situation, decide, used_by_resident};
 use tenancy::declared::floor_key;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, OVERRIDE_ANNOTATION};
@@ -275,10 +275,24 @@ impl Explanation {
             .collect()
     }
 
-    /// The declared residents, and what each may still take.
+    /// What would be free once everybody whose room is kept had taken it, this tenant too where it is let in now.
+    fn would_be_free(&self) -> Option<Mib> {
+        let sample = self.scene.observation.device.as_ref().ok()?;
+        let owed = self.decision.status.as_ref()?.owed_mib?;
+        let floors = &self.scene.card.declared.as_ref().ok()?.floors;
+        let own = match self.decision.rule {
+            Rule::Admitted => floors.get(&self.gate.tenant)?.peak_mib,
+            _ => Mib(0),
+        };
+        Some(Mib(sample.free_mib.0.saturating_sub(owed.0.saturating_add(own.0))))
+    }
+
+    /// The declared residents, and what each may still take. What nobody keeps for one it takes
+    /// from what is free, and runs out of memory where that is less.
     fn residents(&self) -> Vec<(&'static str, String)> {
         let Ok(declared) = &self.scene.card.declared else { return Vec::new() };
         let sample = self.scene.observation.device.as_ref().ok();
+        let room = self.would_be_free();
         let residents = declared.card.residents.iter().map(|(name, resident)| {
             let held = sample.and_then(|sample| used_by_resident(sample, resident, declared));
             let holds = held.map_or("holds what is not known".to_owned(), |held| format!("holds {held}"));
@@ -289,7 +303,15 @@ impl Explanation {
                     format!("may take {} more", Mib(peak.0.saturating_sub(held.0)))
                 }
             };
-            let kept = if resident.protected { "kept for it" } else { "not protected" };
+            let wants = resident.peak_mib.map(|peak| Mib(peak.0.saturating_sub(held.map_or(0, |it| it.0))));
+            let kept = match (resident.protected, room, wants) {
+                (true, ..) => "kept for it".to_owned(),
+                (false, Some(room), Some(wants)) if wants > room => {
+                    format!("not protected; {room} would be free for it, so it may run out of memory")
+                }
+                (false, Some(room), _) => format!("not protected; {room} would be free for it"),
+                (false, None, _) => "not protected".to_owned(),
+            };
             ("resident", format!("{name} {holds}, {may} ({kept})"))
         });
         residents.collect()

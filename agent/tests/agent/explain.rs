@@ -50,6 +50,7 @@ async fn residents_with_what_each_may_still_take() {
             "comfyui": { "namespace": "images" },
             "llama": { "namespace": "llama", "peak_mib": 9216, "protected": true },
             "whisper": { "namespace": "stt", "peak_mib": 3072 },
+            "xtts": { "namespace": "xtts", "peak_mib": 6144 },
         });
     });
     assert_snapshot!(told(&fake, None).await);
