@@ -53,3 +53,9 @@ fn one_tenant_for_two_days() -> Result<(), Told> {
 fn a_few_tenants_for_two_days() -> Result<(), Told> {
     hold_in_all_worlds(Shape { tenants: (1, 4), attributes: None, days: 2, troubles: 10 }, 8)
 }
+
+/// One world is enough of a wait: `cargo xtask simulate` plays a year of them.
+#[test]
+fn very_many_tenants_for_a_day() -> Result<(), Told> {
+    hold_in_all_worlds(Shape { tenants: (30, 50), attributes: Some(true), days: 1, troubles: 10 }, 1)
+}
