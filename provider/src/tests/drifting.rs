@@ -48,6 +48,14 @@ pub(super) fn is_accepted(key: &str, path: &str) -> bool {
     key.starts_with("PersistentVolumeClaim/") && path == "spec.resources.requests.storage"
 }
 
+/// An object, and its fields that are still to be changed.
+struct Turn {
+    key: String,
+    url: String,
+    whole: Value,
+    paths: Vec<String>,
+}
+
 #[tokio::test]
 async fn each_field_that_a_hand_changes_or_deletes_is_named_and_no_other() {
     // A field of a kind is the same field in every tenant.
@@ -58,32 +66,43 @@ async fn each_field_that_a_hand_changes_or_deletes_is_named_and_no_other() {
         assert!(!made.diagnostics.has_errors(), "{}", told(&made.diagnostics));
         let made = driver.read(SERVICE, &made.instance.unwrap()).await.instance.unwrap();
         let before = shown(&made);
-        for (key, leaves) in &before {
-            let url = cluster.url(key);
-            let whole = cluster.get(&url).unwrap();
-            let kind = key.split('/').next().unwrap().to_owned();
-            // An element that is nothing but its key can only be there or not.
-            let has_value = |path: &&String| remove_leaf(&mut whole.clone(), path).is_some();
-            let paths = leaves.keys().filter(|path| !is_accepted(key, path)).filter(has_value);
-            for path in paths {
-                if !tried.insert((kind.clone(), path.clone())) {
-                    continue;
-                }
-                let changed = super::hand::changed(&whole, path).into_iter().next();
-                for change in [changed.map(Some), Some(None)].into_iter().flatten() {
-                    let deleted = change.is_none();
-                    cluster.by_hand(&url, path, change.as_ref());
-                    let read = driver.read(SERVICE, &made).await;
-                    let after = shown(read.instance.as_ref().unwrap());
-                    let mut named = differing(&before, &after);
-                    // Of an element that lost its only field, the element itself is left.
-                    let bare = |it: &String| path.starts_with(it.rsplit(' ').next().unwrap());
-                    named.retain(|it| *it == format!("{key} {path}") || !(deleted && bare(it)));
-                    assert_eq!(named, [format!("{key} {path}")], "deleted: {deleted}");
-                    assert!(told(&read.diagnostics).contains(path.as_str()), "{}", told(&read.diagnostics));
-                    cluster.0.lock().unwrap().objects.insert(url.clone(), whole.clone());
+        let turns: Vec<Turn> = before
+            .iter()
+            .map(|(key, leaves)| {
+                let (kind, url) = (key.split('/').next().unwrap(), cluster.url(key));
+                let whole = cluster.get(&url).unwrap();
+                // An element that is nothing but its key can only be there or not.
+                let has_value = |path: &&String| remove_leaf(&mut whole.clone(), path).is_some();
+                let paths = leaves.keys().filter(|path| !is_accepted(key, path)).filter(has_value);
+                let paths = paths.filter(|path| tried.insert((kind.to_owned(), (*path).clone()))).cloned();
+                Turn { paths: paths.collect(), key: key.clone(), url, whole }
+            })
+            .collect();
+        let longest = turns.iter().map(|turn| turn.paths.len()).max().unwrap_or_default();
+        for (number, deletes) in (0..longest).flat_map(|number| [(number, false), (number, true)]) {
+            // One field of each object at a time.
+            let mut wanted = Vec::new();
+            for Turn { key, url, whole, paths } in &turns {
+                let Some(path) = paths.get(number) else { continue };
+                let changed = super::hand::changed(whole, path).into_iter().next();
+                if deletes || changed.is_some() {
+                    cluster.by_hand(url, path, changed.as_ref().filter(|_| !deletes));
+                    wanted.push(format!("{key} {path}"));
                 }
             }
+            let read = driver.read(SERVICE, &made).await;
+            let mut named = differing(&before, &shown(read.instance.as_ref().unwrap()));
+            // Of an element that lost its only field, the element itself is left.
+            let bare =
+                |it: &String| wanted.iter().any(|wanted| wanted != it && wanted.starts_with(it.as_str()));
+            named.retain(|it| !(deletes && bare(it)));
+            assert_eq!(named, wanted, "deletes: {deletes}");
+            let said = told(&read.diagnostics);
+            for path in wanted.iter().map(|it| it.split_once(' ').unwrap().1) {
+                assert!(said.contains(path), "{path}: {said}");
+            }
+            let mut inside = cluster.0.lock().unwrap();
+            inside.objects.extend(turns.iter().map(|turn| (turn.url.clone(), turn.whole.clone())));
         }
     }
     assert!(tried.len() > 250, "{}", tried.len());

@@ -8,8 +8,6 @@ use super::proxy::Call;
 
 /// How often the same look counts as a call of its own; a wait looks as often as it takes.
 const LOOKS: u32 = 2;
-/// How many faults a sample has for each call.
-const SAMPLED: usize = 2;
 
 /// What Terraform asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,8 +60,8 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The rows of recorded calls: all, or a sample in which each call meets two faults and each operation
-    /// meets every fault. The faults go round from call to call.
+    /// The rows of recorded calls: all, or a sample in which each call meets a fault and each operation meets
+    /// every fault. The faults go round from call to call.
     pub(super) fn of(recorded: &BTreeMap<Op, Vec<Call>>, whole: bool) -> Rows {
         let mut rows = Rows::default();
         for (op, calls) in recorded {
@@ -72,8 +70,7 @@ impl Rows {
                 calls.iter().filter(|call| call.method != "GET" || call.nth <= LOOKS).collect();
             rows.whole += calls.len() * FAULTS.len();
             // Where there are few calls, each meets more of them.
-            let of_each = SAMPLED.max(FAULTS.len().div_ceil(calls.len().max(1)));
-            let of_each = if whole { FAULTS.len() } else { of_each.min(FAULTS.len()) };
+            let of_each = if whole { FAULTS.len() } else { FAULTS.len().div_ceil(calls.len().max(1)) };
             let left = rows.left.entry(*op).or_default();
             for (number, call) in calls.into_iter().enumerate() {
                 for turn in 0..of_each {
