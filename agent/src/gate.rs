@@ -190,6 +190,14 @@ impl Tick {
                 Err(ApiError::Conflict { asked, message }) => {
                     lost += 1;
                     if lost >= LOST_LIMIT {
+                        if decision.scale == Some(0) && decision.rule.may_close_unwritten() {
+                            // Of fifty gates whose windows end together one may lose every time, and the
+                            // next tick is minutes away. Closing needs no ledger.
+                            let own = Object::own_scale(&self.gate.tenant);
+                            act::put_to_sleep(api, &own)
+                                .await
+                                .map_err(|why| GateError::Act { reason: decision.reason, why })?;
+                        }
                         return Err(GateError::Overtaken(ApiError::Conflict { asked, message }));
                     }
                     printer.note(&format!("overtaken while {asked}; observing and deciding again"));

@@ -97,6 +97,17 @@ async fn who_is_always_overtaken_gives_up_and_has_done_nothing() {
     assert!(fake.deeds().iter().all(|deed| deed == "PUT ledger, 409"), "{:?}", fake.deeds());
 }
 
+/// Fifty gates whose windows end in the same minute write one ledger, and one of them may lose every time.
+#[tokio::test]
+async fn who_is_overtaken_every_time_closes_all_the_same() {
+    let fake = FakeApi::start(Scenario::AlwaysOvertaken).await;
+    awake(&fake, json!({}));
+    fake.world(|world| world.now = "2026-11-21T06:00:05Z".parse().unwrap());
+    let error = tick(&fake, config(json!({}))).await.unwrap_err();
+    assert!(matches!(error, GateError::Overtaken(ApiError::Conflict { .. })), "{error}");
+    assert_eq!(fake.world(|world| world.replicas), 0, "{:?}", fake.deeds());
+}
+
 #[tokio::test]
 async fn nothing_is_admitted_that_cannot_be_written_down() {
     let fake = FakeApi::start(Scenario::LedgerReadOnly).await;

@@ -141,6 +141,10 @@ impl World {
 
     fn overtaken(&mut self, run: &mut Run) -> Next {
         run.mind.lost += 1;
+        let closes = |decision: &Decision| decision.scale == Some(0) && decision.rule.may_close_unwritten();
+        if run.mind.lost == LOST_LIMIT && run.mind.decision.as_ref().is_some_and(closes) {
+            self.set_replicas(run.tenant, 0);
+        }
         (run.mind.lost < LOST_LIMIT).then(|| (self.between(50, 305), Step::Begin))
     }
 
