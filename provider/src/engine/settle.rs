@@ -14,6 +14,9 @@ use crate::api::{Failure, Live, Ref};
 /// goes within seconds; one that held a claim took eleven.
 const GROUND_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long what a failed create takes back may take to go.
+const ROLL_BACK_PATIENCE: Duration = Duration::from_secs(20);
+
 /// What is to be done with a set of objects.
 pub(crate) struct Order<'a> {
     pub(crate) desired: &'a Objects,
@@ -212,13 +215,25 @@ impl Engine<'_> {
                 Err(failure) => tracing::info!(%key, ?failure, "labels of ours stay on a namespace"),
             }
         }
+        let mut going = Vec::new();
         for (key, name, uid) in report.made.drain(..).rev() {
             if key.kind == Kind::Namespace {
                 continue;
             }
             match self.api.delete(&name, Some(&uid)).await {
-                Ok(()) => drop(report.kept.objects.remove(&key.to_string())),
+                Ok(()) => {
+                    report.kept.objects.remove(&key.to_string());
+                    going.push((name, uid));
+                }
                 Err(_) => left.push(name),
+            }
+        }
+        // A claim takes a moment, and the next apply would find it on its way out.
+        let deadline = Instant::now() + ROLL_BACK_PATIENCE;
+        let waits = going.iter().map(|(name, uid)| self.wait_gone(name, uid, deadline));
+        for outcome in join_all(waits).await {
+            if let Err(failure) = outcome {
+                tracing::info!(?failure, "what was taken back is not seen to be gone");
             }
         }
         left

@@ -25,7 +25,7 @@ pub(super) async fn with_floor() -> (FakeCluster, Driver<Gpu>, Instance, Instanc
     (cluster, driver, card.instance.unwrap(), floor.instance.unwrap())
 }
 
-fn stored() -> ServiceModel {
+pub(super) fn stored() -> ServiceModel {
     let storage = StorageModel { mount_path: "/data".into(), size: "20Gi".into(), ..StorageModel::default() };
     ServiceModel { storage: Attr::Known(storage), ..chatterbox() }
 }

@@ -10,7 +10,7 @@ use tfplugin::testing::Driver;
 use tfplugin::{Attr, Set};
 
 use super::cluster::FakeCluster;
-use super::flow::{DEPLOYMENT, with_floor};
+use super::flow::{CLAIM, DEPLOYMENT, stored, with_floor};
 use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told};
 use crate::provider::{Gpu, Settings};
 use crate::service::ServiceModel;
@@ -130,6 +130,27 @@ async fn what_was_made_before_its_second_call_failed_is_taken_back_too() {
     let after = driver.create(SERVICE, &chatterbox()).await;
     assert!(after.instance.is_none() && after.diagnostics.has_errors(), "{}", told(&after.diagnostics));
     assert_eq!(cluster.paths("/namespaces/tts"), ["/api/v1/namespaces/tts"]);
+}
+
+#[tokio::test]
+async fn a_claim_that_is_taken_back_is_gone_before_the_next_apply_looks() {
+    let (cluster, driver, ..) = with_floor().await;
+    cluster.fail(Method::PATCH, "/deployments/", 403);
+    cluster.when(Method::PATCH, "/deployments/", |inside| {
+        let claim = inside.objects.get_mut(CLAIM).unwrap();
+        claim["metadata"]["finalizers"] = json!(["kubernetes.io/pvc-protection"]);
+    });
+    let mut looks = 0;
+    cluster.when(Method::GET, "/persistentvolumeclaims/", move |inside| {
+        let going =
+            inside.objects.get(CLAIM).is_some_and(|it| !it["metadata"]["deletionTimestamp"].is_null());
+        looks += usize::from(going);
+        if looks == 3 {
+            inside.objects.remove(CLAIM);
+        }
+    });
+    let after = driver.create(SERVICE, &stored()).await;
+    assert!(after.instance.is_none() && cluster.get(CLAIM).is_none(), "{}", told(&after.diagnostics));
 }
 
 #[tokio::test]
