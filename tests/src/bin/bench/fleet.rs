@@ -126,11 +126,11 @@ fn write_live(live: &Path, examples: &[Example]) -> Result<()> {
          defaults: {{ agent_image: \"gpu-tenancy.local/gpu-agent:dev\" }}\ncards:\n",
         Surroundings::get().kubeconfig.display()
     );
-    for example in examples.iter().step_by(PER_CARD) {
+    for (index, example) in examples.iter().step_by(PER_CARD).enumerate() {
         let Example { card, source, .. } = example;
         let _ = writeln!(
             fleet,
-            "  {card}: {{ node: gpu-1, index: 0, memory: 15360MiB, source: {{ dcgm: \"{source}\" }} }}"
+            "  {card}: {{ node: gpu-1, index: {index}, memory: 15360MiB, source: {{ dcgm: \"{source}\" }} }}"
         );
     }
     write(live, "fleet.yaml", &fleet)?;
