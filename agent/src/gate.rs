@@ -190,14 +190,11 @@ impl Tick {
                 Err(ApiError::Conflict { asked, message }) => {
                     lost += 1;
                     if lost >= LOST_LIMIT {
-                        if decision.scale == Some(0) && decision.rule.may_close_unwritten() {
-                            // Of fifty gates whose windows end together one may lose every time, and the
-                            // next tick is minutes away. Closing needs no ledger.
-                            let own = Object::own_scale(&self.gate.tenant);
-                            act::put_to_sleep(api, &own)
-                                .await
-                                .map_err(|why| GateError::Act { reason: decision.reason, why })?;
-                        }
+                        // Of fifty gates whose windows end together one may lose every time, and the
+                        // next tick is minutes away.
+                        self.close_unwritten(api, &decision)
+                            .await
+                            .map_err(|why| GateError::Act { reason: decision.reason, why })?;
                         return Err(GateError::Overtaken(ApiError::Conflict { asked, message }));
                     }
                     printer.note(&format!("overtaken while {asked}; observing and deciding again"));
@@ -206,6 +203,15 @@ impl Tick {
                 outcome => return Ok(Turn { situation, decision, failed: outcome.err() }),
             }
         }
+    }
+
+    /// Puts the tenant to sleep although the ledger cannot be written, where the decision closes: that
+    /// needs no ledger.
+    async fn close_unwritten(&self, api: &Api, decision: &Decision) -> Result<(), ApiError> {
+        if decision.scale == Some(0) && decision.rule.may_close_unwritten() {
+            act::put_to_sleep(api, &Object::own_scale(&self.gate.tenant)).await?;
+        }
+        Ok(())
     }
 
     /// Does what a decision says, in its order. A call that fails keeps nothing
@@ -223,9 +229,7 @@ impl Tick {
             Ok(()) => printer.decision(scene.now, decision),
             Err(conflict @ ApiError::Conflict { .. }) => return Err(conflict),
             Err(why) => {
-                if decision.scale == Some(0) && decision.rule.may_close_unwritten() {
-                    act::put_to_sleep(api, &own).await?;
-                }
+                self.close_unwritten(api, decision).await?;
                 return Err(why);
             }
         }

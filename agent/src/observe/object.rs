@@ -129,7 +129,24 @@ impl Object {
 
     /// The pods of a tenant's namespace that carry some labels.
     pub fn pods(tenant: &TenantId, labels: &[(&str, &str)]) -> Self {
-        let selector: Vec<String> = labels.iter().map(|(key, value)| format!("{key}%3D{value}")).collect();
+        Self::selected_pods(tenant, labels, |key, value| format!("{key}%3D{value}"))
+    }
+
+    /// The pods of a tenant, and with them those of its prefetch where `labels` tell it from other tenants.
+    pub fn pods_and_prefetch(tenant: &TenantId, labels: &[(&str, &str)]) -> Self {
+        let is_told_apart = labels.iter().any(|(key, _)| *key == TENANT_LABEL);
+        Self::selected_pods(tenant, labels, |key, value| match key == NAME_LABEL && is_told_apart {
+            true => format!("{key}+in+({value},{PREFETCH_POD_NAME})"),
+            false => format!("{key}%3D{value}"),
+        })
+    }
+
+    fn selected_pods(
+        tenant: &TenantId,
+        labels: &[(&str, &str)],
+        requirement: impl Fn(&str, &str) -> String,
+    ) -> Self {
+        let selector: Vec<String> = labels.iter().map(|(key, value)| requirement(key, value)).collect();
         Self {
             // Label keys and values hold no character that a query would need escaped but `/`, which may stand.
             path: format!(
@@ -140,19 +157,6 @@ impl Object {
             told: format!("the pods of {tenant}"),
             remedy: TENANT_REMEDY,
         }
-    }
-
-    /// The pods of a tenant, and with them those of its prefetch where `labels` tell it from other tenants.
-    pub fn pods_and_prefetch(tenant: &TenantId, labels: &[(&str, &str)]) -> Self {
-        let is_told_apart = labels.iter().any(|(key, _)| *key == TENANT_LABEL);
-        let widened = |(key, value): &(&str, &str)| match *key == NAME_LABEL && is_told_apart {
-            true => format!("{key}+in+({value},{PREFETCH_POD_NAME})"),
-            false => format!("{key}%3D{value}"),
-        };
-        let selector: Vec<String> = labels.iter().map(widened).collect();
-        let path =
-            format!("/api/v1/namespaces/{}/pods?labelSelector={}", tenant.namespace, selector.join("%2C"));
-        Self { path, ..Self::pods(tenant, labels) }
     }
 
     /// A page of a pod's server, as the API server's proxy has it.
