@@ -19,6 +19,8 @@ generate "provider" {
   if_exists = "overwrite_terragrunt"
   contents  = <<-EOF
     terraform {
+      required_version = ">= 1.10"
+
       required_providers {
         gpu = {
           source  = "gpu-tenancy/gpu"

@@ -9,7 +9,6 @@ use tenancy::card::model::CardModel;
 use tenancy::names::NodeName;
 use tenancy::window::Zone;
 
-use crate::failure::Failure;
 use crate::init::Start;
 use crate::new::Draft;
 use crate::say::{print, print_json};
@@ -73,6 +72,9 @@ enum Command {
         /// The time zone of windows.
         #[arg(long, default_value = "UTC")]
         time_zone: Zone,
+        /// What to print.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Write a new tenant file. At a terminal it asks for what no flag says; escape writes nothing.
     New {
@@ -84,6 +86,9 @@ enum Command {
         /// Print the file and write nothing.
         #[arg(long)]
         dry_run: bool,
+        /// What to print.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Show every value of a tenant or of the fleet with where it comes from: its file, the catalogue,
     /// the fleet, or a default with its reason.
@@ -104,6 +109,9 @@ enum Command {
         /// The live repository: the folder of fleet.yaml.
         #[arg(long, default_value = ".")]
         path: PathBuf,
+        /// What to print.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Tell whether everybody fits on their cards in every minute of a week, and on the days of the
     /// year on which clocks change. Exit with 2 when a tenant would be refused, 1 on an error.
@@ -146,6 +154,8 @@ enum SchemaOf {
     Catalogue,
     /// what `review --format json` writes
     Review,
+    /// what `fit --format json` writes
+    Fit,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -196,15 +206,18 @@ pub fn run() -> ExitCode {
         Command::Check { path, diff, format } => {
             stacks::check(&path, diff, format).map_err(|failure| (failure, format))
         }
-        Command::Init { path, node, model, time_zone } => {
-            commands::init(&path, &Start { node, model, zone: time_zone }).map_err(in_text)
+        Command::Init { path, node, model, time_zone, format } => {
+            let start = Start { node, model, zone: time_zone };
+            commands::init(&path, &start, format).map_err(|failure| (failure, format))
         }
-        Command::New { draft, path, dry_run } => commands::new(&path, *draft, dry_run).map_err(in_text),
+        Command::New { draft, path, dry_run, format } => {
+            commands::new(&path, *draft, dry_run, format).map_err(|failure| (failure, format))
+        }
         Command::Explain { file, format } => {
             commands::explain(&file, format == Format::Json).map_err(|failure| (failure, format))
         }
-        Command::Export { form: Form::Kustomize, folder, path } => {
-            commands::export(&path, &folder).map_err(in_text)
+        Command::Export { form: Form::Kustomize, folder, path, format } => {
+            commands::export(&path, &folder, format).map_err(|failure| (failure, format))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -215,13 +228,15 @@ pub fn run() -> ExitCode {
         Command::Fit { path, from, time_zone, format } => {
             stacks::fit(&path, from, &time_zone, format).map_err(|failure| (failure, format.of_failure()))
         }
-        Command::Review(arguments) => stacks::review(&arguments).map_err(in_text),
+        Command::Review(arguments) => stacks::review(&arguments)
+            .map_err(|failure| (failure, if arguments.for_programs() { Format::Json } else { Format::Text })),
         Command::Schema { file } => {
             let text = match file {
                 SchemaOf::Fleet => schema::fleet(),
                 SchemaOf::Tenant => schema::tenant(),
                 SchemaOf::Catalogue => schema::catalogue(),
                 SchemaOf::Review => schema::review(),
+                SchemaOf::Fit => schema::fit(),
             };
             print(&text);
             Ok(ExitCode::SUCCESS)
@@ -234,10 +249,6 @@ pub fn run() -> ExitCode {
         }
         ExitCode::FAILURE
     })
-}
-
-fn in_text(failure: Failure) -> (Failure, Format) {
-    (failure, Format::Text)
 }
 
 /// Prints help, the version or what is wrong with the command line. clap's own

@@ -6,6 +6,9 @@ use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::json;
+
+use crate::cli::Format;
 use crate::explain::Explained;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
@@ -13,12 +16,12 @@ use crate::init::{self, Start};
 use crate::load::{FLEET, Files, TENANTS};
 use crate::new::{Asked, Draft, Ground, ask};
 use crate::problem::Problem;
-use crate::say::print;
+use crate::say::{created, print, print_json};
 use crate::write::Mode;
-use crate::{LocalDisk, explain, export, files, load, render, write};
+use crate::{LocalDisk, explain, export, files, load, manifest, render, write};
 
 /// `gpu-stacks init`.
-pub(crate) fn init(root: &Path, start: &Start) -> Result<ExitCode, Failure> {
+pub(crate) fn init(root: &Path, start: &Start, format: Format) -> Result<ExitCode, Failure> {
     if let Some(path) = init::taken(root) {
         let what = format!(
             "{} is there already, so nothing was written. `gpu-stacks new` adds a tenant to it; another folder \
@@ -32,6 +35,11 @@ pub(crate) fn init(root: &Path, start: &Start) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
     let generated = render(&fleet).map_err(|error| Failure::Ours(error.to_string()))?;
     write(root, &generated, Mode::Write { overwrite: false }, &LocalDisk).map_err(Failure::Write)?;
+    if format == Format::Json {
+        let generated = generated.keys().map(String::as_str).chain([manifest::NAME]);
+        print_json(&created(own.keys().map(String::as_str).chain(generated)));
+        return Ok(ExitCode::SUCCESS);
+    }
     for path in own.keys() {
         print(&format!("create {path}\n"));
     }
@@ -47,7 +55,7 @@ pub(crate) fn init(root: &Path, start: &Start) -> Result<ExitCode, Failure> {
 }
 
 /// `gpu-stacks new`.
-pub(crate) fn new(root: &Path, draft: Draft, dry_run: bool) -> Result<ExitCode, Failure> {
+pub(crate) fn new(root: &Path, draft: Draft, dry_run: bool, format: Format) -> Result<ExitCode, Failure> {
     let mut files =
         files(root).map_err(|problem| Failure::Problems { problems: vec![problem], writing: !dry_run })?;
     let draft = if draft.missing().is_empty() {
@@ -83,10 +91,17 @@ pub(crate) fn new(root: &Path, draft: Draft, dry_run: bool) -> Result<ExitCode, 
         return Err(Failure::Problems { problems: files.problems.sorted(), writing: !dry_run });
     }
     if dry_run {
-        print(&text);
+        match format {
+            Format::Text => print(&text),
+            Format::Json => print_json(&json!({ "version": 1, "path": path, "text": text })),
+        }
         return Ok(ExitCode::SUCCESS);
     }
     put(root, &BTreeMap::from([(path.clone(), text)]))?;
+    if format == Format::Json {
+        print_json(&created([path.as_str()]));
+        return Ok(ExitCode::SUCCESS);
+    }
     // As somebody types it where this was typed.
     let here = root == Path::new(".");
     let (file, stacks) = match here {
@@ -108,15 +123,15 @@ pub(crate) fn explain(asked: &str, in_json: bool) -> Result<ExitCode, Failure> {
     };
     let path = Path::new(path);
     let (mut told, all) = match Explainable::of(path)? {
-        Explainable::Fleet { root } => (serde_json::json!({}), explained_fleet(&root, line)?),
+        Explainable::Fleet { root } => (json!({}), explained_fleet(&root, line)?),
         Explainable::Tenant { root, stem } => {
             let (id, all) = explained_tenant(&root, &stem, line)?;
-            (serde_json::json!({ "tenant": id }), all)
+            (json!({ "tenant": id }), all)
         }
     };
     if in_json {
         told["version"] = 1.into();
-        told["values"] = serde_json::json!(all);
+        told["values"] = json!(all);
         print(&format!("{told:#}\n"));
     } else {
         print(&explain::text(&all));
@@ -195,7 +210,7 @@ fn explained_tenant(
 }
 
 /// `gpu-stacks export kustomize`.
-pub(crate) fn export(root: &Path, folder: &Path) -> Result<ExitCode, Failure> {
+pub(crate) fn export(root: &Path, folder: &Path, format: Format) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: true })?;
     let made = export::kustomize(&fleet).map_err(|error| Failure::Ours(error.to_string()))?;
     let is_empty = match std::fs::read_dir(folder) {
@@ -210,6 +225,10 @@ pub(crate) fn export(root: &Path, folder: &Path) -> Result<ExitCode, Failure> {
         return Err(Failure::Asked(what));
     }
     put(folder, &made)?;
+    if format == Format::Json {
+        print_json(&created(made.keys().map(String::as_str)));
+        return Ok(ExitCode::SUCCESS);
+    }
     print(&format!("{} files; {} says how to apply them.\n", made.len(), folder.join("README.md").display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -9,20 +9,28 @@ use crate::write::{Change, Origin, diff};
 
 /// Changes for programs.
 pub(crate) fn told(changes: &[Change], show_diff: bool, farewells: &[Farewell]) -> serde_json::Value {
-    let each = changes.iter().map(|change| {
-        let origin = match change.origin {
-            Origin::Generated => "generated",
-            Origin::Edited => "edited",
-            Origin::Foreign => "foreign",
-        };
-        let mut told = json!({ "path": change.path, "change": verb(change), "origin": origin });
-        if show_diff {
-            told["diff"] = diff(change).into();
-        }
-        told
-    });
+    let each = changes.iter().map(|change| change_told(change, show_diff));
     let notes: Vec<String> = farewells.iter().map(ToString::to_string).collect();
     json!({ "version": 1, "changes": each.collect::<Vec<_>>(), "notes": notes })
+}
+
+/// One change for programs.
+pub(crate) fn change_told(change: &Change, show_diff: bool) -> serde_json::Value {
+    let origin = match change.origin {
+        Origin::Generated => "generated",
+        Origin::Edited => "edited",
+        Origin::Foreign => "foreign",
+    };
+    let mut told = json!({ "path": change.path, "change": verb(change), "origin": origin });
+    if show_diff {
+        told["diff"] = diff(change).into();
+    }
+    told
+}
+
+/// Files that were made, for programs.
+pub(crate) fn created<'p>(paths: impl IntoIterator<Item = &'p str>) -> serde_json::Value {
+    json!({ "version": 1, "created": paths.into_iter().collect::<Vec<_>>() })
 }
 
 /// Changes for people.

@@ -1,9 +1,10 @@
-//! JSON Schemas: of the files, for editors, and of a review, for programs.
+//! JSON Schemas: of the files, for editors, and of a review and a fit, for programs.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 
+use crate::fit::Fit;
 use crate::raw::{RawEntry, RawFleet, RawTenant};
 use crate::review::Review;
 
@@ -25,6 +26,11 @@ pub fn catalogue() -> String {
 /// The schema of what `gpu-stacks review --format json` writes.
 pub fn review() -> String {
     text::<Review>("JSON of gpu-stacks review", "gpu-stacks schema review")
+}
+
+/// The schema of what `gpu-stacks fit --format json` writes.
+pub fn fit() -> String {
+    text::<Fit>("JSON of gpu-stacks fit", "gpu-stacks schema fit")
 }
 
 /// What writes the schemas of files anew.

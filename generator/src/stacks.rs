@@ -59,7 +59,10 @@ fn fits(fleet: &Fleet) -> Result<(), Failure> {
     let today = Timestamp::now().to_zoned(utc.clone()).date();
     let cards = fit::fit(fleet, today, &utc);
     match fit::worst(&cards) {
-        Verdict::Refuses => Err(Failure::DoesNotFit(fit::refusals(&cards, &utc, "UTC"))),
+        Verdict::Refuses => {
+            let told = fit::refusals(&cards, &utc, "UTC");
+            Err(Failure::DoesNotFit { told, cards: fit::refusing(cards) })
+        }
         _ => Ok(()),
     }
 }
@@ -89,9 +92,7 @@ pub(crate) fn fit(
         FitFormat::Text => print(&fit::text(&cards, zone.rules(), zone.name())),
         FitFormat::Svg => print(&fit::svg(&cards, from, zone.rules(), zone.name())),
         FitFormat::Json => {
-            let json =
-                serde_json::to_string_pretty(&cards).map_err(|error| Failure::Ours(error.to_string()))?;
-            print(&(json + "\n"));
+            print_json(&serde_json::json!(fit::Fit { version: fit::VERSION, cards: cards.clone() }))
         }
     }
     let refused = fit::worst(&cards) == Verdict::Refuses;
@@ -102,7 +103,7 @@ pub(crate) fn fit(
 pub(crate) fn review(arguments: &review::Arguments) -> Result<ExitCode, Failure> {
     let answer = arguments.run().map_err(|stopped| match stopped {
         review::Stopped::Fleet(problems) => Failure::Problems { problems, writing: false },
-        review::Stopped::Files(lines) => Failure::Ours(lines.join("\nerror: ")),
+        review::Stopped::Files(files) => Failure::Files(files),
     })?;
     print(&answer.text);
     Ok(if answer.needs_a_person { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })

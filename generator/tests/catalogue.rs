@@ -116,6 +116,43 @@ fn a_precision_is_told_by_the_servers_own_means() {
 }
 
 #[test]
+fn a_precision_that_the_file_tells_by_its_own_arguments_counts() {
+    let vllm = |more: &str| loaded(&format!("{WINDOWED}server: vllm\n{more}\n"));
+    for args in [
+        "[--dtype, half]",
+        "[--dtype, float16]",
+        "[--dtype=half]",
+        "[--model, m, --dtype, bfloat16, --dtype, half]",
+        "[--dtype=bfloat16, --dtype, float]",
+    ] {
+        vllm(&format!("args: {args}")).unwrap_or_else(|why| panic!("{args} on a T4: {why}"));
+    }
+    vllm("gpu: { args: [--dtype, half] }").unwrap();
+    for args in [
+        "[--dtype, bfloat16]",
+        "[--dtype, half, --dtype=bfloat16]",
+        "[--dtype]",
+        "[half]",
+        "[--quantization, fp8]",
+    ] {
+        let why = vllm(&format!("args: {args}")).unwrap_err();
+        assert!(why.contains("vLLM computes in "), "{args}: {why}");
+    }
+}
+
+#[test]
+fn a_precision_and_the_files_own_words_for_another_exclude_each_other() {
+    let why =
+        loaded(&format!("{WINDOWED}server: vllm\nprecision: fp16\nargs: [--dtype, bfloat16]\n")).unwrap_err();
+    assert!(why.contains("tell vLLM to compute in bf16, which is not fp16"), "{why}");
+    let why =
+        loaded(&format!("{WINDOWED}server: chatterbox\nprecision: fp32\nenv: {{ TTS_BF16: \"on\" }}\n"))
+            .unwrap_err();
+    assert!(why.contains("compute in bf16, which is not fp32"), "{why}");
+    loaded(&format!("{WINDOWED}server: vllm\nprecision: fp16\nargs: [--dtype, half]\n")).unwrap();
+}
+
+#[test]
 fn an_always_awake_tenant_takes_no_unload_call_from_the_catalogue() {
     let tenant = "namespace: x\ncard: gpu-1-0\npeak: 4GiB\nalways: true\nserver: llama-swap\n";
     assert!(loaded(tenant).unwrap().stacks["t"].tenant.gate.unload.is_none());

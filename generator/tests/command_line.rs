@@ -317,7 +317,63 @@ fn fit_answers_by_its_exit_code_and_in_json() {
     repository.edit("fleet.yaml", "peak: 9GiB", "peak: 9GiB\n        protected: true");
     let refused = repository.run(&["fit", "--from", "2026-11-23", "--format", "json"]);
     assert_eq!(refused.code, 2);
-    let cards: serde_json::Value = serde_json::from_str(&refused.out).unwrap();
-    assert_eq!(cards[0]["week"][0]["verdict"], "refuses");
-    assert_eq!(cards[0]["week"][0]["left_mib"], 15360 - 450 - 9216 - 4096);
+    let fit: serde_json::Value = serde_json::from_str(&refused.out).unwrap();
+    assert_eq!(fit["version"], 1);
+    assert_eq!(fit["cards"][0]["week"][0]["verdict"], "refuses");
+    assert_eq!(fit["cards"][0]["week"][0]["left_mib"], 15360 - 450 - 9216 - 4096);
+    let schema = repository.run(&["schema", "fit"]).out;
+    assert!(
+        std::fs::read_to_string(committed().join("../docs/fit.schema.json")).unwrap() == schema,
+        "gpu-stacks schema fit > docs/fit.schema.json"
+    );
+    let schema = serde_json::from_str(&schema).unwrap();
+    assert!(jsonschema::draft7::new(&schema).unwrap().is_valid(&fit));
+
+    let stopped = repository.run(&["generate", "--format", "json"]);
+    assert_eq!((stopped.code, stopped.err.as_str()), (1, ""));
+    let told: serde_json::Value = serde_json::from_str(&stopped.out).unwrap();
+    assert!(told["error"].as_str().unwrap().starts_with("not everybody fits"), "{told}");
+    assert_eq!(told["cards"][0]["week"][0]["verdict"], "refuses");
+}
+
+#[test]
+fn a_program_is_told_which_files_were_edited_and_how() {
+    let repository = Repository::new();
+    repository.edit("chatterbox/main.tf", "4GiB", "5GiB");
+    let refused = repository.run(&["generate", "--format", "json"]);
+    assert_eq!((refused.code, refused.err.as_str()), (1, ""));
+    let told: serde_json::Value = serde_json::from_str(&refused.out).unwrap();
+    let change = &told["changes"][0];
+    assert_eq!((&change["path"], &change["origin"]), (&"chatterbox/main.tf".into(), &"edited".into()));
+    assert!(change["diff"].as_str().unwrap().contains("-  peak     = \"5GiB\""), "{told}");
+}
+
+#[test]
+fn commands_that_make_files_name_them_to_a_program() {
+    let repository = Repository::new();
+    let created = |arguments: &[&str]| -> Vec<String> {
+        let run = repository.run(&[arguments, &["--format", "json"]].concat());
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{arguments:?}: {}", run.out);
+        let told: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        assert_eq!(told["version"], 1);
+        serde_json::from_value(told["created"].clone()).unwrap_or_default()
+    };
+    for path in created(&["init", "fresh"]) {
+        assert!(repository.path("fresh").join(path).is_file());
+    }
+    let new =
+        ["new", "reader", "--server", "piper", "--device", "cpu", "--namespace", "tts", "--path", "fresh"];
+    let dry = repository.run(&[&new[..], &["--dry-run", "--format", "json"]].concat());
+    let dry: serde_json::Value = serde_json::from_str(&dry.out).unwrap();
+    assert_eq!(created(&new), ["tenants/reader.yaml"]);
+    assert_eq!(repository.read("fresh/tenants/reader.yaml"), dry["text"]);
+    let exported = created(&["export", "kustomize", "out", "--path", "fresh"]);
+    assert!(exported.contains(&"README.md".to_owned()));
+    for path in exported {
+        assert!(repository.path("out").join(path).is_file());
+    }
+    let again = repository.run(&["init", "fresh", "--format", "json"]);
+    assert_eq!((again.code, again.err.as_str()), (1, ""));
+    let told: serde_json::Value = serde_json::from_str(&again.out).unwrap();
+    assert!(told["error"].as_str().unwrap().contains("is there already"), "{told}");
 }

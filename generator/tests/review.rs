@@ -263,6 +263,89 @@ fn who_was_not_planned_is_counted_from_the_live_repository() {
     assert!(text.contains("What is left cannot be said"), "{text}");
 }
 
+/// The words of terragrunt's report on a branch that removes a stack, planned without `--filter-allow-destroy`.
+#[test]
+fn a_stack_that_goes_and_is_not_planned_needs_a_person() {
+    let report = r#"[{"Reason": "exclude block", "Name": "stacks/b", "Result": "excluded", "Ref": "main",
+        "Cmd": "plan", "Args": ["-input=false", "-destroy"]},
+        {"Reason": "exclude block", "Name": "stacks/c", "Result": "excluded", "Cmd": "plan", "Args": []}]"#;
+    let runs = gpu_stacks::review::run_report::parse(report).unwrap();
+    let review = review(&Input { runs, ..Input::default() }, &settings());
+    let told: Vec<&str> = review.look.iter().map(|remark| remark.text.as_str()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("stacks/b could not be planned: these commits remove it"), "{told:?}");
+    assert!(told[0].contains("--filter-allow-destroy"), "{told:?}");
+}
+
+/// A card of 15,360 MiB with a resident, on which one tenant lives: what of each is asked for, before and after.
+fn grown(before: [&str; 4], after: [&str; 4]) -> Review {
+    let card = |[memory, resident, ..]: [&str; 4]| {
+        json!({"name": "card", "node": "n", "index": 0, "memory": memory,
+            "residents": {"llama": {"namespace": "llama", "peak": resident, "protected": true},
+                "immich": {"namespace": "immich", "peak": "4GiB"}}})
+    };
+    let floor = |[_, _, peak, headroom]: [&str; 4]| json!({"card": "card", "tenant": "tts/t", "peak": peak, "headroom": headroom});
+    let service = |_: [&str; 4]| {
+        json!({"namespace": "tts", "name": "t", "image": "i", "vram_floor": "tts/t",
+            "windows": {"night": {"start": "22:00", "end": "23:00", "time_zone": "UTC"}}})
+    };
+    let change = |kind: &str, of: &dyn Fn([&str; 4]) -> Value| {
+        let change = json!({"actions": ["update"], "before": of(before), "after": of(after)});
+        json!({"address": format!("{kind}.x"), "type": kind, "change": change})
+    };
+    let changes = [
+        change("gpu_card", &card),
+        change("gpu_vram_floor", &floor),
+        change("gpu_windowed_service", &service),
+    ];
+    of(vec![stack("s", json!(changes))])
+}
+
+#[test]
+fn what_did_not_fit_and_fits_even_less_is_told() {
+    use gpu_stacks::review::model::RemarkKind::{DoesNotFit, ResidentMayFail};
+    let refused = ["15360MiB", "10GiB", "4GiB", "2GiB"];
+    let fails = ["15360MiB", "6GiB", "5GiB", "2GiB"];
+    for (before, after, kind) in [
+        (refused, ["15360MiB", "10GiB", "4GiB", "3GiB"], Some(DoesNotFit)),
+        (refused, ["15360MiB", "11GiB", "4GiB", "2GiB"], Some(DoesNotFit)),
+        (refused, ["14GiB", "10GiB", "4GiB", "2GiB"], Some(DoesNotFit)),
+        (refused, ["15360MiB", "10GiB", "4GiB", "1500MiB"], None),
+        (refused, ["16GiB", "10GiB", "4GiB", "2GiB"], None),
+        (fails, ["15GiB", "6656MiB", "5GiB", "2GiB"], Some(ResidentMayFail)),
+        (fails, ["15360MiB", "6GiB", "5GiB", "3GiB"], None),
+        (fails, ["15360MiB", "5632MiB", "5GiB", "2GiB"], None),
+    ] {
+        let review = grown(before, after);
+        let kinds: Vec<_> = review.look.iter().map(|remark| remark.kind).collect();
+        assert_eq!(kinds, Vec::from_iter(kind), "{before:?} to {after:?}: {:?}", review.look);
+    }
+    // A size that was not known and turns out to be too small.
+    let mut unknown = refused;
+    unknown[0] = "";
+    assert_eq!(grown(unknown, refused).look.len(), 1);
+}
+
+/// As `fit` has it: the device plugin offers two slices, and a pull request takes a third.
+#[test]
+fn more_slices_than_there_are_are_told() {
+    let mut fleet =
+        gpu_stacks::load(&folder("pull-request/live")).unwrap_or_else(|p| panic!("{}", p[0].line()));
+    fleet.slices.insert("t4".parse().unwrap(), 1);
+    let plans = [folder("pull-request/plans/whisper")];
+    let with = |fleet| review(&gather(&plans, None, Some(fleet)).unwrap(), &settings());
+    let told = with(fleet.clone());
+    let short = &told.cards[0].without_slice;
+    assert_eq!(short.iter().map(|it| (it.wanted, it.offered)).collect::<Vec<_>>(), [(2, 1)]);
+    let texts: Vec<&str> = told.look.iter().map(|remark| remark.text.as_str()).collect();
+    assert!(
+        texts.iter().any(|text| text.contains("want 2 slices together and the device plugin offers 1")),
+        "{texts:?}"
+    );
+    fleet.slices.insert("t4".parse().unwrap(), 2);
+    assert!(with(fleet).cards[0].without_slice.is_empty());
+}
+
 #[test]
 fn a_tenant_that_two_stacks_claim_is_told() {
     let review = of(vec![misfit(), Stack { name: "again".into(), ..misfit() }]);
@@ -404,6 +487,15 @@ fn what_cannot_be_read_is_named_all_at_once_and_nothing_is_printed() {
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(!err.contains("hunter2"), "{err}");
     insta::assert_snapshot!(err.replace(folder.path().to_str().unwrap(), ""));
+}
+
+#[test]
+fn a_program_is_told_of_failures_as_json() {
+    let (code, out, err) = run(&["absent.json", "--format", "json"]);
+    assert_eq!((code, err.as_str()), (1, ""));
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&told["version"], &told["problems"][0]["path"]), (&json!(1), &json!("absent.json")));
+    assert!(told["problems"][0]["reason"].as_str().unwrap().starts_with("it cannot be read"), "{told}");
 }
 
 #[test]

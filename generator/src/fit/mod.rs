@@ -29,6 +29,7 @@ use tenancy::card::{Card, Resident};
 use tenancy::floor::{Basis, Floor};
 use tenancy::names::{CardName, ResidentName};
 use tenancy::quantity::Mib;
+use tenancy::tenant::Tenant;
 use tenancy::window::{Interval, Schedule};
 
 use crate::fleet::{Fleet, Stack};
@@ -36,6 +37,18 @@ use crate::fleet::{Fleet, Stack};
 pub use picture::svg;
 pub(crate) use report::spelled;
 pub use report::{refusals, text};
+
+/// What `gpu-stacks fit --format json` writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Fit {
+    /// Version of this format; a change of it breaks readers.
+    pub version: u32,
+    /// The cards by name.
+    pub cards: Vec<CardFit>,
+}
+
+/// Version of the JSON that [`Fit`] becomes.
+pub const VERSION: u32 = 1;
 
 /// What may happen on a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -54,11 +67,13 @@ pub enum Verdict {
 }
 
 /// A stretch of time in which the same tenants may be awake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stretch {
     /// Its first instant.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// The first instant after it.
+    #[schemars(with = "String")]
     pub to: Timestamp,
     /// What it comes to.
     #[serde(flatten)]
@@ -66,7 +81,7 @@ pub struct Stretch {
 }
 
 /// The arithmetic of one set of tenants, in MiB.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sum {
     /// The tenants that may be awake, as `namespace/name`.
     pub tenants: BTreeSet<String>,
@@ -85,9 +100,10 @@ pub struct Sum {
 }
 
 /// One card over time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CardFit {
     /// The card.
+    #[schemars(with = "String")]
     pub card: CardName,
     /// Its size, as declared or by its model.
     pub memory_mib: Option<u64>,
@@ -118,9 +134,10 @@ pub struct CardFit {
 }
 
 /// Tenants that want more slices than the device plugin offers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SliceShortage {
     /// The first time of it.
+    #[schemars(with = "String")]
     pub from: Timestamp,
     /// Those that may be awake then.
     pub tenants: BTreeSet<String>,
@@ -151,6 +168,8 @@ pub struct Claim<'f> {
     pub floor: &'f Floor,
     /// When it may be awake.
     pub schedule: &'f Schedule,
+    /// How many slices of the card it wants.
+    pub slices: u32,
 }
 
 /// Fits the fleet into its cards over the seven days from the start of `day`
@@ -162,17 +181,17 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
             .values()
             .filter_map(|stack| {
                 let claim = stack.claim.as_ref().filter(|claim| claim.card == card.name)?;
-                Some(Claim { floor: &claim.floor, schedule: &stack.tenant.schedule })
+                let Tenant { schedule, server, .. } = &stack.tenant;
+                Some(Claim { floor: &claim.floor, schedule, slices: server.slices })
             })
             .collect();
         let model = fleet.models.get(&card.name).filter(|_| card.memory_mib.is_none());
         let mut space = Space::of(card, fleet.reserved.get(&card.name).copied());
         space.memory = space.memory.or(model.map(|model| model.memory_mib));
+        space.slices = fleet.slices.get(&card.name).copied();
         let mut found = card_fit(&space, &claims, day, zone);
         found.memory_of_model = model.map(|model| model.name);
         found.measured_there = measured_there(fleet, &card.name);
-        found.slices = fleet.slices.get(&card.name).copied();
-        found.without_slice = without_slice(&found, fleet);
         found
     };
     fleet.cards.values().map(of_card).collect()
@@ -187,22 +206,23 @@ fn measured_there(fleet: &Fleet, card: &CardName) -> BTreeSet<String> {
 }
 
 /// The first time that each set of tenants wants more slices than there are.
-fn without_slice(card: &CardFit, fleet: &Fleet) -> Vec<SliceShortage> {
-    let Some(offered) = card.slices else { return Vec::new() };
-    let wanted: BTreeMap<String, u32> = fleet
-        .stacks
-        .values()
-        .map(|stack| (stack.tenant.id.to_string(), stack.tenant.server.slices))
-        .collect();
+fn without_slice<'s>(
+    offered: Option<u32>,
+    claims: &[Claim<'_>],
+    stretches: impl Iterator<Item = &'s Stretch>,
+) -> Vec<SliceShortage> {
+    let Some(offered) = offered else { return Vec::new() };
+    let wanted: BTreeMap<String, u32> =
+        claims.iter().map(|claim| (claim.floor.tenant.to_string(), claim.slices)).collect();
     let mut seen = BTreeSet::new();
-    let all = card.week.iter().chain(&card.only_on);
-    all.filter_map(|stretch| {
-        let tenants = &stretch.sum.tenants;
-        let wanted = tenants.iter().filter_map(|tenant| wanted.get(tenant)).sum();
-        let found = SliceShortage { from: stretch.from, tenants: tenants.clone(), wanted };
-        (wanted > offered && seen.insert(tenants.clone())).then_some(found)
-    })
-    .collect()
+    stretches
+        .filter_map(|stretch| {
+            let tenants = &stretch.sum.tenants;
+            let wanted = tenants.iter().filter_map(|tenant| wanted.get(tenant)).sum();
+            let found = SliceShortage { from: stretch.from, tenants: tenants.clone(), wanted };
+            (wanted > offered && seen.insert(tenants.clone())).then_some(found)
+        })
+        .collect()
 }
 
 /// The worst verdict of a fleet.
@@ -218,6 +238,18 @@ pub fn worst(cards: &[CardFit]) -> Verdict {
         .unwrap_or(Verdict::Fits)
 }
 
+/// Those of the cards on which somebody is refused, with the times of it alone.
+pub fn refusing(cards: Vec<CardFit>) -> Vec<CardFit> {
+    let only = |mut card: CardFit| {
+        for stretches in [&mut card.week, &mut card.only_on] {
+            stretches.retain(|stretch| stretch.sum.verdict == Verdict::Refuses);
+        }
+        let refuses = !(card.week.is_empty() && card.only_on.is_empty() && card.without_slice.is_empty());
+        refuses.then_some(card)
+    };
+    cards.into_iter().filter_map(only).collect()
+}
+
 /// What the arithmetic needs to know of one card.
 #[derive(Debug, Clone, Copy)]
 pub struct Space<'f> {
@@ -227,6 +259,8 @@ pub struct Space<'f> {
     pub memory: Option<Mib>,
     /// What the driver keeps of it.
     pub reserved: Option<Mib>,
+    /// How many slices of it the device plugin offers, where that was said.
+    pub slices: Option<u32>,
     /// Who else lives on it.
     pub residents: &'f BTreeMap<ResidentName, Resident>,
 }
@@ -234,13 +268,13 @@ pub struct Space<'f> {
 impl<'f> Space<'f> {
     /// A card that is declared.
     pub fn of(card: &'f Card, reserved: Option<Mib>) -> Self {
-        Self { card: &card.name, memory: card.memory_mib, reserved, residents: &card.residents }
+        Self { card: &card.name, memory: card.memory_mib, reserved, slices: None, residents: &card.residents }
     }
 
     /// A card of which nothing but its name is known.
     pub fn unknown(card: &'f CardName) -> Self {
         static NOBODY: BTreeMap<ResidentName, Resident> = BTreeMap::new();
-        Self { card, memory: None, reserved: None, residents: &NOBODY }
+        Self { card, memory: None, reserved: None, slices: None, residents: &NOBODY }
     }
 
     fn usable(&self) -> Option<Mib> {
@@ -255,7 +289,7 @@ pub fn card_fit(space: &Space<'_>, claims: &[Claim<'_>], day: Date, zone: &TimeZ
     let week = joined(stretches(space, claims, day, week_end, zone), day, zone);
     let usual: BTreeSet<&BTreeSet<String>> = week.iter().map(|stretch| &stretch.sum.tenants).collect();
     let mut seen = BTreeSet::new();
-    let only_on = stretches(space, claims, week_end, year_end, zone)
+    let only_on: Vec<Stretch> = stretches(space, claims, week_end, year_end, zone)
         .into_iter()
         .filter(|stretch| !usual.contains(&stretch.sum.tenants) && seen.insert(stretch.sum.tenants.clone()))
         .collect();
@@ -270,8 +304,8 @@ pub fn card_fit(space: &Space<'_>, claims: &[Claim<'_>], day: Date, zone: &TimeZ
             .iter()
             .map(|claim| (claim.floor.tenant.to_string(), claim.floor.peak_mib.0))
             .collect(),
-        slices: None,
-        without_slice: Vec::new(),
+        slices: space.slices,
+        without_slice: without_slice(space.slices, claims, week.iter().chain(&only_on)),
         measured_there: BTreeSet::new(),
         guessed: guessed.map(|claim| claim.floor.tenant.to_string()).collect(),
         may_grow: may_grow.map(|(name, r)| (name.to_string(), r.peak_mib.map(|peak| peak.0))).collect(),

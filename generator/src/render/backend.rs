@@ -8,12 +8,16 @@ use crate::hcl::{self, Hcl};
 use crate::leaf::{Binary, Layout};
 use crate::load::FLEET;
 
+/// The oldest Terraform and the oldest OpenTofu that lock a state in a bucket by a file beside it.
+const TERRAFORM: &str = ">= 1.10";
+
 #[derive(Serialize)]
 pub(super) struct RootPage {
     source: &'static str,
     binary: Option<String>,
     backend: BackendPage,
     provider: Vec<Attribute>,
+    terraform: String,
     version: String,
 }
 
@@ -34,6 +38,7 @@ pub(super) fn root(fleet: &Fleet) -> RootPage {
         binary,
         backend: BackendPage { name: hcl::quoted(name), config: config.lines(2) },
         provider: provider(&fleet.provider),
+        terraform: hcl::quoted(TERRAFORM),
         // Before 1.0 a minor version may change what a stack means.
         version: hcl::quoted(concat!("~> ", env!("CARGO_PKG_VERSION"))),
     }

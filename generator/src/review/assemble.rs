@@ -83,12 +83,12 @@ pub(super) struct Read<'i> {
 /// Reviews these plans.
 pub fn review(input: &Input, settings: &Settings) -> Review {
     let mut read = read(input, settings);
-    let (reserved, models) = match &input.fleet {
+    let (reserved, models, slices) = match &input.fleet {
         Some(fleet) => {
             complete(&mut read, fleet);
-            (fleet.reserved.clone(), fleet.models.clone())
+            (fleet.reserved.clone(), fleet.models.clone(), fleet.slices.clone())
         }
-        None => (BTreeMap::new(), BTreeMap::new()),
+        None => (BTreeMap::new(), BTreeMap::new(), BTreeMap::new()),
     };
     let at = read.planned_at.unwrap_or(settings.now);
     let utc = Zone::utc();
@@ -100,6 +100,7 @@ pub fn review(input: &Input, settings: &Settings) -> Review {
         after: &read.after,
         reserved: &reserved,
         models: &models,
+        slices: &slices,
         from: date,
         zone: settings.zone.as_ref(),
     };

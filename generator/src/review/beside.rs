@@ -23,6 +23,11 @@ pub(super) fn unplanned(input: &Input) -> Vec<Unplanned> {
             Outcome::Failed => format!("planning it failed: {cause}"),
             Outcome::EarlyExit if cause.is_empty() => "a stack that it depends on failed".to_owned(),
             Outcome::EarlyExit => format!("{cause}, which it depends on, failed"),
+            Outcome::Excluded if run.goes() => {
+                "these commits remove it, and no plan destroys it: what it made stays in the cluster and on its \
+                 card. Plan with --filter-allow-destroy to see what goes"
+                    .to_owned()
+            }
             Outcome::Excluded => continue,
             Outcome::Other => run.reason.clone().unwrap_or_else(|| "terragrunt says no more".to_owned()),
         };

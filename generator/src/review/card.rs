@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{Span as Length, Timestamp};
 use tenancy::card::model::CardModel;
+use tenancy::defaults;
 use tenancy::floor::{Basis, Floor};
 use tenancy::names::{CardName, TenantId};
 use tenancy::quantity::Mib;
@@ -13,7 +14,7 @@ use tenancy::window::{Day, Schedule, Zone};
 use super::declared::{Claimed, Declared, Processor};
 use super::model::{
     CardFacts, CardReview, ClaimFacts, ClaimReview, DayReview, Overlap, Remark, RemarkKind, ResidentFacts,
-    Side, Span,
+    Shortage, Side, Span,
 };
 use crate::fit::{self, CardFit, Claim, Space, Stretch, Sum, Verdict};
 
@@ -28,6 +29,8 @@ pub(super) struct Ground<'g> {
     pub(super) reserved: &'g BTreeMap<CardName, Mib>,
     /// Which models the cards are.
     pub(super) models: &'g BTreeMap<CardName, &'static CardModel>,
+    /// How many slices the device plugins offer of them.
+    pub(super) slices: &'g BTreeMap<CardName, u32>,
     /// The first of the seven days that are looked at.
     pub(super) from: Date,
     /// Time zone of all times; unless given, that of most windows.
@@ -55,8 +58,8 @@ pub(super) fn changed(ground: &Ground<'_>) -> BTreeSet<CardName> {
 }
 
 /// What of a service its card's days depend on.
-fn part(service: &super::declared::Service) -> (&Schedule, bool, Processor) {
-    (&service.schedule, service.suspend, service.processor)
+fn part(service: &super::declared::Service) -> (&Schedule, bool, Processor, u32) {
+    (&service.schedule, service.suspend, service.processor, service.slices)
 }
 
 /// One side of a card.
@@ -65,7 +68,7 @@ struct View<'g> {
     /// The model whose usual size counts, as none was declared.
     of_model: Option<&'static CardModel>,
     known: bool,
-    counted: Vec<(&'g Floor, &'g Schedule)>,
+    counted: Vec<Claim<'g>>,
     not_counted: Vec<Remark>,
 }
 
@@ -77,11 +80,15 @@ impl<'g> View<'g> {
         let model = ground.models.get(name).copied();
         let of_model = model.filter(|_| card.is_some() && space.memory.is_none());
         space.memory = space.memory.or(of_model.map(|model| model.memory_mib));
+        space.slices = ground.slices.get(name).copied();
         let mut view =
             Self { space, of_model, known: card.is_some(), counted: Vec::new(), not_counted: Vec::new() };
         for (tenant, claimed) in declared.floors.iter().filter(|(_, claimed)| claimed.card == *name) {
             match standing(tenant, claimed, declared) {
-                Ok(schedule) => view.counted.push((&claimed.floor, schedule)),
+                Ok(schedule) => {
+                    let slices = declared.services.get(tenant).map_or(defaults::SLICES, |it| it.slices);
+                    view.counted.push(Claim { floor: &claimed.floor, schedule, slices });
+                }
                 Err(why) => view.not_counted.push(Remark {
                     kind: RemarkKind::NotCounted,
                     subject: tenant.to_string(),
@@ -92,12 +99,8 @@ impl<'g> View<'g> {
         view
     }
 
-    fn claims(&self) -> Vec<Claim<'g>> {
-        self.counted.iter().map(|(floor, schedule)| Claim { floor, schedule }).collect()
-    }
-
     fn fit(&self, from: Date, zone: &Zone) -> CardFit {
-        fit::card_fit(&self.space, &self.claims(), from, zone.rules())
+        fit::card_fit(&self.space, &self.counted, from, zone.rules())
     }
 
     fn facts(&self) -> Option<CardFacts> {
@@ -175,9 +178,21 @@ pub(super) fn review(name: &CardName, ground: &Ground<'_>) -> CardReview {
         overlaps: overlaps((&before, &fit_before), (&after, &fit_after), &days, &zone),
         clock_changes: clock_changes.cloned().collect(),
         claims: touched,
+        without_slice: shortages(&fit_before, &fit_after),
         days,
         not_counted,
     }
+}
+
+/// Tenants that want more slices than there are and did not before, or not as many.
+fn shortages(before: &CardFit, after: &CardFit) -> Vec<Shortage> {
+    let known = |it: &&fit::SliceShortage| {
+        before.without_slice.iter().any(|was| was.tenants == it.tenants && was.wanted >= it.wanted)
+    };
+    let offered = after.slices.unwrap_or_default();
+    let new = after.without_slice.iter().filter(|it| !known(it));
+    new.map(|it| Shortage { from: it.from, tenants: it.tenants.clone(), wanted: it.wanted, offered })
+        .collect()
 }
 
 /// The worst of a card. Without a size nothing is known of any stretch.
@@ -191,7 +206,7 @@ fn worst(fit: &CardFit) -> Verdict {
 /// The zone of most windows, so that a night reads as its tenants' people write it.
 fn usual_zone(before: &View<'_>, after: &View<'_>) -> Zone {
     let mut counts: BTreeMap<&str, (usize, &Zone)> = BTreeMap::new();
-    let schedules = after.counted.iter().chain(&before.counted).map(|(_, schedule)| *schedule);
+    let schedules = after.counted.iter().chain(&before.counted).map(|claim| claim.schedule);
     for (_, window) in schedules.flat_map(Schedule::windows) {
         counts.entry(window.time_zone().name()).or_insert((0, window.time_zone())).0 += 1;
     }
@@ -258,7 +273,7 @@ fn days(before: &View<'_>, after: &View<'_>, from: Date, zone: &Zone) -> Vec<Day
 fn day(before: &View<'_>, after: &View<'_>, date: Date, zone: &Zone) -> Option<DayReview> {
     let midnight = |date: Date| date.to_zoned(zone.rules().clone()).ok().map(|zoned| zoned.timestamp());
     let (start, end) = (midnight(date)?, midnight(date.tomorrow().ok()?)?);
-    let stretches = |view: &View<'_>| fit::day_fit(&view.space, &view.claims(), date, zone.rules());
+    let stretches = |view: &View<'_>| fit::day_fit(&view.space, &view.counted, date, zone.rules());
     let (was, is) = (stretches(before), stretches(after));
     let mut moments: BTreeSet<Timestamp> = BTreeSet::from([start, end]);
     moments.extend(was.iter().chain(&is).flat_map(|stretch| [stretch.from, stretch.to]));
@@ -284,7 +299,7 @@ fn day(before: &View<'_>, after: &View<'_>, date: Date, zone: &Zone) -> Option<D
 fn side(view: &View<'_>, stretches: &[Stretch], at: Timestamp) -> Side {
     let stretch = stretches.iter().find(|stretch| stretch.from <= at && at < stretch.to);
     let sum: Sum = stretch.map_or_else(|| fit::asleep(&view.space), |stretch| stretch.sum.clone());
-    let peaks = view.counted.iter().map(|(floor, _)| (floor.tenant.to_string(), floor.peak_mib.0));
+    let peaks = view.counted.iter().map(|claim| (claim.floor.tenant.to_string(), claim.floor.peak_mib.0));
     Side {
         tenants: peaks.filter(|(tenant, _)| sum.tenants.contains(tenant)).collect(),
         headroom_mib: sum.headroom_mib,
@@ -306,8 +321,8 @@ fn overlaps(
         .counted
         .iter()
         .chain(&after.counted)
-        .filter(|(_, schedule)| **schedule == Schedule::Always)
-        .map(|(floor, _)| floor.tenant.to_string())
+        .filter(|claim| *claim.schedule == Schedule::Always)
+        .map(|claim| claim.floor.tenant.to_string())
         .collect();
     let (mut was, mut is) = (pairs(fit_before), pairs(fit_after));
     for side in [&mut was, &mut is] {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tenancy::window::Zone;
 
-use super::{Review, Settings, gather, html, markdown, review, svg, text};
+use super::{Review, Settings, Unreadable, gather, html, markdown, review, svg, text};
 use crate::load;
 use crate::problem::Problem;
 
@@ -71,11 +71,16 @@ pub struct Answer {
 pub enum Stopped {
     /// The live repository has problems.
     Fleet(Vec<Problem>),
-    /// One line for each file that cannot be read or written.
-    Files(Vec<String>),
+    /// Files that cannot be read or written.
+    Files(Vec<Unreadable>),
 }
 
 impl Arguments {
+    /// Whether a program reads what is printed.
+    pub fn for_programs(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Reads, reviews, and writes what was asked for.
     ///
     /// # Errors
@@ -83,8 +88,7 @@ impl Arguments {
     pub fn run(&self) -> Result<Answer, Stopped> {
         let outs = self.outs()?;
         let fleet = self.stacks.as_deref().map(load).transpose().map_err(Stopped::Fleet)?;
-        let input = gather(&self.plans, self.report.as_deref(), fleet)
-            .map_err(|problems| Stopped::Files(problems.iter().map(ToString::to_string).collect()))?;
+        let input = gather(&self.plans, self.report.as_deref(), fleet).map_err(Stopped::Files)?;
         let settings = Settings { now: Timestamp::now(), from: self.from, zone: self.time_zone.clone() };
         let review = review(&input, &settings);
         let needs_a_person = !review.look.is_empty();
@@ -93,7 +97,8 @@ impl Arguments {
         }
         for (path, format) in outs {
             std::fs::write(path, self.render(&review, format)).map_err(|error| {
-                Stopped::Files(vec![format!("{}: it cannot be written: {error}.", path.display())])
+                let reason = format!("it cannot be written: {error}");
+                Stopped::Files(vec![Unreadable { path: path.to_owned(), reason }])
             })?;
         }
         let mut text = format!("{}.\n", text::summary(&review.counts));
@@ -112,10 +117,11 @@ impl Arguments {
             Some("json") => Some(Format::Json),
             _ => None,
         };
-        let refused = |path: &PathBuf| {
-            format!("{}: no format is known by this name. Write .md, .html, .svg or .json.", path.display())
+        let refused = |path: &PathBuf| Unreadable {
+            path: path.clone(),
+            reason: "no format is known by this name. Write .md, .html, .svg or .json".to_owned(),
         };
-        let unknown: Vec<String> =
+        let unknown: Vec<Unreadable> =
             self.out.iter().filter(|path| format(path).is_none()).map(refused).collect();
         if !unknown.is_empty() {
             return Err(Stopped::Files(unknown));

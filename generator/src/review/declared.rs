@@ -42,6 +42,8 @@ pub(super) struct Service {
     pub(super) suspend: bool,
     /// Where it computes.
     pub(super) processor: Processor,
+    /// How many slices of its card it wants.
+    pub(super) slices: u32,
     /// Its image.
     pub(super) image: String,
     /// What becomes of its own claim on storage when it is destroyed; nothing where it has none.
@@ -234,6 +236,7 @@ impl<'v> Values<'v> {
             schedule: self.schedule()?,
             suspend: self.flag("suspend")?,
             processor: self.processor(),
+            slices: self.slices(),
             image: self.text("image").ok().flatten().unwrap_or("an image not known yet").to_owned(),
             storage: self.storage(),
         })
@@ -289,6 +292,12 @@ impl<'v> Values<'v> {
         Some(if leaves.contains_key(&limit) { Processor::Gpu } else { Processor::Cpu })
     }
 
+    /// How many slices it wants; what a plan leaves out is the provider's default.
+    fn slices(&self) -> u32 {
+        let said = self.values.get("slices").and_then(Value::as_u64);
+        said.and_then(|slices| u32::try_from(slices).ok()).unwrap_or(tenancy::defaults::SLICES)
+    }
+
     fn storage(&self) -> Option<Keeps> {
         let storage = self.values.get("storage").filter(|storage| storage.is_object())?;
         if !storage.get("existing_claim").is_none_or(Value::is_null) {
@@ -321,6 +330,7 @@ impl Declared {
                 schedule: stack.tenant.schedule.clone(),
                 suspend: stack.tenant.suspend,
                 processor: if stack.tenant.is_on_cpu() { Processor::Cpu } else { Processor::Gpu },
+                slices: stack.tenant.server.slices,
                 image: stack.tenant.server.image.clone(),
                 storage: None,
             });

@@ -89,15 +89,13 @@ fn of_card(card: &CardReview) -> Vec<Remark> {
     let mut worse: BTreeMap<(RemarkKind, Vec<&str>), Misfit<'_>> = BTreeMap::new();
     for day in &card.days {
         for span in &day.spans {
-            let grown_worse =
-                span.after.verdict > span.before.verdict || span.after.tenants != span.before.tenants;
             let kind = match span.after.verdict {
                 Verdict::Refuses => RemarkKind::DoesNotFit,
                 Verdict::ResidentMayFail => RemarkKind::ResidentMayFail,
                 Verdict::MayYield => RemarkKind::MayYield,
                 Verdict::Fits | Verdict::Unknown => continue,
             };
-            if grown_worse {
+            if is_worse(&span.before, &span.after) {
                 let tenants: Vec<&str> = span.after.tenants.keys().map(String::as_str).collect();
                 let misfit =
                     worse.entry((kind, tenants)).or_insert(Misfit { times: Vec::new(), side: &span.after });
@@ -110,9 +108,22 @@ fn of_card(card: &CardReview) -> Vec<Remark> {
     }
     let in_days = card.days.iter().flat_map(|day| &day.spans).map(|span| span.after.verdict);
     let worst_day = in_days.filter(|verdict| *verdict != Verdict::Unknown).max().unwrap_or(Verdict::Fits);
+    for short in &card.without_slice {
+        let who: Vec<&str> = short.tenants.iter().map(String::as_str).collect();
+        say(
+            RemarkKind::DoesNotFit,
+            format!(
+                "{name}: {} want {} slices together and the device plugin offers {}: one of them stays Pending.",
+                who.join(", "),
+                short.wanted,
+                short.offered
+            ),
+        );
+    }
     if card.verdict_after == Verdict::Refuses
         && worst_day < Verdict::Refuses
-        && card.verdict_before < Verdict::Refuses
+        && card.verdict_before != Verdict::Refuses
+        && card.without_slice.is_empty()
     {
         say(
             RemarkKind::DoesNotFit,
@@ -137,6 +148,21 @@ fn of_card(card: &CardReview) -> Vec<Remark> {
     }
     found.extend(card.not_counted.iter().cloned());
     found
+}
+
+/// Whether what may happen got worse: another verdict, other tenants, or more that is missing.
+fn is_worse(before: &Side, after: &Side) -> bool {
+    if before.verdict == Verdict::Unknown || after.tenants != before.tenants {
+        return true;
+    }
+    let headroom = |side: &Side| i64::try_from(side.headroom_mib).unwrap_or(i64::MAX);
+    let room = |side: &Side| match after.verdict {
+        Verdict::Refuses => side.left_mib.map(|left| left.saturating_sub(headroom(side))),
+        // What a resident runs out of has no headroom in it.
+        Verdict::ResidentMayFail => side.left_when_grown_mib,
+        _ => side.left_when_grown_mib.map(|left| left.saturating_sub(headroom(side))),
+    };
+    after.verdict > before.verdict || (after.verdict == before.verdict && room(after) < room(before))
 }
 
 /// What a window does in a night in which clocks change, as a sentence.

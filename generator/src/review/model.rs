@@ -3,7 +3,7 @@
 //! Everything in it may be printed: what Terraform marks as sensitive was taken
 //! out before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -16,12 +16,12 @@ use crate::fit::{ClockChange, Verdict};
 
 /// Version of the JSON that [`Review`] becomes. The first number changes when a
 /// field is taken away or changes its meaning.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// Everything that a page shows.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Review {
-    /// Version of this format, `1.0`. A change of the first number breaks readers.
+    /// Version of this format, `1.1`. A change of the first number breaks readers.
     pub format_version: &'static str,
     /// When the first of the plans was made, if they say so.
     #[schemars(with = "Option<String>")]
@@ -318,6 +318,8 @@ pub struct CardReview {
     pub claims: Vec<ClaimReview>,
     /// Its days, each kind once.
     pub days: Vec<DayReview>,
+    /// Tenants that want more slices of it than the device plugin offers, and did not before.
+    pub without_slice: Vec<Shortage>,
     /// Tenants that may be awake together, and were not before or are not after.
     pub overlaps: Vec<Overlap>,
     /// Windows of changed tenants in nights in which clocks change.
@@ -421,6 +423,20 @@ pub struct Side {
     pub left_when_grown_mib: Option<i64>,
     /// What may happen.
     pub verdict: Verdict,
+}
+
+/// Tenants that want more slices than the device plugin offers: one of them stays Pending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Shortage {
+    /// The first time of it.
+    #[schemars(with = "String")]
+    pub from: Timestamp,
+    /// Those that may be awake then.
+    pub tenants: BTreeSet<String>,
+    /// How many slices they want together.
+    pub wanted: u32,
+    /// How many there are.
+    pub offered: u32,
 }
 
 /// Two tenants that may be awake together.

@@ -17,6 +17,16 @@ pub struct Run {
     /// The error, or the unit on whose account it was not run.
     #[serde(default)]
     pub cause: Option<String>,
+    /// What the CLI was told, or would have been.
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+impl Run {
+    /// Whether the commits remove the unit: terragrunt would plan its destruction.
+    pub fn goes(&self) -> bool {
+        self.args.iter().any(|arg| arg == "-destroy")
+    }
 }
 
 /// How a unit's run ended.
