@@ -17,6 +17,7 @@ use crate::observe::object::Object;
 use crate::observe::{self, ObserveError, Scene, scrape};
 use crate::report::{deeds, rule_name};
 
+mod pods;
 mod sources;
 
 /// How many characters the picture of a card has.
@@ -52,6 +53,8 @@ pub struct Explanation {
     decision: Decision,
     /// What else the card's source could be, where its own does not answer.
     suggestions: Vec<String>,
+    /// What the card's per-pod gauge says, where there is one and the device's source tells no pods apart.
+    gauge: Option<pods::Gauge>,
 }
 
 /// Observes everything that a gate observes and decides as it would at a time,
@@ -83,6 +86,12 @@ pub async fn explain(
     {
         (scene.observation.demand, scene.demand_said) = (asked.verdict, asked.said);
     }
+    let tells_pods = scene.observation.device.as_ref().is_ok_and(|sample| sample.per_pod.is_some());
+    let url = scene.card.declared.as_ref().ok().and_then(|declared| declared.card.source.pods.as_deref());
+    let gauge = match url.filter(|_| !tells_pods) {
+        Some(url) => Some(pods::ask(api, url).await),
+        None => None,
+    };
     let at = at.unwrap_or(scene.now);
     if let Ok(sample) = &mut scene.observation.device {
         sample.at = sample.at.checked_add(at.duration_since(scene.now)).unwrap_or(at);
@@ -95,7 +104,7 @@ pub async fn explain(
         ledger: scene.card.ledger.clone(),
         observation: scene.observation.clone(),
     });
-    Ok(Explanation { gate, scene, at, decision, suggestions })
+    Ok(Explanation { gate, scene, at, decision, suggestions, gauge })
 }
 
 impl Explanation {
@@ -153,6 +162,7 @@ impl Explanation {
             Ok(sample) => rows.extend(self.device(sample)),
             Err(unknown) => rows.push(("card", format!("unknown: {}", unknown.reason))),
         }
+        rows.extend(self.gauge.iter().flat_map(pods::Gauge::rows));
         rows.extend(self.suggestions.iter().map(|source| ("try", source.clone())));
         rows.push(("floor", self.floor()));
         rows.extend(self.schedule());

@@ -13,7 +13,7 @@ pub(crate) const USER_KUBECONFIG: &str = "KUBECONFIG";
 /// Set: path of the kubeconfig of the cluster to test against, with an administrator's rights.
 pub(crate) const KUBECONFIG: &str = "GPU_TENANCY_KUBECONFIG";
 
-/// Set: a folder that holds `terraform`, `tofu`, `terragrunt`, `tfplugindocs` and `kubectl`.
+/// Set: a folder that holds `terraform`, `tofu`, `terragrunt`, `tfplugindocs`, `promtool` and `kubectl`.
 pub(crate) const TOOLS: &str = "GPU_TENANCY_TOOLS";
 
 /// Set: a filesystem mirror with the provider under test, for both registries' host names.

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tenancy::card::{Card, DeviceSource};
+use tenancy::card::{Card, Device, DeviceSource, Prometheus, Unit};
 use tenancy::expand::{EXPORTER_LABEL, NAME_LABEL};
 use tenancy::observation::Unknown;
 
@@ -47,24 +47,25 @@ async fn proxied(api: &Api, card: &Card) -> Option<Object> {
 /// its Services may not be listed.
 pub(super) async fn suggestions(api: &Api, card: &Card) -> Vec<String> {
     match api.get(&Object::services()).await {
-        Ok(services) => suggested(&services, card.source.device.url()),
+        Ok(services) => suggested(&services, card),
         Err(_) => Vec::new(),
     }
 }
 
 /// What Services look like a source, the best first.
-fn suggested(services: &Value, present: &str) -> Vec<String> {
+fn suggested(services: &Value, card: &Card) -> Vec<String> {
     let mut found: Vec<(u8, String)> = services["items"]
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(|service| source_of(service, present))
+        .filter_map(|service| source_of(service, card))
         .collect();
     found.sort();
     found.into_iter().map(|(_, source)| source).collect()
 }
 
-fn source_of(service: &Value, present: &str) -> Option<(u8, String)> {
+fn source_of(service: &Value, card: &Card) -> Option<(u8, String)> {
+    let present = card.source.device.url();
     let metadata = &service["metadata"];
     let (name, namespace) = (metadata["name"].as_str()?, metadata["namespace"].as_str()?);
     let labels = &metadata["labels"];
@@ -86,10 +87,52 @@ fn source_of(service: &Value, present: &str) -> Option<(u8, String)> {
     Some((
         rank,
         match kind {
-            "prometheus" => format!("source = {{ prometheus = {{ url = {url:?}, … }} }}"),
+            "prometheus" => by_prometheus(&url, card),
             kind => format!("source = {{ {kind} = {url:?} }}"),
         },
     ))
+}
+
+/// The whole block for a Prometheus, to be pasted: the card's present series where it has some,
+/// and otherwise those of dcgm-exporter, which most clusters scrape.
+fn by_prometheus(url: &str, card: &Card) -> String {
+    let series = match (&card.source.device, &card.device) {
+        (DeviceSource::Prometheus(present), _) => present.clone(),
+        (DeviceSource::NvidiaGpuExporter(_), Device::Uuid(uuid)) => {
+            let bare = uuid.trim_start_matches("GPU-").to_lowercase();
+            let series = |name: &str| format!("nvidia_smi_memory_{name}_bytes{{uuid={bare:?}}}");
+            Prometheus {
+                url: String::new(),
+                free: series("free"),
+                used: series("used"),
+                total: Some(series("total")),
+                reserved: None,
+                unit: Unit::Bytes,
+            }
+        }
+        (_, device) => {
+            let which = match device {
+                Device::Uuid(uuid) => format!("UUID={uuid:?}"),
+                Device::Index(index) => format!("gpu=\"{index}\", hostname=\"{}\"", card.node),
+            };
+            let series = |name: &str| format!("DCGM_FI_DEV_FB_{name}{{{which}}}");
+            Prometheus {
+                url: String::new(),
+                free: series("FREE"),
+                used: series("USED"),
+                total: None,
+                reserved: Some(series("RESERVED")),
+                unit: Unit::Mib,
+            }
+        }
+    };
+    let optional = [("total", &series.total), ("reserved", &series.reserved)];
+    let fields = [("url", url), ("free", &series.free), ("used", &series.used)]
+        .into_iter()
+        .chain(optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))))
+        .chain([("unit", series.unit.as_str())]);
+    let fields: Vec<String> = fields.map(|(name, value)| format!("{name} = {value:?}")).collect();
+    format!("source = {{ prometheus = {{ {} }} }}", fields.join(", "))
 }
 
 #[cfg(test)]
@@ -110,14 +153,28 @@ mod tests {
             service("gpu-tenancy", "gpu-exporter", json!({ "gpu-tenancy.dev/exporter": "gpu-exporter" }), 9401),
             service("default", "kubernetes", json!({}), 443),
         ]});
+        let card = |device: Value, source: Value| -> Card {
+            serde_json::from_value(json!({
+                "name": "t4", "node": "gpu-1", "device": device, "source": { "device": source },
+            }))
+            .unwrap()
+        };
+        let dcgm = json!({ "dcgm": "http://nvidia-dcgm-exporter.gpu-operator.svc:9400/metrics" });
         assert_eq!(
-            suggested(&services, "http://nvidia-dcgm-exporter.gpu-operator.svc:9400/metrics"),
+            suggested(&services, &card(json!({ "uuid": "GPU-6D5C" }), dcgm)),
             [
                 r#"source = { exporter = "http://gpu-exporter.gpu-tenancy:9401/metrics" }"#,
-                r#"source = { prometheus = { url = "http://prometheus-k8s.monitoring:9090", … } }"#,
+                r#"source = { prometheus = { url = "http://prometheus-k8s.monitoring:9090", free = "DCGM_FI_DEV_FB_FREE{UUID=\"GPU-6D5C\"}", used = "DCGM_FI_DEV_FB_USED{UUID=\"GPU-6D5C\"}", reserved = "DCGM_FI_DEV_FB_RESERVED{UUID=\"GPU-6D5C\"}", unit = "mib" } }"#,
             ]
         );
-        assert_eq!(suggested(&services, "http://other:1/metrics").len(), 3);
-        assert!(suggested(&json!({}), "").is_empty());
+        let smi = json!({ "nvidia_gpu_exporter": "http://other:1/metrics" });
+        let all = suggested(&services, &card(json!({ "uuid": "GPU-6D5C" }), smi.clone()));
+        assert_eq!(all.len(), 3);
+        let paste = r#"free = "nvidia_smi_memory_free_bytes{uuid=\"6d5c\"}""#;
+        assert!(all[2].contains(paste), "{}", all[2]);
+        let by_index = card(json!({ "index": 0 }), smi);
+        let paste = r#"free = "DCGM_FI_DEV_FB_FREE{gpu=\"0\", hostname=\"gpu-1\"}""#;
+        assert!(suggested(&services, &by_index)[2].contains(paste));
+        assert!(suggested(&json!({}), &by_index).is_empty());
     }
 }

@@ -3,6 +3,9 @@
 //! Its `uuid` label has neither the `GPU-` prefix nor capital letters, and it
 //! names no node: an index is looked up among the devices of the page, and
 //! refused where two have it.
+//!
+//! By itself it asks the driver at every scrape, and its figures are of that
+//! moment. With `--collect.interval` it serves what it has, and since 1.14 says of when.
 
 use tenancy::card::{Card, Device, Unit};
 use tenancy::exposition::Series;
@@ -14,12 +17,19 @@ const FREE: &str = "nvidia_smi_memory_free_bytes";
 const USED: &str = "nvidia_smi_memory_used_bytes";
 const TOTAL: &str = "nvidia_smi_memory_total_bytes";
 const RESERVED: &str = "nvidia_smi_memory_reserved_bytes";
+/// With what `nvidia-smi` ended the last time.
+const EXIT_CODE: &str = "nvidia_smi_command_exit_code";
+/// Whether the last collection came to an end and told something.
+const COLLECTED: &str = "nvidia_smi_last_collect_success";
+/// When a collection last did, in seconds since 1970.
+const COLLECTED_AT: &str = "nvidia_smi_last_collect_success_timestamp_seconds";
 
 /// Reads the figures of one card.
 ///
 /// # Errors
 /// The reason why the page does not answer for it.
 pub fn figures(card: &Card, page: &[Series<'_>]) -> Result<Figures, Unknown> {
+    let collected_at_ms = collected(page)?;
     let uuid = uuid(card, page)?;
     let own: Vec<&Series<'_>> = page
         .iter()
@@ -45,8 +55,24 @@ pub fn figures(card: &Card, page: &[Series<'_>]) -> Result<Figures, Unknown> {
         devices: Devices::new(),
         uuid: Some(uuid.to_owned()),
         index: index(uuid, page),
-        timestamp_ms: oldest(own.iter().copied()),
+        timestamp_ms: oldest(own.iter().copied()).into_iter().chain(collected_at_ms).min(),
     })
+}
+
+/// When the page's figures were collected, in milliseconds since 1970, as far as it says.
+///
+/// # Errors
+/// The last collection failed.
+fn collected(page: &[Series<'_>]) -> Result<Option<i64>, Unknown> {
+    let single = |name: &str| page.iter().find(|one| one.name == name).map(|one| one.value);
+    if let Some(code) = single(EXIT_CODE).filter(|code| *code != 0.0) {
+        return Err(Unknown(format!("nvidia-smi ended with {code} behind the exporter, whose log says why")));
+    }
+    if single(COLLECTED).is_some_and(|success| success != 1.0) {
+        return Err(Unknown("the exporter's last collection failed, and its log says why".to_owned()));
+    }
+    // What is no time at all becomes 1970, and is refused for its age.
+    Ok(single(COLLECTED_AT).map(|seconds| (seconds * 1000.0) as i64))
 }
 
 /// The UUID of the card that is meant, as the page spells it.

@@ -206,10 +206,31 @@ fn nvidia_gpu_exporter_s_bad_answers_are_unknown() {
         ("free over total", SMI.replace("1.1339300864e+10", "1.8e+10")),
         ("unaccounted", SMI.replace("4.294967296e+09", "0")),
         ("DCGM's page", dcgm_page(&[("FREE", "", "10814")])),
+        ("nvidia-smi failed", format!("{SMI}nvidia_smi_command_exit_code 255\n")),
+        ("failed without an exit code", format!("{SMI}nvidia_smi_last_collect_success 0\n")),
+        ("a hung collector", format!("{SMI}{}", collected(NOW_MS - 61_000))),
+        ("never collected", format!("{SMI}nvidia_smi_last_collect_success_timestamp_seconds NaN\n")),
     ];
     let table: String =
         pages.iter().map(|(name, page)| format!("{name}: {}\n", told(read(&card, page, NOW_MS)))).collect();
     assert_snapshot!(table);
+}
+
+/// What nvidia_gpu_exporter says of a collection that went well.
+fn collected(at_ms: i64) -> String {
+    format!(
+        "nvidia_smi_command_exit_code 0\nnvidia_smi_last_collect_success 1\n\
+         nvidia_smi_last_collect_success_timestamp_seconds {}\n",
+        at_ms as f64 / 1000.0
+    )
+}
+
+#[test]
+fn nvidia_gpu_exporter_s_figures_are_as_old_as_its_collection() {
+    let card = card(r#"{"index":0}"#, "nvidia_gpu_exporter");
+    assert_eq!(read(&card, SMI, NOW_MS).unwrap().timestamp_ms, None, "before 1.14 it does not say");
+    let page = format!("{SMI}{}", collected(NOW_MS - 12_000));
+    assert_eq!(read(&card, &page, NOW_MS).unwrap().timestamp_ms, Some(NOW_MS - 12_000));
 }
 
 #[test]

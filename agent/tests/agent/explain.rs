@@ -56,6 +56,39 @@ async fn residents_with_what_each_may_still_take() {
     assert_snapshot!(told(&fake, None).await);
 }
 
+/// A pod that fills the whole card by the gauge keeps nobody out: the device says it is idle.
+#[tokio::test]
+async fn the_gauge_per_pod_is_shown_and_decides_nothing() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    let held = |namespace: &str, pod: &str, mib: u64| {
+        format!("gpu_pod_memory_used_bytes{{namespace=\"{namespace}\",pod=\"{pod}\"}} {}\n", mib << 20)
+    };
+    fake.world(|world| {
+        world.gauge = Some(held("llama", "llama-0", 4096) + &held("images", "comfyui-0", 12_000))
+    });
+    let shown = told(&fake, None).await;
+    assert_snapshot!(shown);
+    fake.world(|world| world.gauge = Some(String::new()));
+    let without = told(&fake, None).await;
+    let verdict = |told: &str| told.split_once("rule N").map(|(_, verdict)| verdict.to_owned());
+    assert_eq!(verdict(&shown), verdict(&without));
+    assert!(
+        without.contains("by pod     unknown: the scrape of http://exporter/pods was answered with 500"),
+        "{without}"
+    );
+}
+
+#[tokio::test]
+async fn the_gauge_per_pod_is_not_asked_where_the_device_s_source_tells_pods_apart() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| {
+        world.gauge = Some("gpu_pod_memory_used_bytes{namespace=\"a\",pod=\"b\"} 1\n".into());
+        let held = "DCGM_FI_DEV_FB_USED{gpu=\"0\",UUID=\"GPU-1\",hostname=\"gpu-1\",namespace=\"llama\",pod=\"llama-0\",vgpu=\"0\"} 4096\n";
+        world.page = page(4096) + held;
+    });
+    assert!(!told(&fake, None).await.contains("by pod"));
+}
+
 #[tokio::test]
 async fn a_card_that_does_not_answer() {
     let fake = FakeApi::start(Scenario::Fine).await;

@@ -56,6 +56,8 @@ pub(crate) struct World {
     /// The time in the Date header.
     pub(crate) now: jiff::Timestamp,
     pub(crate) page: String,
+    /// The page of the card's per-pod gauge, where it has one.
+    pub(crate) gauge: Option<String>,
     /// What the tenant's queue answers.
     pub(crate) queue: String,
     /// More of the gate's configuration, for who reads it from the cluster.
@@ -105,6 +107,7 @@ impl FakeApi {
             scenario,
             now: "2026-11-21T03:00:00Z".parse().unwrap(),
             page: page(0),
+            gauge: None,
             queue: String::new(),
             gate: json!({}),
             residents: json!({}),
@@ -153,6 +156,12 @@ async fn answer(State(fake): State<FakeApi>, method: Method, uri: Uri, body: Byt
     fake.world(|world| {
         if uri.path() == "/metrics" {
             return world.page.clone().into_response();
+        }
+        if uri.path() == "/pods" {
+            return match &world.gauge {
+                Some(page) if !page.is_empty() => page.clone().into_response(),
+                _ => (StatusCode::INTERNAL_SERVER_ERROR, "no nvidia-smi").into_response(),
+            };
         }
         if uri.path() == "/queue" || uri.path().contains("/services/queue:80/") {
             world.calls.push(format!("GET queue {}", uri.path()));
@@ -306,11 +315,14 @@ impl World {
             "tenant.tts.speech" => json!({ "card": "t4" }),
             "card.t4.ledger" => json!(self.ledger),
             "card.t4.declared" => {
-                let card = json!({
+                let mut card = json!({
                     "name": "t4", "node": "gpu-1", "device": { "uuid": "GPU-1" },
                     "source": { "device": { "dcgm": format!("{url}/metrics") } },
                     "residents": self.residents,
                 });
+                if self.gauge.is_some() {
+                    card["source"]["pods"] = json!(format!("{url}/pods"));
+                }
                 let mut data = json!({ "card": card.to_string(), "floor.llm.rival": rival });
                 if self.has_floor {
                     data["floor.tts.speech"] = json!(floor("tts/speech", 4096));

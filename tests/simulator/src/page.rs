@@ -57,6 +57,9 @@ controllers that are away; ticks that come late; gates that die between the
 ledger and the scale call; writes that are lost or arrive late; nodes that restart; pods
 that find no node, pull for minutes, crash, never become ready, or are slow to go;
 processes that are not reaped; people who scale, annotate, delete and suspend.
+A stale source here says how old its figures are, as our exporter and nvidia_gpu_exporter
+since 1.14 do, and a Prometheus that scrapes no more. Figures that a hung collector serves as
+those of now, as dcgm-exporter's are, no gate can tell from fresh ones: that is not in here.
 
 The shell gate is taken as written: it believes that the card has the size it is
 sold by (16 GiB for a T4 that has 14.6), takes a page without samples for an idle
