@@ -109,6 +109,9 @@ enum Command {
         /// The live repository: the folder of fleet.yaml.
         #[arg(long, default_value = ".")]
         path: PathBuf,
+        /// Write although not all tenants can be awake together.
+        #[arg(long)]
+        allow_overcommit: bool,
         /// What to print.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -216,8 +219,8 @@ pub fn run() -> ExitCode {
         Command::Explain { file, format } => {
             commands::explain(&file, format == Format::Json).map_err(|failure| (failure, format))
         }
-        Command::Export { form: Form::Kustomize, folder, path, format } => {
-            commands::export(&path, &folder, format).map_err(|failure| (failure, format))
+        Command::Export { form: Form::Kustomize, folder, path, allow_overcommit, format } => {
+            commands::export(&path, &folder, allow_overcommit, format).map_err(|failure| (failure, format))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -15,8 +15,10 @@ use crate::fleet::Fleet;
 use crate::init::{self, Start};
 use crate::load::{FLEET, Files, TENANTS};
 use crate::new::{Asked, Draft, Ground, ask};
+use crate::own::NAME as OWN;
 use crate::problem::Problem;
 use crate::say::{created, print, print_json};
+use crate::stacks::fits;
 use crate::write::Mode;
 use crate::{LocalDisk, explain, export, files, load, manifest, render, write};
 
@@ -45,7 +47,8 @@ pub(crate) fn init(root: &Path, start: &Start, format: Format) -> Result<ExitCod
     }
     let at = root.display();
     print(&format!(
-        "and {} files that follow from them.\n\nNext: name your node and your card in {}, then\n\
+        "and {} files that follow from them. Of these only {OWN} is yours too: terragrunt's hooks, arguments and \
+         retries of all stacks go there.\n\nNext: name your node and your card in {}, then\n\
          \x20 gpu-stacks generate {at}\n  gpu-stacks fit {at}\n  cd {at} && terragrunt run --all -- plan\n\n\
          The plan wants the provider gpu-tenancy/gpu installed, and no cluster.\n",
         generated.len() + 1,
@@ -210,8 +213,16 @@ fn explained_tenant(
 }
 
 /// `gpu-stacks export kustomize`.
-pub(crate) fn export(root: &Path, folder: &Path, format: Format) -> Result<ExitCode, Failure> {
+pub(crate) fn export(
+    root: &Path,
+    folder: &Path,
+    allow_overcommit: bool,
+    format: Format,
+) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: true })?;
+    if !allow_overcommit {
+        fits(&fleet)?;
+    }
     let made = export::kustomize(&fleet).map_err(|error| Failure::Ours(error.to_string()))?;
     let is_empty = match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),

@@ -1,10 +1,11 @@
 //! Replacing many files as if they were one.
 //!
-//! Every new content is first written beside its place; what can fail for lack
-//! of room or rights fails there. Then the manifest says that both the old and
-//! the new contents are ours, the files are renamed into place, and the
-//! manifest is settled. An error undoes what was renamed; a machine that dies
-//! in between leaves files that the next run recognises.
+//! First the manifest says that both the old and the new contents are ours.
+//! Every new content is then written beside its place; what can fail for lack
+//! of room or rights fails there. The files are renamed into place, and the
+//! manifest is settled. An error undoes what was done; a machine that dies
+//! in between leaves files that the next run recognises, and sweeps away where
+//! nobody wants them any more.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -154,10 +155,11 @@ fn replace_all<D: Disk>(
 ) -> Result<(), DiskError> {
     let new: Vec<(&str, &str)> =
         changes.iter().filter_map(|change| Some((&*change.path, change.after.as_deref()?))).collect();
-    undo.staged = new.iter().map(|(path, _)| (*path).to_owned()).collect();
-    stage(root, &new, disk)?;
+    // Before anything lies beside its place, since only the manifest tells the next run where to look for it.
     undo.done.push((manifest::NAME.to_owned(), manifests.before.clone()));
     put(root, manifest::NAME, &manifests.during, disk)?;
+    undo.staged = new.iter().map(|(path, _)| (*path).to_owned()).collect();
+    stage(root, &new, disk)?;
     for change in changes {
         let path = root.join(&change.path);
         undo.done.push((change.path.clone(), change.before.clone()));
@@ -167,6 +169,25 @@ fn replace_all<D: Disk>(
         }
     }
     put(root, manifest::NAME, &manifests.after, disk)
+}
+
+/// Removes what a run that was cut short wrote beside the places of these paths, and beside the manifest's.
+///
+/// # Errors
+/// What is there and cannot be removed.
+pub fn sweep<'p>(
+    root: &Path,
+    paths: impl Iterator<Item = &'p str>,
+    disk: &impl Disk,
+) -> Result<(), DiskError> {
+    for path in paths.chain([manifest::NAME]) {
+        let left = staged(root, path);
+        if left.exists() {
+            disk.remove(&left)?;
+        }
+        remove_empty_folders(root, path);
+    }
+    Ok(())
 }
 
 /// Writes contents beside their places, on all cores: nothing takes as long, and no file waits for another.

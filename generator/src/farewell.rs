@@ -1,16 +1,17 @@
-//! What becomes of a tenant whose stack goes: it is gone itself, or its file
-//! was only renamed. Both look alike among the changes, and the advice for one
-//! would ruin the other.
+//! What becomes of a tenant that a stack describes no longer: it is gone, its
+//! file was renamed, or another took its place. These look alike among the
+//! changes, and the advice for one would ruin the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hcl_edit::Ident;
 use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure::{Block, Body};
 
+use crate::leaf::UNITS;
 use crate::write::Change;
 
-/// A stack that is no longer generated.
+/// A tenant that a stack described until now, or a claim of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Farewell {
     /// The folder of the stack.
@@ -21,19 +22,30 @@ pub struct Farewell {
     pub fate: Fate,
 }
 
-/// What happens to the tenant of a stack that goes.
+/// What happens to a tenant that its stack describes no longer, or not as before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It lives on in another stack.
     Moved {
         /// The folder of that stack.
         to: String,
+        /// Whether that stack has a state of another tenant.
+        over: bool,
     },
-    /// It is gone.
+    /// It is gone, and so is its stack, or a tenant from elsewhere moves in.
     Gone {
         /// What its destruction does to its storage.
         claim: Claim,
     },
+    /// The stack stays and describes a tenant that nobody had before.
+    Replaced {
+        /// `namespace/name` of that tenant.
+        by: String,
+        /// What the replacement does to the old one's storage.
+        claim: Claim,
+    },
+    /// It stays, and its claim is wanted no more and would be deleted.
+    Unstored,
 }
 
 /// What becomes of a tenant's claim on storage when it is destroyed.
@@ -47,29 +59,44 @@ pub enum Claim {
     Deleted,
 }
 
-/// The stacks that go with these changes, in the order of their folders.
+/// What these changes end, in the order of the stacks' folders.
 pub fn farewells(changes: &[Change]) -> Vec<Farewell> {
     let mut arrived: BTreeMap<String, String> = BTreeMap::new();
-    let mut left: Vec<(String, Tenant)> = Vec::new();
+    let mut left: Vec<(String, Tenant, Option<String>)> = Vec::new();
+    let mut told: Vec<Farewell> = Vec::new();
     for change in changes {
         let Some(stack) = change.path.strip_suffix("/main.tf") else { continue };
         let tenant = |text: &Option<String>| text.as_deref().and_then(tenant);
         match (tenant(&change.before), tenant(&change.after)) {
-            (None, Some(new)) => drop(arrived.insert(new.id, stack.to_owned())),
-            (Some(old), None) if change.after.is_none() => left.push((stack.to_owned(), old)),
-            _ => {}
+            (Some(old), Some(new)) if old.id == new.id => {
+                if old.claim == Claim::Deleted && new.claim == Claim::None {
+                    told.push(Farewell { stack: stack.to_owned(), tenant: old.id, fate: Fate::Unstored });
+                }
+            }
+            (old, new) => {
+                let new = new.map(|new| new.id);
+                arrived.extend(new.clone().map(|new| (new, stack.to_owned())));
+                left.extend(old.map(|old| (stack.to_owned(), old, new)));
+            }
         }
     }
-    let farewell = |(stack, tenant): (String, Tenant)| {
-        let fate = match arrived.get(&tenant.id) {
+    let leavers: BTreeSet<&String> = left.iter().map(|(_, tenant, _)| &tenant.id).collect();
+    let had_a_tenant: BTreeSet<&String> = left.iter().map(|(stack, ..)| stack).collect();
+    for (stack, tenant, next) in &left {
+        let fate = match (arrived.get(&tenant.id), next) {
             // Another layout: the state stays where it is.
-            Some(to) if unit(to) == unit(&stack) => return None,
-            Some(to) => Fate::Moved { to: to.clone() },
-            None => Fate::Gone { claim: tenant.claim },
+            (Some(to), _) if unit(to) == unit(stack) => continue,
+            (Some(to), _) => Fate::Moved { to: to.clone(), over: had_a_tenant.contains(to) },
+            // Whoever moves in brings a state along, so the one that is here cannot be left to the next apply.
+            (None, Some(by)) if !leavers.contains(by) => {
+                Fate::Replaced { by: by.clone(), claim: tenant.claim }
+            }
+            (None, _) => Fate::Gone { claim: tenant.claim },
         };
-        Some(Farewell { stack, tenant: tenant.id, fate })
-    };
-    left.into_iter().filter_map(farewell).collect()
+        told.push(Farewell { stack: stack.clone(), tenant: tenant.id.clone(), fate });
+    }
+    told.sort_by(|a, b| a.stack.cmp(&b.stack));
+    told
 }
 
 /// The name of a stack without the folder of its layout.
@@ -77,32 +104,69 @@ fn unit(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
 }
 
+/// Where a stack runs, and what makes that place. A unit that was only written has no state of its own.
+fn place(folder: &str) -> (String, &'static str) {
+    match folder.split_once('/') {
+        Some((UNITS, unit)) => (format!(".terragrunt-stack/{unit}"), "`terragrunt stack generate`, then "),
+        _ => (folder.to_owned(), ""),
+    }
+}
+
 /// What to do about it, as whole sentences.
 impl std::fmt::Display for Farewell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { stack, tenant, fate } = self;
+        let (here, first) = place(stack);
         match fate {
-            Fate::Moved { to } => write!(
-                f,
-                "{tenant} moved from the stack {stack} to {to} and is the same tenant: destroy nothing. Carry its \
-                 state over before the next apply: `terragrunt state pull > ../moved.tfstate` in {stack} on the commit \
-                 before, then `terragrunt state push ../moved.tfstate` in {to} on this one."
-            ),
+            Fate::Moved { to, over } => {
+                let (there, _) = place(to);
+                // Out of every stack's folder, of which some are made anew and some go with this commit. Pushed from
+                // the standard input, since terragrunt runs the CLI in a folder of its own.
+                let file =
+                    format!("{}moved-{}.tfstate", "../".repeat(1 + here.matches('/').count()), unit(stack));
+                let force = if *over { "-force " } else { "" };
+                write!(
+                    f,
+                    "{tenant} moved from the stack {stack} to {to} and is the same tenant: destroy nothing of it. Carry \
+                     its state over before the next apply: {first}`terragrunt state pull > {file}` in {here} on the \
+                     commit before, then {first}`terragrunt state push {force}- < {file}` in {there} on this one."
+                )?;
+                f.write_str(match over {
+                    true => " `-force` because a state of another tenant is there: go on only after that one has been \
+                              destroyed or carried away.",
+                    false => "",
+                })
+            }
             Fate::Gone { claim } => {
                 write!(
                     f,
-                    "{tenant} is still in the cluster: removing its stack destroys nothing. Run `terragrunt destroy` in {stack} on \
-                     the commit before, then merge its removal."
-                )?;
-                f.write_str(match claim {
-                    Claim::None => "",
-                    Claim::Stays => " Its claim stays, with its data.",
-                    Claim::Deleted => {
-                        " That DELETES its claim with all data on it (`deletion_policy = \"delete\"`)."
-                    }
-                })
+                    "{tenant} is still in the cluster: removing it from its stack destroys nothing. Run {first}`terragrunt \
+                     destroy` in {here} on the commit before, then merge its removal.{claim}"
+                )
             }
+            Fate::Replaced { by, claim } => {
+                write!(
+                    f,
+                    "{tenant} becomes {by} in the stack {stack}: the next apply destroys the one and makes the other. A \
+                     tenant keeps what it has only under its own `namespace` and `name`.{claim}"
+                )
+            }
+            Fate::Unstored => write!(
+                f,
+                "{tenant} has no storage of its own any more: the next apply DELETES its claim with all data on it \
+                 (`deletion_policy = \"delete\"`). To keep it, apply `deletion_policy: retain` before."
+            ),
         }
+    }
+}
+
+impl std::fmt::Display for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Claim::None => "",
+            Claim::Stays => " Its claim stays, with its data.",
+            Claim::Deleted => " That DELETES its claim with all data on it (`deletion_policy = \"delete\"`).",
+        })
     }
 }
 
@@ -166,5 +230,62 @@ mod tests {
         ];
         let told: Vec<String> = farewells(&changes).iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(told.join("\n"));
+    }
+
+    const NFS: &str = "storage = { size = \"1Gi\", mount_path = \"/d\" }";
+    const DELETE: &str = "storage = { size = \"1Gi\", mount_path = \"/d\", deletion_policy = \"delete\" }";
+
+    fn told(changes: &[Change]) -> String {
+        farewells(changes).iter().map(|told| format!("{told}\n")).collect()
+    }
+
+    /// `git mv -f tenants/a.yaml tenants/b.yaml`, after which `a` lives and `b` is gone.
+    #[test]
+    fn a_tenant_that_was_renamed_over_another_lives_and_the_other_is_gone() {
+        insta::assert_snapshot!(told(&[
+            change("a/main.tf", main_tf("tts/a", DELETE), None),
+            change("b/main.tf", main_tf("tts/b", DELETE), main_tf("tts/a", DELETE)),
+        ]));
+    }
+
+    #[test]
+    fn tenants_that_swap_their_files_both_live() {
+        let changes = [
+            change("a/main.tf", main_tf("tts/a", NFS), main_tf("tts/b", NFS)),
+            change("b/main.tf", main_tf("tts/b", NFS), main_tf("tts/a", NFS)),
+        ];
+        let fates: Vec<Fate> = farewells(&changes).into_iter().map(|told| told.fate).collect();
+        let moved = |to: &str| Fate::Moved { to: to.to_owned(), over: true };
+        assert_eq!(fates, [moved("b"), moved("a")]);
+    }
+
+    #[test]
+    fn what_changes_in_place_says_what_the_next_apply_deletes() {
+        insta::assert_snapshot!(told(&[
+            change("name/main.tf", main_tf("tts/a", DELETE), main_tf("tts/z", DELETE)),
+            change("namespace/main.tf", main_tf("tts/b", NFS), main_tf("stt/b", NFS)),
+            change("storage/main.tf", main_tf("tts/c", DELETE), main_tf("tts/c", "")),
+            change("kept/main.tf", main_tf("tts/d", NFS), main_tf("tts/d", "")),
+        ]));
+    }
+
+    #[test]
+    fn units_are_destroyed_and_moved_where_their_states_are() {
+        insta::assert_snapshot!(told(&[
+            change("units/a/main.tf", main_tf("tts/a", NFS), None),
+            change("units/b/main.tf", main_tf("tts/b", NFS), None),
+            change("units/c/main.tf", None, main_tf("tts/b", NFS)),
+        ]));
+    }
+
+    #[test]
+    fn another_layout_ends_nobody() {
+        assert_eq!(
+            told(&[
+                change("a/main.tf", main_tf("tts/a", NFS), None),
+                change("units/a/main.tf", None, main_tf("tts/a", NFS)),
+            ]),
+            ""
+        );
     }
 }

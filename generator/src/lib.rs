@@ -34,6 +34,7 @@ mod load;
 pub mod manifest;
 pub mod new;
 pub mod node;
+pub mod own;
 pub mod problem;
 pub mod raw;
 pub mod read;

@@ -1,13 +1,14 @@
 //! Reading a live repository: the only place that reads what people wrote.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Component, Path};
 
 use crate::catalogue::{Catalogue, Entry};
 use crate::fleet::Fleet;
 use crate::implied::Implied;
-use crate::node::{Node, SIZE_LIMIT};
+use crate::node::{Node, SIZE_LIMIT, too_large};
 use crate::problem::{Problem, Problems, Source};
 use crate::raw::{RawConfigFile, RawFleet, RawTenant};
 use crate::read::{FromNode, Reader};
@@ -180,24 +181,48 @@ fn read_tenant(
     Some(TenantFile { stem, source, own, implied, node, raw, texts })
 }
 
+/// A ConfigMap that is larger is refused by the API server.
+const CONFIG_LIMIT: usize = 1 << 20;
+
 fn config_text(root: &Path, path: &str) -> Result<String, String> {
+    let leaves = || format!("{path:?} leads out of the tenants' folder");
     let relative = Path::new(path);
     if !relative.components().all(|part| matches!(part, Component::Normal(_))) || path.is_empty() {
-        return Err(format!("{path:?} leads out of the tenants' folder"));
+        return Err(leaves());
     }
-    let bytes = std::fs::read(root.join(TENANTS).join(relative))
-        .map_err(|error| format!("{path:?} cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|_| format!("{path:?} is not text in UTF-8"))
+    let unreadable = |error: io::Error| format!("{path:?} cannot be read: {error}");
+    let folder = root.join(TENANTS);
+    // By where links lead, since whoever writes a tenant's file chooses what is read with the rights of CI.
+    let full = folder.join(relative).canonicalize().map_err(unreadable)?;
+    if !full.starts_with(folder.canonicalize().map_err(unreadable)?) {
+        return Err(leaves());
+    }
+    match bounded(&full, CONFIG_LIMIT).map_err(unreadable)? {
+        None => Err(format!(
+            "{path:?} is larger than {} MiB, which is all that a ConfigMap holds",
+            CONFIG_LIMIT >> 20
+        )),
+        Some(bytes) => String::from_utf8(bytes).map_err(|_| format!("{path:?} is not text in UTF-8")),
+    }
+}
+
+/// The bytes of a file; `None` when there are more than `limit`, of which no more are read.
+fn bounded(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    // Asked before it is opened: opening a pipe waits for somebody to write into it.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() <= limit).then_some(bytes))
 }
 
 fn text(root: &Path, path: &str) -> Result<Source, Problem> {
-    let full = root.join(path);
-    let size = std::fs::metadata(&full).map_err(|error| missing(root, path, &error))?.len();
-    if size > SIZE_LIMIT as u64 {
-        return Err(Problem::with_path(path, "the file is larger than 10 MiB")
+    let bytes = bounded(&root.join(path), SIZE_LIMIT).map_err(|error| missing(root, path, &error))?;
+    let Some(bytes) = bytes else {
+        return Err(Problem::with_path(path, too_large())
             .accepted("Keep large data out of it; a ConfigMap holds 1 MiB at most."));
-    }
-    let bytes = std::fs::read(&full).map_err(|error| unreadable(path, &error))?;
+    };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source::new(path, text)),
         Err(error) => {

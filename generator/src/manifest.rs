@@ -12,6 +12,16 @@ use sha2::{Digest, Sha256};
 /// Its name in the live repository.
 pub const NAME: &str = ".gpu-stacks.manifest";
 
+/// What a manifest says while files are being replaced. Whoever finds it knows
+/// that a run was cut short and that contents may lie about beside their places.
+const UNFINISHED: &str =
+    "# Files are being replaced. Where this stays, a run was cut short: run `gpu-stacks generate`.\n";
+
+/// Whether a run that wrote this manifest was cut short.
+pub fn is_unfinished(text: &str) -> bool {
+    text.contains(UNFINISHED)
+}
+
 /// The digest of a content in hexadecimal.
 pub fn digest(content: &str) -> String {
     Sha256::digest(content.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -27,8 +37,13 @@ pub struct Manifest(pub BTreeMap<String, BTreeSet<String>>);
 
 impl Manifest {
     /// The manifest of these contents.
-    pub fn of(files: &BTreeMap<String, String>) -> Self {
-        Self(files.iter().map(|(path, content)| (path.clone(), BTreeSet::from([digest(content)]))).collect())
+    pub fn of<'f>(files: impl IntoIterator<Item = (&'f String, &'f String)>) -> Self {
+        Self(
+            files
+                .into_iter()
+                .map(|(path, content)| (path.clone(), BTreeSet::from([digest(content)])))
+                .collect(),
+        )
     }
 
     /// Both at once.
@@ -63,6 +78,11 @@ impl Manifest {
             manifest.0.entry(path.to_owned()).or_default().insert(digest.to_owned());
         }
         Ok(manifest)
+    }
+
+    /// Its text while files are being replaced.
+    pub fn to_unfinished_text(&self) -> String {
+        UNFINISHED.to_owned() + &self.to_text()
     }
 
     /// Its text, sorted by path.

@@ -23,6 +23,15 @@ const ENTRIES_LIMIT: usize = 5_000;
 /// for each in a build without optimisation, of which a thread has 2 MiB.
 const DEPTH_LIMIT: usize = 32;
 
+/// A file with more values is refused, each alias counted as what it stands for: a ConfigMap of the largest
+/// size holds fewer.
+const VALUES_LIMIT: usize = 250_000;
+
+/// Why a file of more than [`SIZE_LIMIT`] is refused.
+pub(crate) fn too_large() -> String {
+    format!("the file is larger than {} MiB", SIZE_LIMIT >> 20)
+}
+
 /// One value of a YAML file and where it stands.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -82,11 +91,11 @@ impl Node {
     /// deep aliases, several documents, more than [`SIZE_LIMIT`].
     pub fn parse(source: &Source) -> Result<Node, Problem> {
         if source.text.len() > SIZE_LIMIT {
-            return Err(Problem::at(source.at(0..0), "the file is larger than 10 MiB")
+            return Err(Problem::at(source.at(0..0), too_large())
                 .accepted("Keep large data out of tenant files; a ConfigMap holds 1 MiB at most."));
         }
         let options = options! {
-            budget: serde_saphyr::budget! { max_depth: DEPTH_LIMIT },
+            budget: serde_saphyr::budget! { max_depth: DEPTH_LIMIT, max_nodes: VALUES_LIMIT },
             strict_booleans: true,
             with_snippet: false,
             reject_unsupported_tags: true,
@@ -199,25 +208,30 @@ fn refused(source: &Source, error: &serde_saphyr::Error) -> Problem {
 }
 
 /// Why there is too much of something, and what would be accepted.
-fn excess(error: &serde_saphyr::Error, message: &str) -> Option<(&'static str, &'static str)> {
-    const DEEP: (&str, &str) =
-        ("maps and lists lie too deep in each other", "Nothing in a live repository is 32 levels deep.");
-    const UNFOLDS: (&str, &str) = (
-        "the file unfolds to far more than is written in it",
-        "Use fewer aliases (`*name`), and none of aliases.",
-    );
+fn excess(error: &serde_saphyr::Error, message: &str) -> Option<(String, String)> {
+    let deep = || {
+        let accepted = format!("Nothing in a live repository is {DEPTH_LIMIT} levels deep.");
+        ("maps and lists lie too deep in each other".to_owned(), accepted)
+    };
+    let unfolds = || {
+        let reason = "the file unfolds to far more than is written in it";
+        (reason.to_owned(), "Use fewer aliases (`*name`), and none of aliases.".to_owned())
+    };
     match error {
-        serde_saphyr::Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => Some(DEEP),
+        serde_saphyr::Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => Some(deep()),
         serde_saphyr::Error::Budget {
             breach: BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. },
             ..
-        } => Some((
-            "the file holds more than 250,000 values, each alias counted as what it stands for",
-            "Keep large data out of it; a ConfigMap holds 1 MiB at most.",
-        )),
-        serde_saphyr::Error::Budget { .. } => Some(UNFOLDS),
-        _ if message.contains("recursion limit") => Some(DEEP),
-        _ if message.contains("alias") || message.starts_with("budget breached") => Some(UNFOLDS),
+        } => {
+            let reason = format!(
+                "the file holds more than {},000 values, each alias counted as what it stands for",
+                VALUES_LIMIT / 1000
+            );
+            Some((reason, "Keep large data out of it; a ConfigMap holds 1 MiB at most.".to_owned()))
+        }
+        serde_saphyr::Error::Budget { .. } => Some(unfolds()),
+        _ if message.contains("recursion limit") => Some(deep()),
+        _ if message.contains("alias") || message.starts_with("budget breached") => Some(unfolds()),
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use crate::fit::{self, Verdict};
 use crate::fleet::Fleet;
 use crate::say::{print, print_json, report, told};
 use crate::write::{Change, Mode, WriteError, diff};
-use crate::{LocalDisk, farewells, load, render, review, write};
+use crate::{Farewell, LocalDisk, farewells, load, render, review, write};
 
 /// The stacks are not what they should be, or the fleet does not fit.
 const DIFFERS: u8 = 2;
@@ -48,13 +48,17 @@ pub(crate) fn generate(root: &Path, wish: &Wish) -> Result<ExitCode, Failure> {
     if changes.is_empty() {
         print("Everything is as it should be.\n");
     }
-    print(&farewells.iter().map(|farewell| format!("note: {farewell}\n")).collect::<String>());
+    print(&notes(&farewells));
     Ok(ExitCode::SUCCESS)
+}
+
+fn notes(farewells: &[Farewell]) -> String {
+    farewells.iter().map(|farewell| format!("note: {farewell}\n")).collect()
 }
 
 /// Refuses what a gate would refuse every night: tenants that can never all be
 /// awake in the windows they were given.
-fn fits(fleet: &Fleet) -> Result<(), Failure> {
+pub(crate) fn fits(fleet: &Fleet) -> Result<(), Failure> {
     let utc = jiff::tz::TimeZone::UTC;
     let today = Timestamp::now().to_zoned(utc.clone()).date();
     let cards = fit::fit(fleet, today, &utc);
@@ -71,9 +75,13 @@ fn fits(fleet: &Fleet) -> Result<(), Failure> {
 pub(crate) fn check(root: &Path, show_diff: bool, format: Format) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
     let changes = changes(&fleet, root, Mode::Check)?;
+    let farewells = farewells(&changes);
     match format {
-        Format::Json => print_json(&told(&changes, show_diff, &farewells(&changes))),
-        _ => report(&changes, "`generate` would ", show_diff),
+        Format::Json => print_json(&told(&changes, show_diff, &farewells)),
+        Format::Text => {
+            report(&changes, "`generate` would ", show_diff);
+            print(&notes(&farewells));
+        }
     }
     Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::disk::{self, Disk};
 use crate::manifest::{self, Manifest};
+use crate::own::is_own;
 
 /// What to do about differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,8 @@ fn remedies(changes: &[Change]) -> String {
 }
 
 /// Compares a live repository with what belongs there and, in write mode,
-/// replaces what differs, as a whole or not at all.
+/// replaces what differs, as a whole or not at all. A file of people's own is
+/// written where it is missing and is otherwise no difference.
 ///
 /// # Errors
 /// Nothing has changed after an error: edited files are found before the first
@@ -112,7 +114,7 @@ pub fn write(
     let old_text = disk.read(&root.join(manifest::NAME))?;
     let old = Manifest::parse(old_text.as_deref().unwrap_or_default())
         .map_err(|line| WriteError::Manifest { line })?;
-    let new = Manifest::of(files);
+    let new = Manifest::of(files.iter().filter(|(path, _)| !is_own(path)));
     let mut changes = compare(root, files, &old, disk)?;
     let manifest_change = manifest_change(old_text.clone(), &new);
     let Mode::Write { overwrite } = mode else {
@@ -124,10 +126,13 @@ pub fn write(
     if !edited.is_empty() && !overwrite {
         return Err(WriteError::Edited(edited));
     }
+    let cut_short = old_text.as_deref().is_some_and(manifest::is_unfinished);
+    let begun = old.0.keys().filter(|_| cut_short).map(String::as_str);
+    disk::sweep(root, begun, disk)?;
     if changes.is_empty() && manifest_change.is_none() {
         return Ok(changes);
     }
-    let during = old.union(&new).to_text();
+    let during = old.union(&new).to_unfinished_text();
     let manifest = disk::Manifests { before: old_text, during, after: new.to_text() };
     disk::replace(root, &changes, &manifest, disk)?;
     changes.extend(manifest_change);
@@ -155,7 +160,7 @@ fn compare(
     let mut changes = BTreeMap::new();
     for (path, content) in files {
         let before = disk.read(&root.join(path))?;
-        if before.as_ref() == Some(content) {
+        if before.as_ref() == Some(content) || (before.is_some() && is_own(path)) {
             continue;
         }
         let origin = Origin::of(path, before.as_ref(), old);

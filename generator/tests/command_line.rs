@@ -195,7 +195,7 @@ fn a_tenant_that_is_gone_takes_its_stack_and_leaves_its_state() {
     remove chatterbox/main.tf
     remove chatterbox/terragrunt.hcl
     update .gpu-stacks.manifest
-    note: tts/chatterbox-tts is still in the cluster: removing its stack destroys nothing. Run `terragrunt destroy` in chatterbox on the commit before, then merge its removal. Its claim stays, with its data.
+    note: tts/chatterbox-tts is still in the cluster: removing it from its stack destroys nothing. Run `terragrunt destroy` in chatterbox on the commit before, then merge its removal. Its claim stays, with its data.
     ");
     let left: Vec<_> =
         std::fs::read_dir(repository.path("chatterbox")).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -211,6 +211,19 @@ fn a_renamed_tenant_file_is_told_to_move_its_state_and_to_destroy_nothing() {
     let told = repository.run(&["generate"]).out;
     assert!(told.contains("tts/chatterbox-tts moved from the stack chatterbox to voice"), "{told}");
     assert!(!told.contains("terragrunt destroy"), "{told}");
+}
+
+/// `check` in a pull request is where a reviewer meets it.
+#[test]
+fn check_says_what_becomes_of_a_tenant_that_goes() {
+    let repository = Repository::new();
+    std::fs::remove_file(repository.path("tenants/chatterbox.yaml")).unwrap();
+    let told = repository.run(&["check"]);
+    assert!(
+        told.code == 2 && told.out.contains("note: tts/chatterbox-tts is still in the cluster"),
+        "{}",
+        told.out
+    );
 }
 
 #[test]

@@ -259,12 +259,86 @@ fn an_export_holds_every_object_and_no_replica_count_but_the_first() {
     insta::assert_snapshot!(names.join("\n"));
     insta::assert_snapshot!(
         "declared",
-        folder.read("out/fleet/configmap-gpu-tenancy-card.gpu-1-0.declared.yaml")
+        folder.read("out/fleet/configmap_gpu-tenancy_card.gpu-1-0.declared.yaml")
     );
-    let deployment = "deployment-tts-narrator.yaml";
+    let deployment = "deployment_tts_narrator.yaml";
     assert!(!folder.read(&format!("out/tenants/narrator/{deployment}")).contains("replicas:"));
     assert!(folder.read(&format!("out/once/{deployment}")).contains("replicas: 0"));
     assert_eq!(folder.run(&["export", "kustomize", "out"]).code, 1);
+}
+
+#[test]
+fn what_is_not_generated_is_not_exported() {
+    let folder = Folder::begun();
+    folder.edit("tenants/narrator.yaml", "7GiB", "12GiB");
+    let refused = folder.run(&["export", "kustomize", "out"]);
+    assert_eq!((refused.code, refused.err), (1, folder.run(&["generate"]).err));
+    assert!(!folder.path("out").exists());
+    assert_eq!(folder.run(&["export", "kustomize", "out", "--allow-overcommit"]).code, 0);
+}
+
+/// By `check` as a pull request sees it, and by `generate` as its author did.
+#[test]
+fn what_the_next_apply_deletes_is_said_before() {
+    let folder = Folder::begun();
+    let storage = "storage: { size: 1Gi, mount_path: /d, deletion_policy: delete }\n";
+    let narrator = folder.read("tenants/narrator.yaml");
+    std::fs::write(folder.path("tenants/narrator.yaml"), narrator.clone() + storage).unwrap();
+    assert_eq!(folder.run(&["generate"]).code, 0);
+    let existing = "storage: { existing_claim: theirs, mount_path: /d }\n";
+    std::fs::write(folder.path("tenants/narrator.yaml"), narrator + existing).unwrap();
+    let note = "note: tts/narrator has no storage of its own any more: the next apply DELETES its claim";
+    let check = folder.run(&["check"]);
+    assert!(check.code == 2 && check.out.contains(note), "{}", check.out);
+    let generated = folder.run(&["generate"]).out;
+    assert!(generated.contains(note), "{generated}");
+}
+
+#[test]
+fn the_file_that_is_a_person_s_own_is_written_once_and_stays_theirs() {
+    let folder = Folder::begun();
+    let written = folder.read("own.hcl");
+    assert!(written.starts_with("# Yours."), "{written}");
+    let mine = "# Mine alone.\n";
+    std::fs::write(folder.path("own.hcl"), mine).unwrap();
+    std::fs::remove_file(folder.path("tenants/narrator.yaml")).unwrap();
+    assert_eq!(folder.run(&["generate"]).code, 0);
+    assert!(!folder.path("narrator").exists());
+    assert_eq!(folder.run(&["generate", "--overwrite"]).code, 0);
+    assert_eq!(folder.read("own.hcl"), mine);
+    assert_eq!(folder.run(&["check"]).code, 0);
+    // Where it is missing no stack can be read.
+    std::fs::remove_file(folder.path("own.hcl")).unwrap();
+    assert_eq!(folder.run(&["check"]).code, 2);
+    assert_eq!(folder.run(&["generate"]).out, "create own.hcl\n");
+    assert_eq!(folder.read("own.hcl"), written);
+}
+
+#[test]
+fn a_config_file_is_read_from_the_tenants_folder_and_nowhere_else() {
+    let folder = Folder::begun();
+    let narrator = folder.read("tenants/narrator.yaml") + "config: { /app/c.yaml: { file: c.txt } }\n";
+    std::fs::write(folder.path("tenants/narrator.yaml"), narrator).unwrap();
+    let inside = folder.path("tenants/inside.txt");
+    std::fs::write(&inside, "a: b\n").unwrap();
+    let at = folder.path("tenants/c.txt");
+    std::os::unix::fs::symlink(&inside, &at).unwrap();
+    assert_eq!(folder.run(&["generate"]).code, 0);
+    std::fs::remove_file(&at).unwrap();
+    let refused = |what: &str| {
+        let run = folder.run(&["generate"]);
+        assert!(run.code == 1 && run.err.contains(what), "{what}: {}", run.err);
+        std::fs::remove_file(&at).unwrap();
+    };
+    for outside in [folder.path("fleet.yaml"), "/etc/hostname".into()] {
+        std::os::unix::fs::symlink(outside, &at).unwrap();
+        refused("leads out of the tenants' folder");
+    }
+    std::fs::create_dir(folder.path("tenants/d")).unwrap();
+    std::os::unix::fs::symlink(folder.path("tenants/d"), &at).unwrap();
+    refused("it is not a file");
+    std::fs::write(&at, vec![b'a'; (1 << 20) + 1]).unwrap();
+    refused("larger than 1 MiB");
 }
 
 #[test]

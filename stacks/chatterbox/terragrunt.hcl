@@ -5,6 +5,10 @@ include "root" {
   path = find_in_parent_folders("root.hcl")
 }
 
+include "own" {
+  path = find_in_parent_folders("own.hcl")
+}
+
 # A claim needs its card. Cards are known by their names, so nothing is read
 # from that stack and a plan needs no state of it.
 dependencies {

@@ -4,3 +4,7 @@
 include "root" {
   path = find_in_parent_folders("root.hcl")
 }
+
+include "own" {
+  path = find_in_parent_folders("own.hcl")
+}

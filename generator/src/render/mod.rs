@@ -21,6 +21,7 @@ use crate::fleet::{Claim, Fleet, MeasuredBy, ReadPeak, Stack};
 use crate::hcl::{self, Hcl};
 use crate::leaf::Layout;
 use crate::load::{FLEET, TENANTS};
+use crate::own;
 use crate::schema;
 
 /// A template that does not give legal text: an error of ours, not of a user.
@@ -44,9 +45,11 @@ pub enum RenderError {
     },
 }
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("header", include_str!("../../../templates/header.hbs")),
     ("root.hcl", include_str!("../../../templates/root.hcl.hbs")),
+    ("include", include_str!("../../../templates/include.hbs")),
+    ("own.hcl", include_str!("../../../templates/own.hcl.hbs")),
     ("gitignore", include_str!("../../../templates/gitignore.hbs")),
     ("only-in-stack", include_str!("../../../templates/only-in-stack.hbs")),
     ("stack.hcl", include_str!("../../../templates/stack.hcl.hbs")),
@@ -64,6 +67,7 @@ pub fn render(fleet: &Fleet) -> Result<BTreeMap<String, String>, RenderError> {
     let mut out = Output { templates: templates()?, files: BTreeMap::new() };
     out.text(".gitignore", "gitignore", &Page { source: FLEET })?;
     out.hcl("root.hcl", "root.hcl", &backend::root(fleet))?;
+    out.hcl(own::NAME, "own.hcl", &())?;
     let is_unit = fleet.layout == Layout::Stack;
     let folder = fleet.layout.folder(FLEET_STACK);
     let page = UnitPage { source: FLEET, has_claim: false, is_unit };
