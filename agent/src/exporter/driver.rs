@@ -118,7 +118,8 @@ impl Driver {
                 what: format!("{} cannot be loaded", library.display()),
                 cause: chain(&cause),
                 remedy: "The NVIDIA container runtime mounts it: give the pod that runtime class and \
-                         NVIDIA_VISIBLE_DEVICES=all, and see that the node has a driver.",
+                         NVIDIA_VISIBLE_DEVICES=all, and see that the node has a driver. A pod that is older \
+                         than the driver has to be deleted, so that its successor gets the library.",
                 needs_new_container: true,
             },
             error => whole("initialising NVML", &error),

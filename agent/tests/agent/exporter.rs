@@ -222,15 +222,22 @@ async fn the_program_serves_its_node_and_goes_when_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_program_lives_without_a_driver_and_asks_for_another_container() {
+async fn the_program_lives_without_a_driver_until_one_has_answered_and_left() {
     let node = FakeNode::new(T4);
     std::fs::remove_file(node.library()).unwrap();
     let program = Program::start(&node);
     program.says("cannot be loaded");
-    let page = scrape::page(&format!("{}/metrics", program.url)).await.unwrap();
-    assert_eq!(values(&page, "exporter_up", "node=\"gpu-1\""), [0.0]);
-    assert!(scrape::page(&format!("{}/livez", program.url)).await.unwrap_err().contains("503"));
-    assert_eq!(scrape::page(&format!("{}/healthz", program.url)).await.unwrap(), "ok\n");
+    let get = async |path: &str| scrape::page(&format!("{}{path}", program.url)).await;
+    assert_eq!(values(&get("/metrics").await.unwrap(), "exporter_up", "node=\"gpu-1\""), [0.0]);
+    assert_eq!(get("/livez").await.unwrap(), "ok\n", "it is asked again, and no restart would help");
+    assert_eq!(get("/healthz").await.unwrap(), "ok\n");
+    node.install();
+    program.says("driver 570.124.06 answers");
+    assert_eq!(get("/livez").await.unwrap(), "ok\n");
+    node.state("fail 18\n");
+    program.says("a new container gets the new one");
+    assert!(get("/livez").await.unwrap_err().contains("503"));
+    assert_eq!(get("/healthz").await.unwrap(), "ok\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

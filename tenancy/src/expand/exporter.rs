@@ -114,8 +114,8 @@ fn container(exporter: &Exporter) -> Value {
     ]);
     container["ports"] = json!([{"name": PORT, "containerPort": exporter.port, "protocol": "TCP"}]);
     container["readinessProbe"] = json!({"httpGet": {"path": "/healthz", "port": PORT}});
-    // It fails only while the container was made without the driver's present
-    // library; ten minutes are longer than any installation of a driver.
+    // It fails only while a driver that has answered was changed under the container, which keeps the old
+    // one's library; ten minutes are longer than any installation of a driver.
     container["livenessProbe"] =
         json!({"httpGet": {"path": "/livez", "port": PORT}, "periodSeconds": 60, "failureThreshold": 10});
     container["volumeMounts"] = json!([{"name": "containers", "mountPath": LINKS, "readOnly": true}]);
