@@ -150,8 +150,8 @@ pub enum Prefetch {
     Done,
     /// It ended otherwise.
     Failed {
-        /// When, where the kubelet says it.
-        at: Option<Timestamp>,
+        /// When: as the kubelet says, or else when the pod was told to go or was made.
+        at: Timestamp,
         /// How, as a clause.
         why: String,
     },

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use tenancy::defaults::SLICE_RESOURCE;
-use tenancy::expand::{NAME_LABEL, PREFETCH_POD_NAME};
+use tenancy::expand::{NAME_LABEL, PREFETCH_CONTAINER, PREFETCH_POD_NAME};
 use tenancy::gate::OVERRIDE_ANNOTATION;
 use tenancy::names::NodeName;
 use tenancy::observation::{DeploymentSeen, Phase, PodSeen, Prefetch, PrefetchSeen};
@@ -97,18 +97,33 @@ pub fn pods(list: &Value) -> (Vec<Pod>, Option<PrefetchSeen>) {
 
 fn prefetch(object: &Value) -> PrefetchSeen {
     let seen = pod(object).seen;
-    let ended = &object["status"]["containerStatuses"][0]["state"]["terminated"];
+    // Admission may have put others beside it.
+    let containers = object["status"]["containerStatuses"].as_array().into_iter().flatten();
+    let ours = containers.clone().find(|container| container["name"] == PREFETCH_CONTAINER);
+    let ended = ours.map_or(&Value::Null, |container| &container["state"]["terminated"]);
     let state = match seen.phase {
         Phase::Succeeded => Prefetch::Done,
         Phase::Failed => {
             let reason = ended["reason"].as_str().or_else(|| object["status"]["reason"].as_str());
             let status = ended["exitCode"].as_i64().map(|code| format!("exit status {code}"));
             let why: Vec<&str> = reason.into_iter().chain(status.as_deref()).collect();
-            Prefetch::Failed { at: at(&ended["finishedAt"]), why: why.join(", ") }
+            let when = at(&ended["finishedAt"]).or_else(|| left(&object["status"])).unwrap_or(seen.created);
+            Prefetch::Failed { at: when, why: why.join(", ") }
         }
         Phase::Pending | Phase::Running | Phase::Unknown => Prefetch::UnderWay(seen.waiting),
     };
     PrefetchSeen { pod: seen.name, created: seen.created, state }
+}
+
+/// When a pod that failed without a word of its container, as an evicted one does, was told to go or was no
+/// longer ready.
+fn left(status: &Value) -> Option<Timestamp> {
+    let conditions = || status["conditions"].as_array().into_iter().flatten();
+    let since = |kind: &str, holds: &str| {
+        let found = conditions().find(|it| it["type"] == kind && it["status"] == holds)?;
+        at(&found["lastTransitionTime"])
+    };
+    since("DisruptionTarget", "True").or_else(|| since("Ready", "False"))
 }
 
 fn pod(object: &Value) -> Pod {
@@ -276,16 +291,25 @@ mod tests {
         };
         assert_eq!(told(json!({ "phase": "Running" })), Prefetch::UnderWay(None));
         let pulls = json!({ "phase": "Pending",
-            "containerStatuses": [{ "state": { "waiting": { "reason": "ImagePullBackOff" } } }] });
+            "containerStatuses": [{ "name": "prefetch", "state": { "waiting": { "reason": "ImagePullBackOff" } } }] });
         assert_eq!(told(pulls), Prefetch::UnderWay(Some("ImagePullBackOff".to_owned())));
         assert_eq!(told(json!({ "phase": "Succeeded" })), Prefetch::Done);
         let ended = json!({ "reason": "Error", "exitCode": 3, "finishedAt": "2026-11-21T02:06:00Z" });
-        let failed =
-            json!({ "phase": "Failed", "containerStatuses": [{ "state": { "terminated": ended } }] });
-        let at = Some("2026-11-21T02:06:00Z".parse().unwrap());
-        assert_eq!(told(failed), Prefetch::Failed { at, why: "Error, exit status 3".to_owned() });
-        let evicted = json!({ "phase": "Failed", "reason": "Evicted" });
-        assert_eq!(told(evicted), Prefetch::Failed { at: None, why: "Evicted".to_owned() });
+        let sidecar = json!({ "name": "istio-proxy", "state": { "terminated": { "exitCode": 0 } } });
+        let ours = json!({ "name": "prefetch", "state": { "terminated": ended } });
+        let failed = json!({ "phase": "Failed", "containerStatuses": [sidecar, ours] });
+        let at = |minute: u32| format!("2026-11-21T02:{minute:02}:00Z").parse::<Timestamp>().unwrap();
+        assert_eq!(told(failed), Prefetch::Failed { at: at(6), why: "Error, exit status 3".to_owned() });
+        // The kubelet has no word of the container of a pod that it evicted.
+        let condition = |kind: &str, holds: &str, minute: u32| json!({ "type": kind, "status": holds, "lastTransitionTime": at(minute) });
+        let evicted = |conditions: Vec<Value>| {
+            told(json!({ "phase": "Failed", "reason": "Evicted", "conditions": conditions }))
+        };
+        let why = || "Evicted".to_owned();
+        let (ready, target) = (condition("Ready", "False", 8), condition("DisruptionTarget", "True", 7));
+        assert_eq!(evicted(vec![ready.clone(), target]), Prefetch::Failed { at: at(7), why: why() });
+        assert_eq!(evicted(vec![ready]), Prefetch::Failed { at: at(8), why: why() });
+        assert_eq!(evicted(vec![]), Prefetch::Failed { at: at(5), why: why() }, "when it was made");
     }
 
     #[test]

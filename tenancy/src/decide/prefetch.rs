@@ -23,7 +23,7 @@ pub(super) fn told(seen: &Seen, draft: &mut Draft, mut verdict: Verdict) -> Verd
             verdict.reason.push_str(&format!(" The last try to fill its claim failed: {why}."));
             let last = draft.entry.status.as_ref().map(|status| status.at);
             // The kubelet's clock is another than the one that decisions are dated by.
-            let is_news = at.zip(last).is_none_or(|(at, last)| seen_since(at, last));
+            let is_news = last.is_none_or(|last| seen_since(*at, last));
             if is_news {
                 let note = format!(
                     "Pod {pod} was to fill its claim and failed: {why}. Its log may say more; its Job tries again \

@@ -31,6 +31,7 @@ pub use labels::{
     CONFIG_CHECKSUM, EXPORTER_LABEL, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, PREFETCH_POD_NAME, TENANT_LABEL,
     is_ours, selector,
 };
+pub use prefetch::PREFETCH_CONTAINER;
 pub use watcher::watched_card;
 
 /// Name of the model server's container.

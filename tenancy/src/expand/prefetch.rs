@@ -9,8 +9,8 @@ use crate::names::{LABEL_LIMIT, fit};
 use crate::objects::{Kind, Object};
 use crate::tenant::{ObjectKind, Tenant};
 
-/// The container's name.
-const CONTAINER: &str = "prefetch";
+/// The name of a prefetch's container.
+pub const PREFETCH_CONTAINER: &str = "prefetch";
 /// By this NVIDIA's container runtime is told which cards a container sees.
 const VISIBLE_DEVICES: &str = "NVIDIA_VISIBLE_DEVICES";
 
@@ -23,7 +23,7 @@ const VISIBLE_DEVICES: &str = "NVIDIA_VISIBLE_DEVICES";
 pub(super) fn job(tenant: &Tenant) -> Option<Object> {
     let (prefetch, storage) = tenant.prefetch.as_ref().zip(tenant.storage.as_ref())?;
     let mut container = json!({
-        "name": CONTAINER,
+        "name": PREFETCH_CONTAINER,
         "image": prefetch.image.as_ref().unwrap_or(&tenant.server.image),
         "resources": server::scratch(),
         "volumeMounts": [{"name": storage::VOLUME, "mountPath": storage.mount_path.as_str()}],

@@ -30,7 +30,7 @@ fn a_try_that_failed_is_told_once_and_stands_in_the_status() {
     let mut world = World::t4(0).with_chatterbox();
     world.now = at("2026-11-21T01:00:00Z");
     world.expect(CHATTERBOX, Rule::OutsideWindow);
-    let failed = |at| fetching(Prefetch::Failed { at: Some(at), why: "Error, exit status 3".into() });
+    let failed = |at| fetching(Prefetch::Failed { at, why: "Error, exit status 3".into() });
     world.of(CHATTERBOX).prefetch = failed(at("2026-11-21T01:20:00Z"));
     let told = |world: &mut World| {
         let decision = world.expect(CHATTERBOX, Rule::OutsideWindow);
