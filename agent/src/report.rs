@@ -184,6 +184,7 @@ mod tests {
                 overrun_seconds: None,
                 clock_skew_s: None,
                 told_at: None,
+                looks_every_s: None,
             }),
             again_in: Some(Duration::from_secs(5)),
         }

@@ -91,9 +91,10 @@ fn weigh(input: &AdmitSituation) -> Result<String, String> {
     }
     beside_no_other(input, &mine)?;
     let device = seen::fresh(&input.device, &input.declared.card, input.now);
+    let believed = input.ledger.believed(input.now);
     let books = Books {
         declared: Some(&input.declared),
-        ledger: &input.ledger,
+        ledger: &believed,
         sample: device.as_ref().ok().copied(),
         now: input.now,
         guard_interval_s: input.gate.timing.guard_interval_s,

@@ -1,6 +1,7 @@
 //! What one tenant's gate is told: the document that `expand` writes into the
 //! tenant's gate ConfigMap and that `gpu-agent gate` and `gpu-agent admit` read.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::demand::DemandProbe;
@@ -60,6 +61,22 @@ impl GateConfig {
         let deadline_s = under_way_s.max(guard_interval_s).saturating_add(TICK_MARGIN_S);
         let until_next_s = guard_interval_s.saturating_sub(TICK_GOING_S);
         TickLength { stays_s: until_next_s.min(deadline_s.saturating_sub(TICK_COMING_S)), deadline_s }
+    }
+}
+
+impl GateConfig {
+    /// Between two ticks of its CronJobs at this time, in seconds. Guard ticks run through the windows; round
+    /// the clock there are those of [`crate::defaults::SWEEP_INTERVAL_S`], and on demand the guard's.
+    pub fn looks_every_s(&self, now: Timestamp) -> u32 {
+        use crate::defaults::SWEEP_INTERVAL_S;
+        let guard_interval_s = self.timing.guard_interval_s;
+        match &self.schedule {
+            Schedule::Windows(_) if self.schedule.open_at(now).is_some() => {
+                guard_interval_s.min(SWEEP_INTERVAL_S)
+            }
+            Schedule::Windows(_) => SWEEP_INTERVAL_S,
+            Schedule::OnDemand | Schedule::Always => guard_interval_s,
+        }
     }
 }
 

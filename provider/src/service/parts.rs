@@ -311,7 +311,8 @@ model! {
         /// An instant query to a Prometheus.
         pub(crate) prometheus: Attr<DemandPrometheusModel> = optional(),
         /// How long there must be no work before the tenant is put to sleep. Once awake it stays so
-        /// for 10 minutes in any case. `10m` unless set.
+        /// for 10 minutes in any case. Time in which the source gave no answer counts neither as empty nor
+        /// as work. `10m` unless set.
         pub(crate) idle_after: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
     }
 }

@@ -188,11 +188,12 @@ impl Draft {
             overrun_seconds: self.overrun(seen),
             clock_skew_s: (skew.saturating_abs() > CLOCK_SKEW_LIMIT_S).then_some(skew),
             told_at: if tell { Some(seen.now) } else { told_at },
+            looks_every_s: Some(seen.gate.looks_every_s(seen.now)),
         };
         let interval_s = seen.gate.timing.guard_interval_s;
         self.entry.tally.count(rule, seen.now, before.as_ref(), interval_s);
         self.entry.status = Some(status.clone());
-        let mut ledger = seen.ledger.clone();
+        let mut ledger = seen.as_read.clone();
         ledger.set(seen.me.clone(), self.entry);
         ledger.card = self.card;
         Decision {

@@ -89,8 +89,9 @@ pub(super) fn notice_annotation(seen: &Seen, draft: &mut Draft) {
 /// Compares the replicas with those that the gate set.
 pub(super) fn notice_replicas(seen: &Seen, draft: &mut Draft) -> Hand {
     let found = seen.observation.deployment.replicas;
-    if draft.entry.held_by_hand_until.is_some_and(|until| until <= seen.now) {
-        draft.entry.held_by_hand_until = None;
+    if let Some(until) = draft.entry.held_by_hand_until {
+        // Never beyond the next window, whatever the clock was when it was written.
+        draft.entry.held_by_hand_until = (until > seen.now).then(|| until.min(hold_until(seen)));
     }
     let uid = &seen.observation.deployment.uid;
     if draft.entry.deployment_uid.replace(uid.clone()).is_some_and(|known| known != *uid) {

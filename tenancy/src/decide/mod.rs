@@ -155,7 +155,9 @@ pub enum EventKind {
 /// one yields.
 pub fn decide(input: &Situation) -> Decision {
     let nothing = Ledger::default();
-    let seen = Seen::of(input, input.ledger.as_ref().unwrap_or(&nothing));
+    let as_read = input.ledger.as_ref().unwrap_or(&nothing);
+    let believed = as_read.believed(input.now);
+    let seen = Seen::of(input, &believed, as_read);
     let mut draft = Draft::of(&seen);
     if seen.gate.schedule == Schedule::Always {
         // It had windows once, and may have paused somebody for one of them.
@@ -224,7 +226,7 @@ fn unreadable(seen: &Seen, mut draft: Draft, what: &str) -> Decision {
     Decision {
         rule: Rule::LedgerUnreadable,
         reason,
-        ledger: seen.ledger.clone(),
+        ledger: seen.as_read.clone(),
         unload: false,
         scale,
         pauses: Vec::new(),

@@ -24,7 +24,10 @@ pub(crate) struct Seen<'a> {
     pub(crate) declared: Option<&'a Declared>,
     /// Why there is no `declared`, as a clause.
     pub(crate) undeclared: Option<&'a str>,
+    /// As it may be believed, to judge by.
     pub(crate) ledger: &'a Ledger,
+    /// As it was read, to write.
+    pub(crate) as_read: &'a Ledger,
     pub(crate) observation: &'a Observation,
     pub(crate) floor: Option<&'a Floor>,
     /// The card's figures, or why there are none that count, as a clause.
@@ -32,7 +35,7 @@ pub(crate) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    pub(super) fn of(input: &'a Situation, ledger: &'a Ledger) -> Self {
+    pub(super) fn of(input: &'a Situation, ledger: &'a Ledger, as_read: &'a Ledger) -> Self {
         let me = &input.gate.tenant;
         let declared = input.declared.as_ref();
         Self {
@@ -42,6 +45,7 @@ impl<'a> Seen<'a> {
             declared: declared.ok(),
             undeclared: declared.err().map(|unknown| unknown.reason.as_str()),
             ledger,
+            as_read,
             observation: &input.observation,
             floor: declared.ok().and_then(|declared| declared.floors.get(me)),
             sample: match declared {
@@ -172,17 +176,20 @@ pub(crate) struct Books<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) sample: Option<&'a Sample>,
     pub(crate) now: Timestamp,
-    /// How often gates tick.
+    /// How often the asker's gate ticks.
     pub(crate) guard_interval_s: u32,
 }
 
 impl<'a> Books<'a> {
     /// For how long nothing was heard of a tenant's gate, if that is so long that
-    /// it does not tick: its floor is gone, or its CronJobs are.
+    /// it does not tick: its floor is gone, or its CronJobs are. How often it ticks it
+    /// has said itself; one of an older version is taken to tick as this one does.
     pub(crate) fn silent_for_s(&self, entry: &Entry) -> Option<i64> {
         let heard = entry.status.as_ref().map_or(entry.since, |status| status.at.max(entry.since));
         let silence = self.now.as_second().saturating_sub(heard.as_second());
-        let interval = self.guard_interval_s.max(GUARD_INTERVAL_S).saturating_mul(SILENT_INTERVALS);
+        let told = entry.status.as_ref().and_then(|status| status.looks_every_s);
+        let interval = told.unwrap_or(self.guard_interval_s).max(GUARD_INTERVAL_S);
+        let interval = interval.saturating_mul(SILENT_INTERVALS);
         Some(silence).filter(|silence| *silence > i64::from(interval))
     }
 

@@ -1,12 +1,12 @@
 //! The tenant sleeps and may be awake: rules 23 to 32.
 
-use super::draft::{Draft, Verdict};
+use super::draft::{Draft, Verdict, later};
 use super::seen::Seen;
 use super::wish::Wake;
 use super::{Rule, pauses, say};
 use crate::arithmetic::{Balance, Claim, admission};
 use crate::declared::Declared;
-use crate::defaults::MEMORY_RETURN_S;
+use crate::defaults::{BACKOFF_LIMIT_S, MEMORY_RETURN_S};
 use crate::floor::Floor;
 use crate::ledger::{Admission, PodRef, State};
 use crate::observation::{Demand, PodSeen, Sample, Unknown};
@@ -107,7 +107,11 @@ fn take_in(seen: &Seen, draft: &mut Draft, floor: &Floor, pod: &PodSeen) -> Verd
 }
 
 fn backing_off(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
-    let left = seen.since(draft.entry.backoff_until?).saturating_neg();
+    let longest = later(seen.now, BACKOFF_LIMIT_S.max(seen.gate.timing.backoff_s));
+    // A clock that was ahead when it was written would make it longer than any pause is.
+    let until = draft.entry.backoff_until?.min(longest);
+    draft.entry.backoff_until = Some(until);
+    let left = seen.since(until).saturating_neg();
     if left <= 0 {
         draft.entry.backoff_until = None;
         return None;

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::draft::Draft;
+use super::draft::{Draft, later};
 use super::hand::{self, Hand, Override};
 use super::seen::Seen;
 use super::{Rule, say};
@@ -105,13 +105,24 @@ fn outside(seen: &Seen) -> String {
     )
 }
 
-/// Without work for long enough, and awake for long enough: asleep. A demand
-/// that is not known moves nothing.
+/// Without work for long enough, and awake for long enough: asleep. Time in which
+/// demand is not known counts neither as empty nor as work: a source that fails now
+/// and then keeps no idle tenant awake, and one that fails for hours puts none to sleep.
 fn by_demand(seen: &Seen, draft: &mut Draft, until: Option<Timestamp>) -> Wish {
     let wake = Wish::Wake(Wake { until, by_hand: false });
-    if seen.observation.demand != Demand::No || draft.entry.state != State::Awake {
-        draft.entry.empty_since = None;
-        return wake;
+    match seen.observation.demand {
+        Demand::No if draft.entry.state == State::Awake => {}
+        Demand::Unknown(_) | Demand::NotAsked if draft.entry.state == State::Awake => {
+            let before = draft.entry.status.as_ref().map_or(seen.now, |status| status.at);
+            let unknown_s = u32::try_from(seen.since(before)).unwrap_or(0);
+            draft.entry.empty_since =
+                draft.entry.empty_since.map(|since| later(since, unknown_s).min(seen.now));
+            return wake;
+        }
+        _ => {
+            draft.entry.empty_since = None;
+            return wake;
+        }
     }
     let empty = seen.since(*draft.entry.empty_since.get_or_insert(seen.now));
     let awake = draft.entry.awake_since.map_or(0, |awake| seen.since(awake));

@@ -10,6 +10,25 @@ use crate::gate::ScaleTarget;
 use crate::names::TenantId;
 use crate::quantity::Mib;
 
+/// Every moment in an entry that its gate wrote as one that has been: all but those until which it waits.
+macro_rules! moments {
+    ($entry:ident, $iter:ident, $values:ident $(, $mut:tt)?) => {{
+        let since = [
+            &$($mut)? $entry.starting_since,
+            &$($mut)? $entry.awake_since,
+            &$($mut)? $entry.unknown_since,
+            &$($mut)? $entry.empty_since,
+        ];
+        let status = $entry.status.$iter();
+        std::iter::once(&$($mut)? $entry.since)
+            .chain(since.into_iter().flatten())
+            .chain($entry.admission.$iter().map(|admission| &$($mut)? admission.at))
+            .chain($entry.paused.$iter().map(|paused| &$($mut)? paused.since))
+            .chain($entry.told.$values())
+            .chain(status.flat_map(|it| std::iter::once(&$($mut)? it.at).chain(&$($mut)? it.told_at)))
+    }};
+}
+
 /// One tenant's place in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -282,6 +301,9 @@ pub struct Status {
     /// When people were last told of this rule by an Event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<Timestamp>,
+    /// Within how many seconds its gate looks again if all goes well. Gates of an older version do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_every_s: Option<u32>,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -335,8 +357,26 @@ impl Entry {
         }
     }
 
+    /// The moments that it says have been.
+    pub(super) fn past(&self) -> impl Iterator<Item = &Timestamp> {
+        moments!(self, iter, values)
+    }
+
+    /// The same, to be put right.
+    pub(super) fn past_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        moments!(self, iter_mut, values_mut, mut)
+    }
+
     /// The record of an Option B target, if it is paused for this tenant.
     pub fn paused(&self, target: &ScaleTarget) -> Option<&Paused> {
         self.paused.iter().find(|paused| paused.target == *target)
+    }
+}
+
+impl CardMemory {
+    /// The moments that it says have been.
+    pub(super) fn past_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        let last = self.last_yield.iter_mut().map(|last| &mut last.at);
+        self.short_since.iter_mut().chain(&mut self.settled_at).chain(last)
     }
 }

@@ -10,6 +10,7 @@
 //! written back byte for byte as it was read, so fields of a newer gate and
 //! keys that cannot be read survive an older one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -120,6 +121,26 @@ impl Ledger {
         data
     }
 
+    /// The ledger as it may be believed: nothing has been that is yet to come. While the API server's clock
+    /// was ahead, gates wrote moments that would hold back whatever is counted from them until they come.
+    ///
+    /// It is for judging by. What is written goes out from the ledger as it was read, because the entries of
+    /// others are theirs.
+    pub(crate) fn believed(&self, now: Timestamp) -> Cow<'_, Self> {
+        let mut believed = Cow::Borrowed(self);
+        for (tenant, entry) in self.entries().filter(|(_, entry)| entry.past().any(|at| *at > now)) {
+            let mut entry = entry.clone();
+            bring_back(entry.past_mut(), now);
+            believed.to_mut().set(tenant.clone(), entry);
+        }
+        let mut card = self.card.clone();
+        bring_back(card.past_mut(), now);
+        if card != self.card {
+            believed.to_mut().card = card;
+        }
+        believed
+    }
+
     /// The tenants' entries. One without an entry is asleep.
     pub fn entries(&self) -> impl Iterator<Item = (&TenantId, &Entry)> {
         self.entries.iter().map(|(tenant, entry)| (tenant, &**entry))
@@ -149,6 +170,11 @@ impl Ledger {
     pub fn is_unreadable(&self, tenant: &TenantId) -> bool {
         self.unreadable.contains_key(&tenant.key())
     }
+}
+
+/// Puts `now` in the place of every later moment.
+fn bring_back<'m>(moments: impl Iterator<Item = &'m mut Timestamp>, now: Timestamp) {
+    moments.filter(|at| **at > now).for_each(|at| *at = now);
 }
 
 /// Indented JSON: people read the ledger with `kubectl get configmap -o yaml`.

@@ -3,6 +3,7 @@
 
 mod admitting;
 mod card;
+mod clocks;
 mod fetching;
 mod hands;
 mod holding;

@@ -188,19 +188,47 @@ fn row_10_idle() {
     world.expect(CHATTERBOX, Rule::NoDemand);
 }
 
-/// Demand flaps, or is not known for a while: the ten minutes begin anew.
+/// Demand flaps: the ten minutes begin anew.
 #[test]
 fn only_ten_empty_minutes_in_a_row_count() {
-    for between in [Demand::Yes, unanswered()] {
+    let mut world = World::t4(0).with_chatterbox();
+    world.of(CHATTERBOX).gate.schedule = Schedule::OnDemand;
+    world.of(CHATTERBOX).demand = Demand::Yes;
+    world.wake(CHATTERBOX, 4096);
+    for demand in [Demand::No, Demand::Yes, Demand::No] {
+        world.wait(599);
+        world.of(CHATTERBOX).demand = demand;
+        world.expect(CHATTERBOX, Rule::Hold);
+    }
+}
+
+/// A probe that fails now and then keeps no idle tenant awake, and one that fails for long puts none to sleep:
+/// time in which nobody knows counts neither way.
+#[test]
+fn minutes_that_nobody_knows_of_neither_count_as_empty_nor_begin_them_anew() {
+    for unknown in [unanswered(), Demand::NotAsked] {
         let mut world = World::t4(0).with_chatterbox();
-        world.of(CHATTERBOX).gate.schedule = Schedule::OnDemand;
+        world.of(CHATTERBOX).gate.demand = probe(600);
         world.of(CHATTERBOX).demand = Demand::Yes;
         world.wake(CHATTERBOX, 4096);
-        for demand in [Demand::No, between, Demand::No] {
-            world.wait(599);
-            world.of(CHATTERBOX).demand = demand;
+        world.wait(600);
+        // Empty at 0, 200 and 400 s, then unknown for an hour.
+        for _ in 0..3 {
+            world.of(CHATTERBOX).demand = Demand::No;
             world.expect(CHATTERBOX, Rule::Hold);
+            world.wait(200);
         }
+        for wait in [200, 3400] {
+            world.of(CHATTERBOX).demand = unknown.clone();
+            world.expect(CHATTERBOX, Rule::Hold);
+            world.wait(wait);
+        }
+        world.expect(CHATTERBOX, Rule::Hold);
+        world.of(CHATTERBOX).demand = Demand::No;
+        world.wait(199);
+        world.expect(CHATTERBOX, Rule::Hold);
+        world.wait(1);
+        world.expect(CHATTERBOX, Rule::Idle);
     }
 }
 

@@ -80,6 +80,22 @@ fn a_server_without_a_readiness_probe_is_ready_when_its_main_port_opens() {
     assert_eq!(probe["tcpSocket"], json!({"port": "http"}));
 }
 
+/// Defect 17: the seed's server was ready by its TCP probe before it had a model. Where a server can say whether it
+/// has one, its startup probe asks, and Kubernetes tries no other before that has passed. Where it cannot, an open
+/// port is all there is to know.
+#[test]
+fn a_port_that_is_open_makes_nobody_ready_before_the_startup_probe_has_passed() {
+    let mut tenant = chatterbox();
+    let probe = tenant.server.startup_probe.as_mut().unwrap();
+    probe.action = ProbeAction::Http { port: "http".parse().unwrap(), path: "/api/model-info".into() };
+    for readiness in [tenant.server.readiness_probe.clone(), None] {
+        tenant.server.readiness_probe = readiness;
+        let server = pod_of(&tenant)["containers"][0].clone();
+        assert_eq!(server["startupProbe"]["httpGet"], json!({"port": "http", "path": "/api/model-info"}));
+        assert_eq!(server["readinessProbe"]["tcpSocket"], json!({"port": "http"}));
+    }
+}
+
 #[test]
 fn scratch_space_is_bounded_unless_the_tenant_says_how() {
     let mut tenant = chatterbox();
