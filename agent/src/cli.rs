@@ -11,6 +11,8 @@ use tenancy::gate::{GATE_CONFIG_DIR, GATE_CONFIG_KEY};
 use tenancy::ledger::PodRef;
 use tenancy::names::{CardName, TenantId};
 use tenancy::observation::Trigger;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::admit::Admit;
 use crate::exporter::{self, sampler::Settings};
@@ -242,7 +244,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Gate(args) => until_told_to_go(gate(args)),
         Command::Admit(args) => until_told_to_go(admit(args)),
-        Command::Measure(args) => until_told_to_go(measure(args)),
+        Command::Measure(args) => on_one_thread(measure(args)),
         Command::Explain(args) => until_told_to_go(explain(args)),
         Command::Copy { source, destination } => copy::copy(&source, &destination)
             .map(|copied| println!("{copied} files copied to {}", destination.display()))
@@ -278,6 +280,8 @@ async fn gate(args: GateArgs) -> Outcome {
         max_duration: args.max_duration.map_or_else(|| Tick::usual_duration(&config), Duration::from_secs),
         format: args.cluster.format,
         gate: config,
+        unreadable_told: None,
+        unloading: None,
     };
     Ok(tick.run(&api).await?)
 }
@@ -324,7 +328,22 @@ async fn measure(args: MeasureArgs) -> Outcome {
         port: args.port,
         beside: args.beside,
     };
-    let measured = measure.run(&api, &|line| eprintln!("{}: {line}", measure.tenant)).await?;
+    let (stop, tell) = (Notify::new(), |line: &str| eprintln!("{}: {line}", measure.tenant));
+    let (mut term, mut interrupt) = (terminated()?, signal(SignalKind::interrupt())?);
+    let told = async {
+        // What it woke it puts to sleep first; who is told again goes without seeing that.
+        loop {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            stop.notify_one();
+        }
+    };
+    let measured = tokio::select! {
+        measured = measure.run(&api, &tell, &stop) => measured?,
+        never = told => never,
+    };
     report::print(measured.render().trim_end());
     Ok(())
 }
@@ -374,6 +393,6 @@ fn on_one_thread(work: impl Future<Output = Outcome>) -> Outcome {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
-fn terminated() -> std::io::Result<tokio::signal::unix::Signal> {
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+fn terminated() -> std::io::Result<Signal> {
+    signal(SignalKind::terminate())
 }

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tenancy::decide::{Decision, Event, EventKind, Rule, Situation, decide};
-use tenancy::defaults::LOOK_AGAIN_S;
+use tenancy::defaults::{LOOK_AGAIN_S, REPEAT_EVENT_S};
 use tenancy::gate::{GateConfig, ScaleTarget};
+use tenancy::ledger::Ledger;
 use tenancy::observation::Trigger;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::act::{self, Teller};
 use crate::observe::api::{Api, ApiError};
@@ -97,6 +100,12 @@ pub struct Tick {
     pub max_duration: Duration,
     /// How its decisions are printed.
     pub format: Format,
+    /// When people were last told that the ledger cannot be read. Every other Event is remembered in the
+    /// ledger itself; a CronJob's gate has nowhere else, so it tells that at each tick.
+    pub unreadable_told: Option<Timestamp>,
+    /// Who hears that a turn begins to wait for the model server, and the ledger as it wrote it. That may take
+    /// the grace period, in which it asks nothing of anybody else.
+    pub unloading: Option<UnboundedSender<Ledger>>,
 }
 
 impl Tick {
@@ -214,6 +223,12 @@ impl Tick {
         Ok(())
     }
 
+    /// Whether people were told a short while ago that the ledger cannot be read.
+    fn is_told(&self, now: Timestamp, decision: &Decision) -> bool {
+        let lately = |told: Timestamp| now.duration_since(told).as_secs() < REPEAT_EVENT_S;
+        decision.rule == Rule::LedgerUnreadable && self.unreadable_told.is_some_and(lately)
+    }
+
     /// Does what a decision says, in its order. A call that fails keeps nothing
     /// from happening that does not rest on it; the first failure is returned
     /// once the rest is done.
@@ -234,6 +249,10 @@ impl Tick {
             }
         }
         if let (true, Some(call)) = (decision.unload, &self.gate.unload) {
+            if let Some(hears) = &self.unloading {
+                // Whoever does not listen any more knows already.
+                let _ = hears.send(decision.ledger.clone());
+            }
             for ip in &scene.ready_ips {
                 if let Err(why) = act::unload(call, ip).await {
                     printer.note(&format!("the unload call did not succeed, going on: {why}"));
@@ -244,7 +263,7 @@ impl Tick {
         if let Some(replicas) = decision.scale {
             failed = act::scale(api, &own, replicas, &scene.deployment_version).await.err();
         }
-        let mut events = decision.events.clone();
+        let mut events = if self.is_told(scene.now, decision) { Vec::new() } else { decision.events.clone() };
         for (target, replicas) in &decision.pauses {
             let version = scene.pause_versions.get(target).map_or("", String::as_str);
             let Err(why) = act::scale(api, &Object::scale(target), *replicas, version).await else {

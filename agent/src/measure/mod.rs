@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tenancy::gate::OVERRIDE_ANNOTATION;
 use tenancy::ledger::State;
 use tenancy::names::TenantId;
+use tokio::sync::Notify;
 
 use crate::explain::{self, ExplainError, Explanation};
 use crate::observe::api::{Api, ApiError};
@@ -68,6 +69,9 @@ pub enum MeasureError {
         /// The gate's reason and what to do.
         why: String,
     },
+    /// Somebody wanted it to end.
+    #[error("interrupted, so nothing was measured of {0}")]
+    Interrupted(TenantId),
     /// What was seen says nothing.
     #[error(transparent)]
     Unmeasured(#[from] Unmeasured),
@@ -76,22 +80,43 @@ pub enum MeasureError {
 /// What a tick may take beyond the start of the server: its pod, its image, its calls.
 const TICK_MARGIN_S: u64 = tenancy::defaults::TICK_MARGIN_S as u64;
 
+/// For how long an API server that does not take the annotation back is asked again.
+const GIVE_BACK_LIMIT: Duration = Duration::from_secs(60);
+
 /// Whoever measures reads a tick's log now or not at all.
 const TICK_KEPT_S: u32 = 600;
 
 impl Measure {
-    /// Measures, and puts the tenant to sleep again whatever came of it.
+    /// Measures, puts the tenant to sleep again and gives back the annotation that was there, whatever came
+    /// of it. `stop` interrupts the measurement, and a second time the wait for sleep.
     ///
     /// # Errors
     /// Why there is no measurement.
-    pub async fn run(&self, api: &Api, tell: &dyn Fn(&str)) -> Result<Measured, MeasureError> {
-        let before = self.look(api).await?;
-        may_begin(&before, self.beside)?;
-        let tick = self.guard(api).await?;
+    pub async fn run(&self, api: &Api, tell: &dyn Fn(&str), stop: &Notify) -> Result<Measured, MeasureError> {
+        let interrupted = async || {
+            stop.notified().await;
+            MeasureError::Interrupted(self.tenant.clone())
+        };
+        let begin = async {
+            let before = self.look(api).await?;
+            may_begin(&before, self.beside)?;
+            Ok::<_, MeasureError>((before, self.guard(api).await?))
+        };
+        let (before, tick) = tokio::select! {
+            begun = begin => begun?,
+            why = interrupted() => return Err(why),
+        };
         let annotation = before.override_annotation.clone();
-        let outcome = self.awake(api, &tick, before, tell).await;
+        let outcome = tokio::select! {
+            outcome = self.awake(api, &tick, before, tell) => outcome,
+            why = interrupted() => Err(why),
+        };
         tell("putting it to sleep again");
-        let asleep = self.asleep(api, &tick, annotation).await;
+        let asleep = tokio::select! {
+            asleep = self.asleep(api, &tick) => asleep,
+            why = interrupted() => Err(why),
+        };
+        self.give_back(api, annotation.as_deref(), tell).await;
         let (mut looks, driven) = outcome?;
         if let Ok(Some(after)) = asleep {
             looks.push(after);
@@ -128,13 +153,7 @@ impl Measure {
         let done = Cell::new(false);
         let port = self.port;
         let work = async {
-            let driven = tokio::select! {
-                driven = drive::drive(api, self, port, tell) => driven,
-                _ = tokio::signal::ctrl_c() => Err(MeasureError::NotWoken {
-                    tenant: self.tenant.clone(),
-                    why: "you interrupted".to_owned(),
-                }),
-            };
+            let driven = drive::drive(api, self, port, tell).await;
             // What a request allocates may be seen only in the next sample of the source.
             tokio::time::sleep(self.interval * 2).await;
             done.set(true);
@@ -183,13 +202,8 @@ impl Measure {
         }
     }
 
-    /// Has the gate put it to sleep, and gives the annotation back that was there.
-    async fn asleep(
-        &self,
-        api: &Api,
-        tick: &Value,
-        annotation: Option<String>,
-    ) -> Result<Option<Look>, MeasureError> {
+    /// Has the gate put it to sleep.
+    async fn asleep(&self, api: &Api, tick: &Value) -> Result<Option<Look>, MeasureError> {
         self.annotate(api, Some("off")).await?;
         let mut job = self.tick(api, tick).await?;
         let deadline = Instant::now() + Duration::from_secs(2 * TICK_MARGIN_S);
@@ -203,8 +217,21 @@ impl Measure {
                 job = self.tick(api, tick).await?;
             }
         }
-        self.annotate(api, annotation.as_deref()).await?;
         Ok(seen)
+    }
+
+    /// Gives back the annotation that was there, or says what it was.
+    async fn give_back(&self, api: &Api, annotation: Option<&str>, tell: &dyn Fn(&str)) {
+        let deadline = Instant::now() + GIVE_BACK_LIMIT;
+        while let Err(why) = self.annotate(api, annotation).await {
+            if Instant::now() >= deadline {
+                let was = annotation.map_or_else(|| "absent".to_owned(), |text| format!("{text:?}"));
+                return tell(&format!(
+                    "{OVERRIDE_ANNOTATION} on its Deployment was {was} and could not be set back: {why}"
+                ));
+            }
+            tokio::time::sleep(self.interval).await;
+        }
     }
 
     async fn annotate(&self, api: &Api, value: Option<&str>) -> Result<(), MeasureError> {

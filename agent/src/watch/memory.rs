@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tenancy::decide::{Decision, Rule, Situation, decide};
 use tenancy::declared::Declared;
+use tenancy::defaults::REPEAT_EVENT_S;
 use tenancy::ledger::Ledger;
 use tenancy::observation::{Sample, Unknown};
 
@@ -15,6 +16,8 @@ use crate::gate::Turn;
 pub(super) struct Memory {
     at: Instant,
     last: Option<Last>,
+    /// When people were last told that the ledger cannot be read, which no ledger remembers.
+    pub(super) unreadable_told: Option<Timestamp>,
     /// How often in a row there was no turn.
     absent: u32,
 }
@@ -28,17 +31,22 @@ struct Last {
 }
 
 impl Memory {
-    /// Of a tenant whose gate took its turn.
-    pub(super) fn of(turn: Turn) -> Self {
+    /// Of a tenant whose gate took its turn; `told` is when people were told before it that the ledger
+    /// cannot be read.
+    pub(super) fn of(turn: Turn, told: Option<Timestamp>) -> Self {
         let goes_on = is_deed(&turn.decision) || turn.failed.is_some();
+        let now = turn.situation.now;
+        let told = told.filter(|told| now.duration_since(*told).as_secs() < REPEAT_EVENT_S);
+        let says_so = turn.decision.rule == Rule::LedgerUnreadable;
+        let unreadable_told = told.or(says_so.then_some(now));
         let last = Last { rule: turn.decision.rule, situation: turn.situation, goes_on };
-        Self { at: Instant::now(), last: Some(last), absent: 0 }
+        Self { at: Instant::now(), last: Some(last), unreadable_told, absent: 0 }
     }
 
     /// Of a tenant whose gate could not take its turn; `before` is what was known of it.
     pub(super) fn absent(before: Option<Self>) -> Self {
-        let absent = before.map_or(0, |before| before.absent).saturating_add(1);
-        Self { at: Instant::now(), last: None, absent }
+        let (absent, unreadable_told) = before.map_or((0, None), |it| (it.absent, it.unreadable_told));
+        Self { at: Instant::now(), last: None, unreadable_told, absent: absent.saturating_add(1) }
     }
 
     /// Whether its turn has come without anything new. A tenant's floor is often entered moments before
@@ -53,16 +61,20 @@ impl Memory {
 
     /// Whether the gate would do or say anything new, were everything of the
     /// tenant as it was and the card as it is now. Nothing is done on this
-    /// answer but to look properly.
+    /// answer but to look properly. What cannot be read just now, `None`, is for
+    /// the gate as its last turn had it.
     pub(super) fn has_to_act(
         &self,
-        declared: &Declared,
+        declared: Option<&Declared>,
         ledger: Option<&Ledger>,
         device: Result<Sample, Unknown>,
         now: Timestamp,
     ) -> bool {
         let Some(last) = &self.last else { return false };
-        let mut situation = Situation { now, declared: Ok(declared.clone()), ..last.situation.clone() };
+        let mut situation = Situation { now, ..last.situation.clone() };
+        if let Some(declared) = declared {
+            situation.declared = Ok(declared.clone());
+        }
         if let Some(ledger) = ledger {
             situation.ledger = Ok(ledger.clone());
         }

@@ -8,25 +8,30 @@
 //! object is followed, so that a floor is known as soon as it is entered.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
 use serde_json::Value;
 use tenancy::declared::{Declared, declared_name};
 use tenancy::defaults::{WATCH_INTERVAL_S, WATCH_REST_S};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig};
 use tenancy::ledger::Ledger;
 use tenancy::names::{CardName, TenantId};
-use tenancy::observation::{Trigger, Unknown};
+use tenancy::observation::{Sample, Trigger, Unknown};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub mod lease;
 mod memory;
 pub mod page;
 
-use crate::gate::{Effort, Tick};
+use crate::gate::{Effort, Tick, Turn};
 use crate::observe::api::{Api, ApiError};
 use crate::observe::object::Object;
 use crate::observe::{self, scrape};
@@ -177,36 +182,47 @@ impl Watch {
         board: &Mutex<Board>,
         news: &News,
     ) -> std::convert::Infallible {
-        let mut known = Known::default();
+        let known = RefCell::new(Known::default());
+        let mut aside = Aside::new();
         loop {
             let started = Instant::now();
             if let Some(object) = news.declared.take() {
-                match parsed(&object) {
-                    Ok(declared) => known.declared(declared),
-                    Err(why) => self.note(&why),
-                }
+                self.heard(&mut known.borrow_mut(), parsed(&object));
             }
-            self.look(api, &mut known, board).await;
+            self.look(api, &known, board, &mut aside).await;
             on(board, |board| {
                 board.called(api.calls(), api.now().is_some());
-                board.looked(started.elapsed(), &known);
+                board.looked(started.elapsed(), &known.borrow());
             });
-            tokio::select! {
-                () = tokio::time::sleep(self.interval.saturating_sub(started.elapsed())) => {}
-                () = news.arrived.notified() => {}
+            let pause = tokio::time::sleep(self.interval.saturating_sub(started.elapsed()));
+            tokio::pin!(pause);
+            loop {
+                tokio::select! {
+                    () = &mut pause => break,
+                    () = news.arrived.notified() => break,
+                    Some(()) = aside.next(), if !aside.is_empty() => {}
+                }
             }
         }
     }
 
-    /// One look at the card, and a turn of each tenant for whom there may be something to do.
-    async fn look(&self, api: &Api, known: &mut Known, board: &Mutex<Board>) {
-        if known.declared_at.is_none_or(|at| at.elapsed() >= self.rest) {
-            match self.declared(api).await {
-                Ok(declared) => known.declared(declared),
-                Err(why) => return self.note(&why),
-            }
+    /// One look at the card, and a turn of each tenant for whom there may be something to do. A turn that
+    /// has come to wait for its model server goes on aside.
+    async fn look<'w>(
+        &'w self,
+        api: &'w Api,
+        known: &'w RefCell<Known>,
+        board: &Mutex<Board>,
+        aside: &mut Aside<'w>,
+    ) {
+        if !known.borrow().is_recent(self.rest) {
+            let declared = self.declared(api).await;
+            self.heard(&mut known.borrow_mut(), declared);
         }
-        let Some(declared) = known.declared.clone() else { return };
+        // What was declared before holds until something else can be read.
+        let Some(declared) = known.borrow().declared.clone() else {
+            return on(board, |board| board.sampled(None));
+        };
         let now = api.now();
         let sample = match now {
             Some(now) => scrape::card(&declared.card, now).await.map(|told| told.sample),
@@ -214,61 +230,106 @@ impl Watch {
         };
         on(board, |board| board.sampled(sample.as_ref().ok()));
         for tenant in declared.floors.values().filter(|floor| !floor.always).map(|floor| &floor.tenant) {
-            let due = match (known.memory.get(tenant), now) {
-                (Some(memory), Some(now)) => {
-                    memory.is_due(self.interval, self.rest)
-                        || memory.has_to_act(&declared, known.ledger.as_ref(), sample.clone(), now)
-                }
-                _ => true,
-            };
-            if due {
-                self.turns(api, tenant, known).await;
-                on(board, |board| board.alive());
+            if !self.is_due(&known.borrow(), tenant, &sample, now) {
+                continue;
             }
+            let (tells, mut hears) = mpsc::unbounded_channel();
+            let mut turns = self.turns(api, tenant.clone(), known, tells).boxed_local();
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut turns => break,
+                    Some(ledger) = hears.recv() => {
+                        let mut known = known.borrow_mut();
+                        known.ledger = Some(ledger);
+                        known.aside.insert(tenant.clone());
+                        aside.push(turns);
+                        break;
+                    }
+                    Some(()) = aside.next(), if !aside.is_empty() => {}
+                }
+            }
+            on(board, |board| board.alive());
+        }
+    }
+
+    fn is_due(
+        &self,
+        known: &Known,
+        tenant: &TenantId,
+        sample: &Result<Sample, Unknown>,
+        now: Option<Timestamp>,
+    ) -> bool {
+        match (known.memory.get(tenant), now) {
+            _ if known.aside.contains(tenant) => false,
+            (Some(memory), Some(now)) => {
+                let declared = known.declared.as_ref().filter(|_| known.unread.is_none());
+                memory.is_due(self.interval, self.rest)
+                    || memory.has_to_act(declared, known.ledger.as_ref(), sample.clone(), now)
+            }
+            _ => true,
         }
     }
 
     /// A tenant's gate decides and acts, and again while it asks for that at once.
-    async fn turns(&self, api: &Api, tenant: &TenantId, known: &mut Known) {
-        let printer = Printer { tenant, format: self.format };
-        // Never one that was kept: Terraform tells a gate to sleep and then counts on it.
-        let gate = match config(api, tenant).await {
-            Ok(gate) => gate,
-            Err(why) => {
-                let before = known.memory.remove(tenant);
-                known.memory.insert(tenant.clone(), Memory::absent(before));
-                return printer.note(&why);
-            }
+    async fn turns(
+        &self,
+        api: &Api,
+        tenant: TenantId,
+        known: &RefCell<Known>,
+        unloading: UnboundedSender<Ledger>,
+    ) {
+        let printer = Printer { tenant: &tenant, format: self.format };
+        let absent = |why: &str| {
+            known.borrow_mut().is_absent(&tenant);
+            printer.note(why);
         };
-        let tick = Tick {
+        // Never one that was kept: Terraform tells a gate to sleep and then counts on it.
+        let gate = match config(api, &tenant).await {
+            Ok(gate) => gate,
+            Err(why) => return absent(&why),
+        };
+        let mut tick = Tick {
             gate,
             trigger: Trigger::Guard,
             instance: self.instance.clone(),
             max_duration: self.interval,
             format: self.format,
+            unreadable_told: None,
+            unloading: Some(unloading),
         };
         for _ in 0..AT_ONCE_LIMIT {
+            tick.unreadable_told =
+                known.borrow().memory.get(&tenant).and_then(|memory| memory.unreadable_told);
             let turn = match tick.turn(api, &printer, &mut Effort::default()).await {
                 Ok(turn) => turn,
-                Err(why) => {
-                    let before = known.memory.remove(tenant);
-                    known.memory.insert(tenant.clone(), Memory::absent(before));
-                    return printer.note(&why.to_string());
-                }
+                Err(why) => return absent(&why.to_string()),
             };
             if let Some(why) = &turn.failed {
                 printer.note(&format!("\"{}\" could not be carried out: {why}", turn.decision.reason));
             }
-            if turn.situation.ledger.is_ok() {
-                known.ledger = Some(turn.decision.ledger.clone());
-            }
             let at_once = turn.decision.again_in == Some(Duration::ZERO) && turn.failed.is_none();
-            known.memory.insert(tenant.clone(), Memory::of(turn));
-            if !at_once {
+            let was_aside = known.borrow_mut().took_its_turn(&tenant, turn);
+            if !at_once || was_aside {
                 return;
             }
         }
         printer.note("its decisions ask for one another without end; that is a defect of the gate");
+    }
+
+    /// What came of asking for the declared object, or of following it.
+    fn heard(&self, known: &mut Known, declared: Result<Declared, String>) {
+        match declared {
+            Ok(declared) => known.declared(declared),
+            Err(why) => {
+                if known.unread.as_ref() != Some(&why) {
+                    let before =
+                        if known.declared.is_some() { "; going on with what it said before" } else { "" };
+                    self.note(&format!("{why}{before}"));
+                }
+                known.unread = Some(why);
+            }
+        }
     }
 
     async fn declared(&self, api: &Api) -> Result<Declared, String> {
@@ -294,20 +355,56 @@ fn parsed(declared: &Value) -> Result<Declared, String> {
     Declared::from_data(&observe::data(declared)).map_err(|why| why.to_string())
 }
 
+/// The turns that wait for a model server. They write nothing into the ledger before they end.
+type Aside<'w> = FuturesUnordered<LocalBoxFuture<'w, ()>>;
+
 /// What a watcher knows of its card and tenants.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     declared: Option<Declared>,
     declared_at: Option<Instant>,
-    /// As the last turn of any tenant left it.
+    /// Why the declared object could not be read since.
+    unread: Option<String>,
+    /// As the last turn of any tenant left it; `None` where it could not be read.
     pub(crate) ledger: Option<Ledger>,
     memory: BTreeMap<TenantId, Memory>,
+    /// Whose turn waits for its model server.
+    aside: BTreeSet<TenantId>,
 }
 
 impl Known {
     fn declared(&mut self, declared: Declared) {
         self.memory.retain(|tenant, _| declared.floors.contains_key(tenant));
-        (self.declared, self.declared_at) = (Some(declared), Some(Instant::now()));
+        (self.declared, self.declared_at, self.unread) = (Some(declared), Some(Instant::now()), None);
+    }
+
+    /// Whether the declared object was read or heard of within this time.
+    fn is_recent(&self, rest: Duration) -> bool {
+        self.unread.is_none() && self.declared_at.is_some_and(|at| at.elapsed() < rest)
+    }
+
+    /// Remembers a turn, and says whether it had been put aside.
+    fn took_its_turn(&mut self, tenant: &TenantId, turn: Turn) -> bool {
+        let was_aside = self.aside.remove(tenant);
+        match &turn.situation.ledger {
+            Err(_) => self.ledger = None,
+            // Others may have written since it was put aside.
+            Ok(_) if was_aside => {}
+            Ok(_) => self.ledger = Some(turn.decision.ledger.clone()),
+        }
+        if turn.situation.declared.is_err() {
+            self.declared_at = None;
+        }
+        let told = self.memory.get(tenant).and_then(|memory| memory.unreadable_told);
+        self.memory.insert(tenant.clone(), Memory::of(turn, told));
+        was_aside
+    }
+
+    /// Remembers that a tenant's gate could not take its turn.
+    fn is_absent(&mut self, tenant: &TenantId) {
+        self.aside.remove(tenant);
+        let before = self.memory.remove(tenant);
+        self.memory.insert(tenant.clone(), Memory::absent(before));
     }
 
     /// The card's tenants.

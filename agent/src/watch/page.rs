@@ -33,7 +33,7 @@ use crate::exporter::page::CONTENT_TYPE;
 use crate::status::{self, Labels, bytes, counter, gauge};
 
 /// A watcher that did not get through a round of its loop for so long hangs. A
-/// round waits for calls of seconds, and some tenants' unload calls.
+/// round waits for calls of seconds; unload calls, which may take minutes, are waited for beside it.
 const HANGS_AFTER: Duration = Duration::from_secs(180);
 
 /// What the pages are written from.

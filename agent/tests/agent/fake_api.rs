@@ -47,6 +47,8 @@ pub(crate) enum Scenario {
     NoDate,
     /// The Lease can be read and not written.
     LeaseAway,
+    /// Jobs may not be made.
+    NoJobs,
 }
 
 /// What the fake cluster has.
@@ -76,6 +78,8 @@ pub(crate) struct World {
     pub(crate) annotation: Option<String>,
     /// Whether a Job of the gate does what the annotation says.
     pub(crate) gate_obeys: bool,
+    /// Whether such a Job ends.
+    pub(crate) jobs_end: bool,
     /// Every call as `VERB what`, with what it changed.
     pub(crate) calls: Vec<String>,
     /// Whether our tenant's floor is entered.
@@ -119,6 +123,7 @@ impl FakeApi {
             lease: (Value::Null, 1),
             annotation: None,
             gate_obeys: true,
+            jobs_end: true,
             calls: vec![],
             has_floor: true,
             has_gate: true,
@@ -258,6 +263,9 @@ impl World {
                 let args = &body["spec"]["template"]["spec"]["containers"][0]["args"];
                 assert_eq!(body["metadata"]["ownerReferences"][0]["uid"], "d-1", "it goes with the tenant");
                 self.calls.push(format!("POST job {}", args[2].as_str().unwrap()));
+                if self.scenario == Scenario::NoJobs {
+                    return refusal(403, "jobs.batch is forbidden: cannot create resource");
+                }
                 if self.gate_obeys {
                     self.obey();
                 }
@@ -265,7 +273,8 @@ impl World {
             }
             ("GET", ["apis", "batch", "v1", "namespaces", "tts", "jobs", "measure-1"]) => {
                 self.calls.push("GET job".into());
-                (200, json!({ "status": { "conditions": [{ "type": "Complete", "status": "True" }] } }))
+                let status = if self.jobs_end { "True" } else { "False" };
+                (200, json!({ "status": { "conditions": [{ "type": "Complete", "status": status }] } }))
             }
             (verb, ["api", "v1", "namespaces", "tts", "pods", "speech-1-abcde:8004", "proxy", work]) => {
                 self.calls.push(format!("{verb} {work} {body}"));

@@ -37,6 +37,8 @@ pub(crate) async fn tick(fake: &FakeApi, config: GateConfig) -> Result<(), GateE
         // A decision that asks for the next one at once is followed, one that waits is not.
         max_duration: Duration::from_secs(1),
         format: Format::Text,
+        unreadable_told: None,
+        unloading: None,
     };
     tick.run(&api(fake)).await
 }

@@ -1,11 +1,14 @@
 //! A measurement from beginning to end, with a gate that is played.
 
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use gpu_agent::measure::{Measure, MeasureError, Measured};
+use tokio::sync::Notify;
 
 use crate::fake_api::{FakeApi, Scenario, page};
 use crate::gate::api;
+use crate::program::{folder, program};
 
 async fn run(fake: &FakeApi, requests: &[&str]) -> Result<Measured, MeasureError> {
     let measure = Measure {
@@ -18,7 +21,7 @@ async fn run(fake: &FakeApi, requests: &[&str]) -> Result<Measured, MeasureError
         port: None,
         beside: false,
     };
-    measure.run(&api(fake), &|_| ()).await
+    measure.run(&api(fake), &|_| (), &Notify::new()).await
 }
 
 #[tokio::test]
@@ -66,4 +69,40 @@ async fn nothing_is_touched_where_it_may_not_begin() {
     let why = run(&fake, &["GET /x"]).await.unwrap_err().to_string();
     assert!(why.contains("llm/rival is awake"), "{why}");
     assert!(fake.deeds().is_empty());
+}
+
+/// Whoever interrupts it while it waits for the server has his own word back, and the tenant asleep.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interruption_gives_the_annotation_back() {
+    for signal in ["-INT", "-TERM"] {
+        let fake = FakeApi::start(Scenario::Fine).await;
+        fake.world(|world| {
+            (world.gate_obeys, world.jobs_end) = (false, false);
+            world.annotation = Some("auto".into());
+        });
+        let folder = folder(&fake);
+        let mut command = program(folder.path());
+        command.args(["measure", "--tenant", "tts/speech", "--request", "GET /x", "--interval", "1"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let patience = Instant::now() + Duration::from_secs(10);
+        while !fake.deeds().contains(&"POST job guard".to_owned()) {
+            assert!(Instant::now() < patience, "{:?}", fake.deeds());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+        assert!(!status.success());
+        let deeds = fake.deeds();
+        assert!(deeds.contains(&"PATCH annotation off".to_owned()), "{deeds:?}");
+        assert_eq!(deeds.last().unwrap(), "PATCH annotation auto");
+    }
+}
+
+#[tokio::test]
+async fn the_annotation_comes_back_where_no_tick_can_be_asked_for() {
+    let fake = FakeApi::start(Scenario::NoJobs).await;
+    fake.world(|world| world.annotation = Some("auto".into()));
+    let why = run(&fake, &["GET /x"]).await.unwrap_err().to_string();
+    assert!(why.contains("jobs.batch is forbidden"), "{why}");
+    assert_eq!(fake.deeds().last().unwrap(), "PATCH annotation auto");
 }

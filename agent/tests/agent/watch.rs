@@ -24,8 +24,12 @@ struct Running {
 }
 
 fn watch(fake: &FakeApi, instance: &str) -> Running {
+    watch_resting(fake, instance, Duration::from_secs(60))
+}
+
+fn watch_resting(fake: &FakeApi, instance: &str, rest: Duration) -> Running {
     let mut watch = Watch::new("t4".parse().unwrap(), instance.to_owned(), Format::Text);
-    watch.interval = INTERVAL;
+    (watch.interval, watch.rest) = (INTERVAL, rest);
     watch.times = Times { holds: Duration::from_secs(2), renew: Duration::from_millis(300) };
     let (fake, (stop, stopped)) = (fake.clone(), oneshot::channel::<()>());
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -226,6 +230,10 @@ async fn the_page_counts_what_the_gates_have_come_to() {
     ] {
         assert!(page.contains(&line), "{line} is not in\n{page}");
     }
+    let skew = format!("gpu_tenancy_gate_clock_skew_seconds{{{tenant}}} ");
+    let told: f64 = page.lines().find_map(|line| line.strip_prefix(&skew)).unwrap().parse().unwrap();
+    let really = jiff::Timestamp::now().duration_since(fake.world(|world| world.now)).as_secs_f64();
+    assert!((told - really).abs() < 30.0, "the fake's clock stands still: {told} s, {really} s");
     crate::monitoring::names_only_what_is_on(&page);
     watcher.stop().await;
 }
@@ -244,4 +252,105 @@ async fn the_program_lets_go_of_the_lease_on_sigterm() {
     assert_eq!(holder(&fake), "");
     let spec: Value = fake.world(|world| world.lease.0.clone());
     assert_eq!(spec["leaseTransitions"], 1);
+}
+
+fn turns(fake: &FakeApi) -> usize {
+    fake.world(|world| world.calls.iter().filter(|call| *call == "GET deployment").count())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_cannot_be_read_is_told_at_times_and_makes_no_turn_of_every_look() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    let rest = 3 * INTERVAL;
+    let watcher = watch_resting(&fake, "one", rest);
+    until("the first turn", PATIENCE, || !fake.deeds().is_empty()).await;
+    fake.world(|world| world.scenario = Scenario::NoLedger);
+    let told = |fake: &FakeApi| {
+        fake.world(|world| world.events.iter().filter(|it| it["reason"] == "LedgerUnreadable").count())
+    };
+    until("it is told", PATIENCE, || told(&fake) > 0).await;
+    let before = turns(&fake);
+    tokio::time::sleep(4 * rest).await;
+    let more = turns(&fake) - before;
+    assert!((2..=5).contains(&more), "{more} turns in four rests");
+    assert_eq!(told(&fake), 1);
+    pass(&fake, 240);
+    until("it is told again", PATIENCE, || told(&fake) == 2).await;
+    watcher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declared_object_that_cannot_be_read_keeps_nobody_awake_past_its_window() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    let watcher = watch_resting(&fake, "one", 2 * INTERVAL);
+    until("the first turn", PATIENCE, || !fake.deeds().is_empty()).await;
+    fake.world(|world| world.scenario = Scenario::NoDeclared);
+    tokio::time::sleep(4 * INTERVAL).await;
+    let before = turns(&fake);
+    tokio::time::sleep(8 * INTERVAL).await;
+    let more = turns(&fake) - before;
+    assert!((2..=6).contains(&more), "{more} turns in four rests");
+    assert!(
+        watcher.page().await.contains("gpu_tenancy_watcher_sample_up{card=\"t4\"} 1.0"),
+        "by the old one"
+    );
+    fake.world(|world| world.now = "2026-11-21T12:00:00Z".parse().unwrap());
+    until("it is closed", PATIENCE, || fake.world(|world| world.replicas) == 0).await;
+    watcher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_of_which_nothing_was_ever_read_shows_no_figures() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    let watcher = watch_resting(&fake, "one", 2 * INTERVAL);
+    until("the first turn", PATIENCE, || !fake.deeds().is_empty()).await;
+    let now = fake.world(|world| world.now);
+    fake.world(|world| {
+        world.scenario = Scenario::NoDeclared;
+        world.lease.0 = json!({ "holderIdentity": "other", "leaseDurationSeconds": 1, "renewTime": now });
+        world.lease.1 += 1;
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(&fake, 2);
+    until("it leads again", PATIENCE, || holder(&fake) == "one").await;
+    tokio::time::sleep(3 * INTERVAL).await;
+    let page = watcher.page().await;
+    assert!(page.contains("gpu_tenancy_watcher_sample_up{card=\"t4\"} 0.0"), "{page}");
+    watcher.stop().await;
+}
+
+/// A model server takes as long as its grace period for the unload call; its neighbours have no such time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_unloads_slowly_holds_up_nobody_else() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    // It takes the connection and never answers.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    fake.world(|world| {
+        world.gate =
+            json!({ "unload": { "method": "POST", "path": "/api/unload", "port": port, "timeout_s": 4 } })
+    });
+    awake(&fake, json!({}));
+    let watcher = watch(&fake, "one");
+    until("the first turn", PATIENCE, || !fake.deeds().is_empty()).await;
+    fake.world(|world| world.page = page(14_700));
+    until("it is told to go", PATIENCE, || fake.world(|world| world.state()) == "draining").await;
+    let looks = async || {
+        let page = watcher.page().await;
+        let line = page.lines().find(|line| line.starts_with("gpu_tenancy_watcher_looks_total"));
+        line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse::<u32>().ok()).unwrap()
+    };
+    let (before, neighbour) = (looks().await, "GET configmap rival-gate");
+    let asked = |fake: &FakeApi| {
+        fake.world(|world| world.calls.iter().filter(|call| call.ends_with("/rival-gate")).count())
+    };
+    let asked_before = asked(&fake);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(asked(&fake) > asked_before, "{neighbour} was not asked for: {:?}", fake.deeds());
+    assert!(looks().await >= before + 10, "{before} looks, then {}", looks().await);
+    assert_eq!(fake.world(|world| world.replicas), 1, "it is waited for");
+    until("it is scaled", PATIENCE, || fake.world(|world| world.replicas) == 0).await;
+    watcher.stop().await;
 }
