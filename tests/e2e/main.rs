@@ -16,3 +16,4 @@ mod moving;
 mod night;
 mod peak;
 mod stacks;
+mod waiting;

@@ -20,10 +20,9 @@ use std::time::{Duration, Instant};
 use tenancy::duration::Seconds;
 use tenancy::objects::{Key, Kind};
 use tenancy::tenant::Tenant;
-use tenancy::window::Schedule;
 use tfplugin::{
-    Attr, CancellationToken, CreateRequest, DeleteRequest, Diagnostics, ImportBy, ImportRequest, Outcome,
-    Path, PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
+    Attr, CancellationToken, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest,
+    Outcome, Path, PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
 };
 
 use crate::api::Api;
@@ -62,6 +61,7 @@ impl Resource for ServiceResource {
         let agent_image = agent_image(request.provider.as_deref());
         let digests = request.provider.as_ref().is_some_and(|data| data.digests);
         planned.id = id(&planned);
+        planned.not_ready = rollout::foreseen(request.prior.as_ref(), &planned);
         let tenants = spec::both(&planned, &agent_image)?;
         planned.objects = match &tenants {
             Some((a, b)) => {
@@ -89,6 +89,7 @@ impl Resource for ServiceResource {
         let desired = tenancy::expand::tenant(&tenant);
         model.objects = picture::known(&desired, data.digests);
         model.id = Attr::Known(tenant.id.to_string());
+        model.not_ready = Attr::Null;
         let patience = timeout(&model, |it| &it.create);
         let deadline = Instant::now() + patience;
         let api = data.api.within(patience, &request.cancel);
@@ -104,15 +105,15 @@ impl Resource for ServiceResource {
                 remarks.extend(leftovers::named(&api, &tenant).await);
             }
             // The tenant is there. An error now would make Terraform destroy it.
-            let waited = wait(&lifecycle, &model, &tenant, deadline).await;
-            remarks.extend(waited.into_iter().map(rollout::as_warning));
+            let late = wait(&lifecycle, &mut model, &tenant, deadline).await;
+            remarks.extend(late.map(rollout::as_warning));
         }
         outcome::created(model, made).with(remarks)
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<ServiceModel> {
         let data = request.provider;
-        let model = request.state;
+        let mut model = request.state;
         let tenant = match spec::tenant(&model, &data.agent_image) {
             Ok(tenant) => tenant,
             Err(problems) => return Outcome::failed(problems),
@@ -121,6 +122,9 @@ impl Resource for ServiceResource {
         let api = data.api.within(READ_PATIENCE, &request.cancel);
         let lifecycle = lifecycle(&data, &api, &model, request.cancel);
         let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
+        if !model.not_ready.is_null() && rollout::has_come(&api, &tenant.id).await {
+            model.not_ready = Attr::Null;
+        }
         outcome::read(model, looked, &lifecycle.title)
     }
 
@@ -140,6 +144,7 @@ impl Resource for ServiceResource {
         };
         let desired = tenancy::expand::tenant(&tenant);
         model.objects = picture::known(&desired, data.digests);
+        model.not_ready = Attr::Null;
         let lifecycle = lifecycle(&data, &api, &model, request.cancel);
         let mut kept = Kept::read(&request.private);
         claims::let_go(&mut kept, &tenant);
@@ -175,7 +180,7 @@ impl Resource for ServiceResource {
         }
         let pruned = lifecycle.prune(&change, settled).await;
         if pruned.is_ok() {
-            remarks.extend(wait(&lifecycle, &model, &tenant, deadline).await);
+            remarks.extend(wait(&lifecycle, &mut model, &tenant, deadline).await);
         }
         outcome::updated(request.prior, model, pruned).with(remarks)
     }
@@ -251,19 +256,21 @@ fn timeout(model: &ServiceModel, which: fn(&parts::TimeoutsModel) -> &Attr<Strin
     text.and_then(|text| text.parse::<Seconds>().ok()).map_or(PATIENCE, Duration::from)
 }
 
-/// Waits for the rollout of a tenant whose replicas are Terraform's. A gated
-/// tenant sleeps or wakes by its gate, and nothing waits for that.
+/// Waits for the rollout of a tenant whose replicas are Terraform's. What it
+/// says where nobody waits any longer also stands in `not_ready`, or the next
+/// plan would find nothing to do.
 async fn wait(
     lifecycle: &Lifecycle<'_>,
-    model: &ServiceModel,
+    model: &mut ServiceModel,
     tenant: &Tenant,
     deadline: Instant,
-) -> Diagnostics {
-    let wanted = tenant.schedule == Schedule::Always && !tenant.suspend && model.wait != Attr::Known(false);
-    if !wanted {
-        return Diagnostics::new();
+) -> Option<Diagnostic> {
+    if rollout::is_not_awaited(model) {
+        return None;
     }
-    rollout::wait(&lifecycle.engine, &tenant.id, deadline).await
+    let late = rollout::wait(&lifecycle.engine, &tenant.id, deadline).await.err()?;
+    model.not_ready = Attr::Known(late.detail.clone());
+    Some(late)
 }
 
 fn lifecycle<'a>(

@@ -154,6 +154,9 @@ model! {
         pub(crate) wait: Attr<bool> = optional(),
         /// How long an operation may take.
         pub(crate) timeouts: Attr<TimeoutsModel> = optional(),
+        /// Why the server was not ready when the last apply gave up waiting for it; null otherwise. While it
+        /// is set, a plan shows it and its apply waits again. A refresh clears it once the server is ready.
+        pub(crate) not_ready: Attr<String> = computed(),
         /// `namespace/name`.
         pub(crate) id: Attr<String> = computed(),
         /// The objects in the cluster, each as JSON of its fields by path.

@@ -444,7 +444,7 @@ async fn foreseen<M: Model>(type_name: &str, models: Vec<M>) {
         let mut all = Vec::new();
         places(base, &[], &mut all);
         for place in all {
-            if ["id", "objects", "measurement", "reading"].contains(&place[0].as_str()) {
+            if ["id", "objects", "not_ready", "measurement", "reading"].contains(&place[0].as_str()) {
                 continue;
             }
             let hidden = with(base, &place, &Value::Unknown);

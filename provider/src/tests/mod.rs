@@ -17,6 +17,7 @@ mod messages;
 mod moving;
 mod offline;
 mod rights;
+mod rollout;
 mod sources;
 mod unknown;
 mod upgrade;
