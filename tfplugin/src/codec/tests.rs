@@ -1,4 +1,5 @@
 mod cty;
+mod mutated;
 
 use std::collections::BTreeMap;
 

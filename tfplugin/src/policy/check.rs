@@ -1,27 +1,29 @@
 //! The rules that a configuration must keep.
 
-use super::walk::objects;
-use crate::{Diagnostic, Diagnostics, Path, Schema, Value};
+use super::walk::{Place, objects};
+use crate::{Diagnostic, Diagnostics, Schema, Value};
 
 /// What is wrong with a configuration by the rules of its attributes.
 pub(crate) fn configuration(schema: &Schema, config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let Value::Object(object) = config else { return diagnostics };
-    objects(schema, object, &Path::root(), &mut |schema, object, path| {
+    objects(schema, object, &Place::root(), &mut |schema, object, place| {
         for attribute in &schema.attributes {
-            let path = path.field(&attribute.name);
+            let path = place.path.field(&attribute.name);
             let value = object.get(&attribute.name).unwrap_or(&Value::Null);
             for check in &attribute.rules.sibling_checks {
-                diagnostics.extend(check(object, &path, &attribute.name));
+                diagnostics.extend(place.named(check(object, &path, &attribute.name).into_iter().collect()));
             }
             if value.is_null() {
                 continue;
             }
             if let Some(instead) = &attribute.deprecation {
-                diagnostics.push(Diagnostic::warning("Deprecated attribute", instead).at(path.clone()));
+                let warning = Diagnostic::warning("Deprecated attribute", instead).at(path.clone());
+                diagnostics.extend(place.named(warning.into()));
             }
             if !value.is_unknown() {
-                diagnostics.extend(attribute.rules.checks.iter().flat_map(|check| check(value, &path)));
+                let refused = attribute.rules.checks.iter().flat_map(|check| check(value, &path));
+                diagnostics.extend(place.named(refused.collect()));
             }
         }
     });
@@ -32,10 +34,10 @@ pub(crate) fn configuration(schema: &Schema, config: &Value) -> Diagnostics {
 pub(crate) fn without_write_only(schema: &Schema, config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let Value::Object(object) = config else { return diagnostics };
-    objects(schema, object, &Path::root(), &mut |schema, object, path| {
+    objects(schema, object, &Place::root(), &mut |schema, object, place| {
         for attribute in schema.attributes.iter().filter(|attribute| attribute.write_only) {
             if object.get(&attribute.name).is_some_and(|value| !value.is_null()) {
-                let path = path.field(&attribute.name);
+                let path = place.path.field(&attribute.name);
                 let detail = format!(
                     "{path} is only written and never kept, which needs Terraform 1.11 or OpenTofu 1.11. Use a \
                      newer version, or leave {path} out."
@@ -139,6 +141,52 @@ mod tests {
                 r#"named["a"] must be below 10, but is 10."#,
                 "loose must be below 10, but is 10.",
             ]
+        );
+    }
+
+    model! {
+        /// A rack.
+        struct Rack {
+            /// Shelves without order.
+            shelves: Attr<Set<Shelf>> = optional(),
+        }
+    }
+
+    model! {
+        /// A shelf.
+        struct Shelf {
+            /// Its label.
+            label: Attr<String> = required(),
+            /// Its lock's code.
+            code: Attr<String> = optional().sensitive(),
+            /// How many fit.
+            room: Attr<i64> = optional().range(1..=9),
+            /// What stands on it.
+            boxes: Attr<List<Inner>> = optional(),
+        }
+    }
+
+    #[test]
+    fn an_element_of_a_set_is_told_by_what_is_in_it() {
+        let boxes = Attr::Known(vec![Attr::Known(Inner { port: 0.into() })]);
+        let shelf = |label: &str, room: i64, boxes| {
+            Attr::Known(Shelf { label: label.into(), code: "1234".into(), room: room.into(), boxes })
+        };
+        let long = "x".repeat(60);
+        let shelves = vec![shelf("a", 5, Attr::Null), shelf("b", 0, Attr::Null), shelf(&long, 5, boxes)];
+        let rack = Rack { shelves: Attr::Known(Set(shelves)) };
+        let found = configuration(&Rack::schema(), &rack.to_value());
+        let found: Vec<String> = found.into_iter().map(|one| one.detail).collect();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(
+            found[0],
+            "shelves.room must be in 1..=9, but is 0. The element of shelves is { label = \"b\", code = (sensitive), room = 0 }."
+        );
+        let cut = format!("label = \"{}…", "x".repeat(39));
+        assert!(
+            found[1].starts_with("shelves.boxes[0].port must be") && found[1].contains(&cut),
+            "{}",
+            found[1]
         );
     }
 

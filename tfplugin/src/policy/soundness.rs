@@ -137,6 +137,10 @@ fn of_attribute(attribute: &Attribute, within: Within, used: Use) -> Vec<String>
     when(write_only && attribute.mode.is_computed(), "is only written and yet computed or with a default");
     when(write_only && within.a_set, "is only written and within a set, whose elements it cannot tell apart");
     when(
+        within.a_set && attribute.default.is_some(),
+        "has a default within a set: it can make two elements equal, and Terraform refuses a plan with fewer",
+    );
+    when(
         write_only && (attribute.rules.replaces.is_some() || attribute.rules.keeps),
         "is only written and yet compared with a prior value, which it never has",
     );
@@ -193,6 +197,14 @@ mod tests {
     }
 
     model! {
+        /// A part with a size.
+        struct Sized {
+            /// The size.
+            size: Attr<String> = optional().default("1"),
+        }
+    }
+
+    model! {
         /// Everything wrong.
         struct Wrong {
             /// Reserved.
@@ -205,6 +217,8 @@ mod tests {
             compared: Attr<String> = optional().write_only().requires_replace(),
             /// In a set.
             parts: Attr<Set<Part>> = optional(),
+            /// In a set, with a default.
+            sized: Attr<Set<Sized>> = optional(),
             /// Kept, and never computed.
             kept: Attr<String> = optional().use_state_for_unknown(),
             /// A pattern that is none.
@@ -228,6 +242,8 @@ mod tests {
                 "town_shop: made is only written and yet computed or with a default",
                 "town_shop: compared is only written and yet compared with a prior value, which it never has",
                 "town_shop: parts.secret is only written and within a set, whose elements it cannot tell apart",
+                "town_shop: sized.size has a default within a set: it can make two elements equal, and \
+                 Terraform refuses a plan with fewer",
                 "town_shop: kept keeps its prior value instead of unknown, but the provider never computes it",
                 "town_shop: pattern has a pattern that is none: found open group without closing ')'",
             ]

@@ -2,41 +2,108 @@
 
 use std::collections::BTreeMap;
 
-use crate::schema::Kind;
-use crate::{Path, Schema, Value};
+use crate::schema::{Attribute, Kind};
+use crate::{Diagnostic, Diagnostics, Path, Schema, Value};
 
 type Attributes = BTreeMap<String, Value>;
 
-/// Calls `visit` for the object at `path` and each nested object of `value`.
-pub(crate) fn objects(
-    schema: &Schema,
-    object: &Attributes,
-    path: &Path,
-    visit: &mut impl FnMut(&Schema, &Attributes, &Path),
+/// Where an object stands.
+#[derive(Clone)]
+pub(crate) struct Place<'a> {
+    pub(crate) path: Path,
+    /// The innermost element of a set around it, or that it is.
+    element: Option<Element<'a>>,
+}
+
+/// An element of a set. Paths have no step for one, so it is told by what is in it.
+#[derive(Clone)]
+struct Element<'a> {
+    set: Path,
+    schema: &'a Schema,
+    object: &'a Attributes,
+}
+
+/// How many attributes of an element are shown, and how much of each.
+const SHOWN: usize = 4;
+const SHOWN_CHARACTERS: usize = 40;
+
+impl Place<'_> {
+    /// The resource itself.
+    pub(crate) fn root() -> Self {
+        Place { path: Path::root(), element: None }
+    }
+
+    fn at(&self, path: Path) -> Self {
+        Place { path, element: self.element.clone() }
+    }
+
+    /// These diagnostics, with a sentence that says in which element of a set it is.
+    pub(crate) fn named(&self, told: Diagnostics) -> Diagnostics {
+        let Some(element) = &self.element else { return told };
+        let sentence = element.sentence();
+        told.into_iter().map(|it| Diagnostic { detail: format!("{} {sentence}", it.detail), ..it }).collect()
+    }
+}
+
+impl Element<'_> {
+    /// `The element of shelves is { name = "a", room = 0 }.`
+    fn sentence(&self) -> String {
+        let shows = |attribute: &&Attribute| {
+            let value = self.object.get(&attribute.name)?;
+            if value.is_null() || value.is_unknown() {
+                return None;
+            }
+            let text = match value {
+                _ if attribute.sensitive => "(sensitive)".to_owned(),
+                value if value.is_wholly_known() => crate::codec::json::encode(value),
+                _ => "…".to_owned(),
+            };
+            let short: String = text.chars().take(SHOWN_CHARACTERS).collect();
+            let short = if short.len() < text.len() { format!("{short}…") } else { short };
+            Some(format!("{} = {short}", attribute.name))
+        };
+        let mut known: Vec<String> = self.schema.attributes.iter().filter_map(|it| shows(&it)).collect();
+        if known.len() > SHOWN {
+            known.truncate(SHOWN);
+            known.push("…".to_owned());
+        }
+        format!("The element of {} is {{ {} }}.", self.set, known.join(", "))
+    }
+}
+
+/// Calls `visit` for the object at `place` and each nested object of `value`.
+pub(crate) fn objects<'a>(
+    schema: &'a Schema,
+    object: &'a Attributes,
+    place: &Place<'a>,
+    visit: &mut impl FnMut(&Schema, &Attributes, &Place<'a>),
 ) {
-    visit(schema, object, path);
+    visit(schema, object, place);
     for attribute in &schema.attributes {
-        let path = path.field(&attribute.name);
+        let path = place.path.field(&attribute.name);
         match (object.get(&attribute.name), &attribute.kind) {
-            (Some(Value::Object(nested)), Kind::Single(schema)) => objects(schema, nested, &path, visit),
+            (Some(Value::Object(nested)), Kind::Single(schema)) => {
+                objects(schema, nested, &place.at(path), visit)
+            }
             (Some(Value::List(elements)), Kind::List(schema)) => {
                 for (index, element) in elements.iter().enumerate() {
                     if let Value::Object(nested) = element {
-                        objects(schema, nested, &path.index(index), visit);
+                        objects(schema, nested, &place.at(path.index(index)), visit);
                     }
                 }
             }
             (Some(Value::Set(elements)), Kind::Set(schema)) => {
                 for element in elements {
                     if let Value::Object(nested) = element {
-                        objects(schema, nested, &path, visit);
+                        let element = Some(Element { set: path.clone(), schema, object: nested });
+                        objects(schema, nested, &Place { path: path.clone(), element }, visit);
                     }
                 }
             }
             (Some(Value::Map(elements)), Kind::Map(schema)) => {
                 for (key, element) in elements {
                     if let Value::Object(nested) = element {
-                        objects(schema, nested, &path.key(key), visit);
+                        objects(schema, nested, &place.at(path.key(key)), visit);
                     }
                 }
             }

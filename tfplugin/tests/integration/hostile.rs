@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 
-use crate::host::{Client, Plugin};
+use crate::host::{Client, PROTOCOL, Plugin};
 
 /// What opens every HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -112,6 +112,59 @@ async fn a_message_that_is_no_message_is_an_error_of_that_call() {
     let plugin = Plugin::start(&host);
     let refused = send(&plugin, &host, vec![0xff; 64]).await.unwrap_err();
     assert_eq!(refused.code(), Code::Internal, "{refused:?}");
+    assert_eq!(plugin.is_healthy(&host, &host).await, Ok(true));
+}
+
+/// A message of a few fields, each with bytes that are no message, an encoded value or another message of that
+/// kind. Which they are follows from `seed` alone.
+fn damaged(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let pieces: [&[u8]; 6] = [
+        b"greeting",
+        b"\x0a\x08greeting",
+        &[0x81, 0xa4, b'n', b'a', b'm', b'e', 0xa1, b'x'],
+        &[0x91; 40],
+        &[0xff; 9],
+        b"{",
+    ];
+    let mut message = Vec::new();
+    for _ in 0..1 + next() % 6 {
+        let piece = pieces[usize::try_from(next() % 6).unwrap()];
+        let (field, mut piece) = (1 + next() % 9, piece.to_vec());
+        let at = usize::try_from(next()).unwrap() % piece.len();
+        piece[at] ^= 1 << (next() % 8);
+        let length = if next() % 8 == 0 { 0x7f } else { u8::try_from(piece.len()).unwrap() };
+        message.extend([u8::try_from(field << 3 | 2).unwrap(), length]);
+        message.extend(piece);
+    }
+    message
+}
+
+#[tokio::test]
+async fn damaged_messages_of_every_call_harm_nobody() {
+    const OF_EACH_CALL: u64 = 24;
+    let host = Client::new();
+    let plugin = Plugin::start(&host);
+    let channel = plugin.connect(&host, &host).await.unwrap();
+    let calls = PROTOCOL.lines().filter_map(|line| line.trim().strip_prefix("rpc ")?.split('(').next());
+    for (number, name) in (0_u64..).zip(calls) {
+        for seed in number * OF_EACH_CALL..(number + 1) * OF_EACH_CALL {
+            let mut client = tonic::client::Grpc::new(channel.clone());
+            client.ready().await.unwrap();
+            let path = format!("/tfplugin6.Provider/{name}").parse().unwrap();
+            let call = client.unary(Request::new(damaged(seed)), path, Raw);
+            let answer = tokio::time::timeout(Duration::from_secs(10), call).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{name} does not answer {seed}"));
+            let gone = answer.is_err_and(|status| status.code() == Code::Unavailable);
+            assert!(!gone, "{name} and {seed} ended the connection");
+        }
+    }
     assert_eq!(plugin.is_healthy(&host, &host).await, Ok(true));
 }
 

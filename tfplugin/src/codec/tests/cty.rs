@@ -5,12 +5,12 @@ use serde_json::Value as Json;
 use super::super::{json, msgpack};
 use crate::{Type, Value};
 
-fn vectors(list: &str) -> Vec<Json> {
+pub(super) fn vectors(list: &str) -> Vec<Json> {
     let all: Json = serde_json::from_str(include_str!("cty.json")).unwrap();
     all[list].as_array().unwrap().clone()
 }
 
-fn ty(json: &Json) -> Type {
+pub(super) fn ty(json: &Json) -> Type {
     let element = |json: &Json| Box::new(ty(json));
     match json {
         Json::String(name) if name == "bool" => Type::Bool,
@@ -30,7 +30,7 @@ fn ty(json: &Json) -> Type {
     }
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
