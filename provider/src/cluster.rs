@@ -136,6 +136,7 @@ async fn connect(target: &Target) -> Result<Dialled, Failure> {
     // Retries are ours: they must be bounded, logged, and never repeat what is no transient failure.
     config.default_retry = false;
     config.read_timeout = Some(SILENCE);
+    trust_nobody_in_vain(&mut config);
     let server = known_as(&config);
     let shows_certificate =
         config.auth_info.client_certificate_data.is_some() || config.auth_info.client_certificate.is_some();
@@ -147,6 +148,14 @@ async fn connect(target: &Target) -> Result<Dialled, Failure> {
         },
     })?;
     Ok(Dialled { client, server })
+}
+
+/// A client of a server whose certificate nobody checks would still read the machine's authorities, and fail
+/// where there are none, as in an empty image.
+fn trust_nobody_in_vain(config: &mut Config) {
+    if config.accept_invalid_certs || config.cluster_url.scheme() == Some(&http::uri::Scheme::HTTP) {
+        config.root_cert = Some(Vec::new());
+    }
 }
 
 /// The server's address, and the proxy's where there is one: either of them may be who does not answer.
@@ -337,6 +346,26 @@ contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {cl
         assert_eq!(known_as(&config), "https://10.0.0.1:6443/");
         config.proxy_url = Some("http://me:secret@proxy.example.org:3128".parse().unwrap());
         assert_eq!(known_as(&config), "https://10.0.0.1:6443/ through the proxy proxy.example.org:3128");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_nobody_checks_needs_no_authorities() {
+        let with = |host: &str, insecure: Option<bool>| Connection {
+            host: Some(host.to_owned()),
+            insecure,
+            ..Connection::default()
+        };
+        let cases = [
+            (with("https://10.0.0.1:6443", Some(true)), Some(Vec::new())),
+            (with("http://10.0.0.1:8001", None), Some(Vec::new())),
+            (with("https://10.0.0.1:6443", Some(false)), None),
+        ];
+        for (connection, authorities) in cases {
+            let mut config = config(&connection).await.unwrap();
+            trust_nobody_in_vain(&mut config);
+            assert_eq!(config.root_cert, authorities, "{connection:?}");
+            assert!(authorities.is_none() || Client::try_from(config).is_ok());
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tenancy::objects::{Key, Objects};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Map, Path};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Map, Outcome, Path};
 
-use crate::api::Failure;
+use crate::api::{Failure, Ref};
 use crate::engine::{Engine, Found, Kept, Order, Report, Shown};
+use crate::outcome;
 use crate::picture;
 
 /// One resource in the cluster.
@@ -83,7 +84,9 @@ impl Lifecycle<'_> {
         let somewhat = !report.made.is_empty();
         let left = if interrupted { Vec::new() } else { self.engine.roll_back(desired, &mut report).await };
         if !(interrupted && somewhat) && left.is_empty() {
-            return Err(Unsettled { kept: None, objects: Attr::Null, diagnostics: errors });
+            let mut diagnostics = errors;
+            diagnostics.extend(self.taken_over(&report.taken));
+            return Err(Unsettled { kept: None, objects: Attr::Null, diagnostics });
         }
         let reasons: Vec<String> =
             errors.into_iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
@@ -200,6 +203,30 @@ impl Lifecycle<'_> {
         Ok(Some(Looked { kept: seen.kept, objects, remarks }))
     }
 
+    /// Looks at what is kept of a state that does not pass today's rules, which were tightened since. What is
+    /// there is seen; whether it was changed is not, because nobody knows what it should be.
+    pub(crate) async fn look_unread<M: Shows>(
+        &self,
+        mut model: M,
+        kept: Kept,
+        problems: Diagnostics,
+    ) -> Outcome<M> {
+        let reasons: Vec<String> = problems.iter().map(|it| format!("{}: {}", it.path, it.detail)).collect();
+        let detail = format!(
+            "Its state does not pass the rules of this version of the provider: {}\nThe refresh looked whether its \
+             objects are there, and not whether they were changed. Correct the configuration; its apply puts all \
+             of them as they should be. A destroy needs no correction.",
+            reasons.join("\n")
+        );
+        let warning = Diagnostic::warning(format!("{} was not compared", self.title), detail);
+        if kept.objects.is_empty() {
+            return Outcome::state(model).with(warning);
+        }
+        let nothing = Objects::from_iter([]);
+        let looked = self.look(&nothing, model.objects(), kept).await;
+        outcome::read(model, looked, &self.title).with(warning)
+    }
+
     /// Without memory (an older state, a lost private part) the objects that
     /// carry our entry are ours.
     async fn recover(&self, desired: &Objects) -> Result<Kept, Failure> {
@@ -250,6 +277,22 @@ impl Lifecycle<'_> {
         told.into_iter().collect()
     }
 
+    /// What a failed create took over in place cannot be given back: what its fields were is nowhere.
+    fn taken_over(&self, taken: &[Ref]) -> Option<Diagnostic> {
+        if taken.is_empty() {
+            return None;
+        }
+        let names: Vec<String> = taken.iter().map(ToString::to_string).collect();
+        let detail = format!(
+            "{} existed before and had been taken over when the rest failed. What was set in them stays, under the \
+             field manager {}, and they are in no state. Apply again, and it goes on from there. To give up \
+             instead, put their own manifests back: kubectl apply --server-side --force-conflicts -f <manifest>",
+            names.join(", "),
+            self.engine.manager
+        );
+        Some(Diagnostic::warning(format!("{} leaves what it took over changed", self.title), detail))
+    }
+
     fn settled(&self, report: Report) -> Settled {
         let mut remarks = self.warnings("was applied with remarks", report.remarks);
         if !report.resumed.is_empty() {
@@ -288,6 +331,7 @@ impl Lifecycle<'_> {
         Diagnostic::warning(title, detail).at((self.attribute)(key))
     }
 
+    /// One warning for all drift of a resource: it names the fields, who and when.
     fn drift_warning(&self, found: &BTreeMap<Key, Found>) -> Option<Diagnostic> {
         let mut lines = Vec::new();
         let mut path = None;

@@ -11,7 +11,7 @@ use tfplugin::{
     Resources, model,
 };
 
-use crate::api::Api;
+use crate::api::ApiServer;
 use crate::cluster::Cluster;
 use crate::connection::{Connection, Exec, Target};
 use crate::metrics::Metrics;
@@ -77,7 +77,7 @@ model! {
 
 /// What every resource is given.
 pub(crate) struct Data {
-    pub(crate) api: Api,
+    pub(crate) api: ApiServer,
     /// Show digests of objects instead of their fields.
     pub(crate) digests: bool,
     /// The provider's `agent_image`.
@@ -131,7 +131,7 @@ impl Provider for Gpu {
     async fn configure(&self, config: Settings, _host: Host) -> Result<Configured<Data>, Diagnostics> {
         let target = target(&config, &|name| std::env::var(name).ok().filter(|text| !text.is_empty()))?;
         Ok(Configured::from(Data {
-            api: Api::new(Cluster::new(target)),
+            api: ApiServer::new(Cluster::new(target)),
             digests: config.plan_objects.as_str() == Some("digests"),
             agent_image: config.agent_image,
             cards: Mutex::default(),

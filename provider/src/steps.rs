@@ -2,7 +2,6 @@
 //! attributes alone: a card, a floor, an exporter.
 
 use std::future::Future;
-use std::time::Duration;
 
 use tenancy::objects::{Key, Objects};
 use tfplugin::{
@@ -10,17 +9,13 @@ use tfplugin::{
     Set, UpdateRequest,
 };
 
-use crate::api::Api;
+use crate::api::{Api, PATIENCE};
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
 use crate::lifecycle::{Change, Lifecycle, Shows};
 use crate::outcome;
 use crate::picture;
 use crate::provider::Data;
-
-/// How long an operation may take: objects are small, without finalizers of ours,
-/// and pods among them end within seconds.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 120 });
 
 /// A resource whose objects follow from its attributes alone.
 pub(crate) trait Plain: Resource<Data = Data, Model: Shows> {
@@ -56,14 +51,15 @@ pub(crate) trait Plain: Resource<Data = Data, Model: Shows> {
         model: &mut Self::Model,
         spec: &Self::Spec,
         data: &Data,
+        api: &Api,
     ) -> impl Future<Output = Result<Diagnostics, Diagnostics>> + Send {
-        let _ = (model, spec, data);
+        let _ = (model, spec, data, api);
         async { Ok(Diagnostics::new()) }
     }
 
     /// Brings up to date what a refresh reads beside the objects. What it answers is told; nothing by default.
-    fn refresh(model: &mut Self::Model, data: &Data) -> impl Future<Output = Diagnostics> + Send {
-        let _ = (model, data);
+    fn refresh(model: &mut Self::Model, data: &Data, api: &Api) -> impl Future<Output = Diagnostics> + Send {
+        let _ = (model, data, api);
         async { Diagnostics::new() }
     }
 }
@@ -99,11 +95,11 @@ pub(crate) fn lifecycle<'a, R: Plain>(
 pub(crate) async fn create<R: Plain>(request: CreateRequest<R>) -> Outcome<R::Model> {
     let data = request.provider;
     let mut model = request.planned;
-    let (spec, told) = match prepared::<R>(&mut model, &data).await {
+    let api = api(&data, &request.cancel);
+    let (spec, told) = match prepared::<R>(&mut model, &data, &api).await {
         Ok(prepared) => prepared,
         Err(problems) => return Outcome::failed(problems),
     };
-    let api = api(&data, &request.cancel);
     let lifecycle = lifecycle::<R>(&data, &api, &model, request.cancel);
     let made = lifecycle.create(&R::desired(&spec, &data), &adopted(R::adopt(&model))).await;
     outcome::created(model, made).with(told)
@@ -113,17 +109,17 @@ pub(crate) async fn create<R: Plain>(request: CreateRequest<R>) -> Outcome<R::Mo
 pub(crate) async fn read<R: Plain>(request: ReadRequest<R>) -> Outcome<R::Model> {
     let data = request.provider;
     let mut model = request.state;
-    let spec = match R::spec(&model, &data) {
-        Ok(spec) => spec,
-        Err(problems) => return Outcome::failed(problems),
-    };
     let api = api(&data, &request.cancel);
     let lifecycle = lifecycle::<R>(&data, &api, &model, request.cancel);
     let kept = Kept::read(&request.private);
-    let looked = lifecycle.look(&R::desired(&spec, &data), model.objects(), kept).await;
+    let desired = match R::spec(&model, &data) {
+        Ok(spec) => R::desired(&spec, &data),
+        Err(problems) => return lifecycle.look_unread(model, kept, problems).await,
+    };
+    let looked = lifecycle.look(&desired, model.objects(), kept).await;
     let told = match &looked {
         Ok(None) => Diagnostics::new(),
-        _ => R::refresh(&mut model, &data).await,
+        _ => R::refresh(&mut model, &data, &api).await,
     };
     outcome::read(model, looked, &lifecycle.title).with(told)
 }
@@ -133,11 +129,11 @@ pub(crate) async fn update<R: Plain>(request: UpdateRequest<R>) -> Outcome<R::Mo
     let data = request.provider;
     let mut prior = request.prior;
     let mut model = request.planned;
-    let (spec, told) = match prepared::<R>(&mut model, &data).await {
+    let api = api(&data, &request.cancel);
+    let (spec, told) = match prepared::<R>(&mut model, &data, &api).await {
         Ok(prepared) => prepared,
         Err(problems) => return Outcome::failed(problems),
     };
-    let api = api(&data, &request.cancel);
     let lifecycle = lifecycle::<R>(&data, &api, &model, request.cancel);
     let adopt = adopted(R::adopt(&model));
     let desired = R::desired(&spec, &data);
@@ -159,9 +155,10 @@ pub(crate) async fn delete<R: Plain>(request: DeleteRequest<R>) -> Outcome<R::Mo
 async fn prepared<R: Plain>(
     model: &mut R::Model,
     data: &Data,
+    api: &Api,
 ) -> Result<(R::Spec, Diagnostics), Diagnostics> {
     let spec = R::spec(model, data)?;
-    let told = R::prepare(model, &spec, data).await?;
+    let told = R::prepare(model, &spec, data, api).await?;
     complete::<R>(model, &spec, data);
     Ok((spec, told))
 }

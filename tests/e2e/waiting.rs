@@ -31,7 +31,7 @@ fn a_missing_image_is_told_and_remembered_and_its_correction_applies() -> Result
     let right = std::mem::replace(&mut example.image, "gpu-tenancy.local/no-such-image:1".to_owned());
     let started = Instant::now();
     let workspace = Workspace::new(Binary::Terraform, &tenant(&example))?;
-    let told = e2e::unwrapped(&workspace.apply()?);
+    let told = e2e::terraform::unwrapped(&workspace.apply()?);
     ensure!(told.contains("is not ready") && told.contains("ErrImageNeverPull"), "{told}");
     ensure!(started.elapsed().as_secs() < 60, "it waited for what waiting does not mend");
     ensure!(state(&workspace, "not_ready")?.as_str().is_some_and(|it| it.contains("ErrImageNeverPull")));

@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 
 use tfplugin::CancellationToken;
 
-/// For calls of no operation, such as a plan's or a data source's.
-const CALL_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 120 });
+/// How long an operation may take that has no `timeouts`: a refresh, an import, a look-up, and every change of
+/// a small resource. Its objects are small, without finalizers of ours, and pods among them end within seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 15 } else { 120 });
 /// For a call that begins when the time is nearly or wholly up. What waits looks at the time itself,
 /// after a last look, and what a failed create made is taken back after its time.
 const LAST_CALL: Duration = Duration::from_secs(5);
 /// For a call that is under way when the user interrupts: on a healthy server it comes to its end.
-const AFTER_INTERRUPT: Duration = Duration::from_secs(5);
+const AFTER_INTERRUPT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 
 /// The bounds of one operation's calls.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Bounds {
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Instant,
     pub(super) cancel: CancellationToken,
 }
 
@@ -32,8 +33,7 @@ pub(super) enum GivenUp {
 impl Bounds {
     /// When a call that begins now must have ended, its retries included.
     pub(super) fn end(&self) -> Instant {
-        let now = Instant::now();
-        self.deadline.map_or(now + CALL_PATIENCE, |deadline| deadline.max(now + LAST_CALL))
+        self.deadline.max(Instant::now() + LAST_CALL)
     }
 
     /// What a call answers, unless it has to be given up.

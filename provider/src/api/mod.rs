@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tfplugin::CancellationToken;
 use tokio::sync::OnceCell;
 
+pub(crate) use bounds::PATIENCE;
 pub(crate) use failure::{Failure, Refusal};
 pub(crate) use kinds::Listable;
 pub(crate) use object::{Live, Ref};
@@ -75,7 +76,10 @@ pub(crate) struct Applied {
     pub(crate) warnings: Vec<String>,
 }
 
-/// The API server.
+/// The API server of a run. It is asked for nothing but by an operation, which has its time.
+pub(crate) struct ApiServer(Arc<Server>);
+
+/// The API server as one operation asks it.
 #[derive(Clone)]
 pub(crate) struct Api {
     server: Arc<Server>,
@@ -90,18 +94,19 @@ struct Server {
     extensions: OnceCell<Vec<Listable>>,
 }
 
-impl Api {
+impl ApiServer {
     pub(crate) fn new(cluster: Cluster) -> Self {
-        let server = Server { cluster, answered: AtomicBool::new(false), extensions: OnceCell::new() };
-        Self { server: Arc::new(server), bounds: Bounds::default() }
+        Self(Arc::new(Server { cluster, answered: AtomicBool::new(false), extensions: OnceCell::new() }))
     }
 
-    /// The same server for one operation: its calls end in time, or when the user interrupts.
-    pub(crate) fn within(&self, patience: Duration, cancel: &CancellationToken) -> Self {
-        let deadline = Some(Instant::now() + patience);
-        Self { server: self.server.clone(), bounds: Bounds { deadline, cancel: cancel.clone() } }
+    /// It for one operation: its calls end in time, or when the user interrupts.
+    pub(crate) fn within(&self, patience: Duration, cancel: &CancellationToken) -> Api {
+        let bounds = Bounds { deadline: Instant::now() + patience, cancel: cancel.clone() };
+        Api { server: self.0.clone(), bounds }
     }
+}
 
+impl Api {
     /// The object, or nothing where it is absent.
     ///
     /// # Errors
@@ -297,7 +302,11 @@ impl Api {
     /// # Errors
     /// No answer.
     pub(crate) async fn raw(&self, path: String) -> Result<Answer, Failure> {
-        self.server.cluster.send(&Ask { method: Method::GET, path, content_type: None, body: None }).await
+        let ask = Ask { method: Method::GET, path, content_type: None, body: None };
+        match self.bounds.until(self.bounds.end(), self.server.cluster.send(&ask)).await {
+            Ok(outcome) => outcome,
+            Err(given_up) => Err(Failure::Unreachable { asked: None, cause: self.silence(given_up) }),
+        }
     }
 
     /// Sends, and sends again what a healthy server would have taken. Every
@@ -353,14 +362,16 @@ impl Api {
                 Err((silent(cause), wait))
             }
             Ok(Err(failure)) => Err((failure, None)),
-            Err(given_up) => {
-                let cause = match given_up {
-                    GivenUp::Late => "it kept silent until the time was up",
-                    GivenUp::Interrupted => "the run was interrupted before its answer came",
-                };
-                Err((silent(format!("{}: {cause}", self.server.cluster.known_as())), None))
-            }
+            Err(given_up) => Err((silent(self.silence(given_up)), None)),
         }
+    }
+
+    fn silence(&self, given_up: GivenUp) -> String {
+        let cause = match given_up {
+            GivenUp::Late => "it kept silent until the time was up",
+            GivenUp::Interrupted => "the run was interrupted before its answer came",
+        };
+        format!("{}: {cause}", self.server.cluster.known_as())
     }
 }
 

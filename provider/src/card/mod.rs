@@ -83,7 +83,7 @@ impl Resource for CardResource {
     }
 
     async fn delete(&self, request: DeleteRequest<Self>) -> Outcome<CardModel> {
-        match refuse_while_entered(&request.provider.api, &request.prior).await {
+        match refuse_while_entered(&steps::api(&request.provider, &request.cancel), &request.prior).await {
             Ok(()) => steps::delete(request).await,
             Err(diagnostics) => Outcome::failed(diagnostics),
         }
@@ -94,7 +94,7 @@ impl Resource for CardResource {
             ImportBy::Id(id) => id,
             ImportBy::Identity(identity) => identity.name.as_str().unwrap_or_default().to_owned(),
         };
-        let card = match spec::declared(&request.provider.api, &name).await {
+        let card = match spec::declared(&steps::api(&request.provider, &request.cancel), &name).await {
             Ok(card) => card,
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };

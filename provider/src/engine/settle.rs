@@ -35,8 +35,9 @@ impl<'a> Order<'a> {
         Self { desired, apply, shown: BTreeMap::new(), adopt }
     }
 
-    fn shown(&self, key: &Key) -> Shown {
-        if self.adopt.contains(key) {
+    /// What is ours already is taken over no more: a field that somebody set since was not shown to the user.
+    fn shown(&self, key: &Key, kept: &Kept) -> Shown {
+        if self.adopt.contains(key) && kept.uid(key).is_none() {
             return Shown::Adopted;
         }
         self.shown.get(key).cloned().unwrap_or(Shown::Leaves(BTreeSet::new()))
@@ -54,6 +55,8 @@ pub(crate) struct Report {
     pub(crate) made: Vec<(Key, Ref, String)>,
     /// Those that carried our entry already although the state did not know them.
     pub(crate) resumed: Vec<Key>,
+    /// Those of others that were taken over as they stood.
+    pub(crate) taken: Vec<Ref>,
     /// Those that failed and were not there before, or not with our entry: the failed call, or one before it,
     /// may have made them.
     unsure: Vec<Key>,
@@ -106,7 +109,7 @@ impl Engine<'_> {
         for (object, found) in unknown.zip(found) {
             let key = object.key();
             let checked = found.and_then(|live| {
-                self.may_put(object, live.as_ref(), None, &order.shown(&key)).map(|()| live)
+                self.may_put(object, live.as_ref(), None, &order.shown(&key, kept)).map(|()| live)
             });
             match checked {
                 Ok(live) => drop(seen.insert(key, live)),
@@ -181,7 +184,7 @@ impl Engine<'_> {
         seen: &BTreeMap<Key, Option<Live>>,
     ) -> Result<Put, Failure> {
         let key = object.key();
-        let shown = order.shown(&key);
+        let shown = order.shown(&key, kept);
         match (kept.uid(&key), seen.get(&key)) {
             (Some(uid), _) => self.put_known(object, uid, &shown).await,
             (None, Some(live)) => {
@@ -269,6 +272,11 @@ impl Report {
                     && before.is_some_and(|live| live.applied_by(manager).is_some())
                 {
                     self.resumed.push(key.clone());
+                } else if matches!(object.tenure, Tenure::Own | Tenure::Retained)
+                    && before
+                        .is_some_and(|live| live.uid() == put.kept.uid && live.applied_by(manager).is_none())
+                {
+                    self.taken.push(reference(object));
                 }
                 self.remarks.extend(put.remarks);
                 self.kept.objects.insert(key.to_string(), put.kept);

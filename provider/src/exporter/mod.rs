@@ -71,7 +71,7 @@ impl Resource for ExporterResource {
             ImportBy::Id(id) => id,
             ImportBy::Identity(identity) => identity.name.as_str().unwrap_or_default().to_owned(),
         };
-        let mut model = match spec::found(&request.provider.api, &name).await {
+        let mut model = match spec::found(&steps::api(&request.provider, &request.cancel), &name).await {
             Ok(model) => model,
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenancy::card::Card;
 use tenancy::declared::Declared;
-use tfplugin::Diagnostics;
+use tfplugin::{CancellationToken, Diagnostics};
 
 use super::spec::Claim;
 use crate::card::declared_data;
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The claim is larger than its card.
-pub(super) async fn check(data: &Data, claim: &Claim) -> Result<(), Diagnostics> {
+pub(super) async fn check(data: &Data, claim: &Claim, cancel: &CancellationToken) -> Result<(), Diagnostics> {
     let planned = data.cards.lock().ok().and_then(|cards| cards.get(claim.card.as_str()).cloned());
     let card = match planned {
         Some(card) => card,
-        None => declared(data, claim).await,
+        None => declared(data, claim, cancel).await,
     };
     let Some(card) = card else { return Ok(()) };
     let mut fill = Fill::new(Sample::A);
@@ -33,11 +33,12 @@ pub(super) async fn check(data: &Data, claim: &Claim) -> Result<(), Diagnostics>
     fill.problems.into_result().map(drop)
 }
 
-async fn declared(data: &Data, claim: &Claim) -> Option<Card> {
+async fn declared(data: &Data, claim: &Claim, cancel: &CancellationToken) -> Option<Card> {
     if data.silent.load(Ordering::Relaxed) {
         return None;
     }
-    match tokio::time::timeout(PATIENCE, declared_data(&data.api, &claim.card)).await {
+    let api = data.api.within(PATIENCE, cancel);
+    match tokio::time::timeout(PATIENCE, declared_data(&api, &claim.card)).await {
         Ok(Ok(found)) => Declared::from_data(&found?).ok().map(|declared| declared.card),
         Ok(Err(_)) | Err(_) => {
             data.silent.store(true, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use crate::provider::Data;
 
 /// Fills in `reading`, where the peak is read. What cannot be read stays as it
 /// was last read, with a warning.
-pub(super) async fn refresh(data: &Data, model: &mut FloorModel) -> Diagnostics {
+pub(super) async fn refresh(data: &Data, api: &Api, model: &mut FloorModel) -> Diagnostics {
     let (Some(read), Some(tenant)) = (reads(model), model.tenant.as_str().and_then(|it| it.parse().ok()))
     else {
         return Diagnostics::new();
@@ -23,10 +23,10 @@ pub(super) async fn refresh(data: &Data, model: &mut FloorModel) -> Diagnostics 
         model.reading = Attr::Null;
     }
     let since = model.measurement.known().and_then(|it| it.since.as_str()?.parse().ok());
-    let warning = match look(data, &tenant, &read, since).await {
+    let warning = match look(data, api, &tenant, &read, since).await {
         Ok(Some(reading)) => {
             let known = model.reading.known().and_then(|it| it.image_digest.as_str().map(str::to_owned));
-            let seen = digest(&data.api, &tenant, &read.image).await;
+            let seen = digest(api, &tenant, &read.image).await;
             model.reading = Attr::Known(ReadingModel::of(&reading, seen.or(known)));
             return Diagnostics::new();
         }
@@ -46,7 +46,7 @@ pub(super) async fn refresh(data: &Data, model: &mut FloorModel) -> Diagnostics 
 
 /// Fills in at apply what the plan could not know: since when the image runs,
 /// and what a first look reads.
-pub(super) async fn begin(data: &Data, model: &mut FloorModel) -> Diagnostics {
+pub(super) async fn begin(data: &Data, api: &Api, model: &mut FloorModel) -> Diagnostics {
     let since = match &model.measurement {
         Attr::Known(measurement) => measurement.since.clone(),
         _ => Attr::Null,
@@ -54,7 +54,7 @@ pub(super) async fn begin(data: &Data, model: &mut FloorModel) -> Diagnostics {
     if let (Attr::Known(measurement), true) = (&mut model.measurement, since.is_unknown()) {
         measurement.since = Attr::Known(Timestamp::now().to_string());
     }
-    if model.reading.is_unknown() { refresh(data, model).await } else { Diagnostics::new() }
+    if model.reading.is_unknown() { refresh(data, api, model).await } else { Diagnostics::new() }
 }
 
 fn is_measured(model: &FloorModel) -> bool {
@@ -67,6 +67,7 @@ fn is_measured(model: &FloorModel) -> bool {
 /// Why it could not be read, as a clause.
 async fn look(
     data: &Data,
+    api: &Api,
     tenant: &TenantId,
     read: &Read,
     since: Option<Timestamp>,
@@ -74,7 +75,7 @@ async fn look(
     let read_at = Timestamp::now();
     match &read.place {
         Place::Exporter(address) => {
-            let page = data.metrics.get(&data.api, address, address.page()).await?;
+            let page = data.metrics.get(api, address, address.page()).await?;
             let page = page
                 .as_str()
                 .ok_or_else(|| format!("{address} answers with JSON, which is no page of metrics"))?;
@@ -87,7 +88,7 @@ async fn look(
             for query in question.queries(&grid) {
                 let query = crate::api::query(&query);
                 let path = format!("/api/v1/query_range?query={query}&{}", grid.parameters());
-                answers.push(data.metrics.get(&data.api, address, &path).await?);
+                answers.push(data.metrics.get(api, address, &path).await?);
             }
             let [held, counted] = &answers[..] else { return Ok(None) };
             of_answers(&question, [held, counted], since, read_at).map_err(|why| format!("{address}: {why}"))

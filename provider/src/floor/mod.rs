@@ -10,10 +10,12 @@ mod way;
 
 use tenancy::objects::{Key, Kind, Objects};
 use tfplugin::{
-    Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
+    Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Map, Outcome, Path,
     PlanRequest, Planned, ReadRequest, Resource, Set, Severity, UpdateRequest,
 };
 
+use crate::api::{Api, Failure};
+use crate::engine::Kept;
 use crate::ledger::Place;
 use crate::lifecycle::Lifecycle;
 use crate::picture;
@@ -47,7 +49,7 @@ impl Resource for FloorResource {
         let told = measured::plan(request.prior.as_ref(), &request.config, &mut planned);
         let claims = spec::both(&planned)?;
         if let (Some(data), Some((claim, _))) = (&request.provider, claims.as_ref().filter(|(a, b)| a == b)) {
-            early::check(data, claim).await?;
+            early::check(data, claim, &request.cancel).await?;
         }
         planned.objects = match claims {
             Some((a, b)) => picture::planned(&a.objects(), &b.objects(), digests),
@@ -61,7 +63,22 @@ impl Resource for FloorResource {
     }
 
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<FloorModel> {
-        steps::read(request).await
+        let kept = Kept::read(&request.private);
+        if !kept.leaving || !kept.objects.is_empty() {
+            return steps::read(request).await;
+        }
+        // Only the ledger's entry is left, and no other state knows of it.
+        let api = steps::api(&request.provider, &request.cancel);
+        let lifecycle = steps::lifecycle::<Self>(&request.provider, &api, &request.state, request.cancel);
+        let entry = match place(&lifecycle, &request.state) {
+            Some(place) => place.entry().await,
+            None => Ok(None),
+        };
+        match entry {
+            Ok(None) => Outcome::gone(),
+            Ok(Some(_)) | Err(Failure::Unknown { .. }) => Outcome::state(request.state),
+            Err(failure) => Outcome::failed(failure.diagnostic(Path::attribute("card"))),
+        }
     }
 
     async fn update(&self, request: UpdateRequest<Self>) -> Outcome<FloorModel> {
@@ -99,7 +116,12 @@ impl Resource for FloorResource {
         }
         match ledger::leave(&place).await {
             Ok(()) => outcome,
-            Err(problems) => Outcome::failed(problems),
+            // Its objects are gone, and the next refresh must not take that for the whole of it.
+            Err(problems) => {
+                let left = Kept { leaving: true, ..Kept::default() };
+                let prior = FloorModel { objects: Attr::Known(Map::new()), ..prior };
+                Outcome::state(prior).with_private(left.bytes()).with(problems)
+            }
         }
     }
 
@@ -108,7 +130,7 @@ impl Resource for FloorResource {
             ImportBy::Id(id) => id,
             ImportBy::Identity(identity) => identity.tenant.as_str().unwrap_or_default().to_owned(),
         };
-        let claim = match spec::entered(&request.provider.api, &id).await {
+        let claim = match spec::entered(&steps::api(&request.provider, &request.cancel), &id).await {
             Ok(claim) => claim,
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
@@ -150,13 +172,18 @@ impl Plain for FloorResource {
         model.id = model.tenant.clone();
     }
 
-    async fn prepare(model: &mut FloorModel, claim: &Claim, data: &Data) -> Result<Diagnostics, Diagnostics> {
-        spec::fits(&data.api, claim).await?;
-        Ok(look::begin(data, model).await)
+    async fn prepare(
+        model: &mut FloorModel,
+        claim: &Claim,
+        data: &Data,
+        api: &Api,
+    ) -> Result<Diagnostics, Diagnostics> {
+        spec::fits(api, claim).await?;
+        Ok(look::begin(data, api, model).await)
     }
 
-    async fn refresh(model: &mut FloorModel, data: &Data) -> Diagnostics {
-        look::refresh(data, model).await
+    async fn refresh(model: &mut FloorModel, data: &Data, api: &Api) -> Diagnostics {
+        look::refresh(data, api, model).await
     }
 }
 

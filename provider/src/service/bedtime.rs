@@ -32,8 +32,9 @@ pub(super) const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } els
 /// A tenant that is to sleep.
 pub(super) struct Bedtime<'a> {
     pub(super) lifecycle: &'a Lifecycle<'a>,
-    /// As it is applied now.
-    pub(super) tenant: Tenant,
+    pub(super) id: TenantId,
+    /// As it is applied now; nothing where a state of before is none that passes today's rules.
+    pub(super) tenant: Option<Tenant>,
     /// `objects` of the prior state.
     pub(super) before: &'a Attr<Map<String>>,
     pub(super) deadline: Instant,
@@ -53,7 +54,7 @@ impl Bedtime<'_> {
             Ok(remarks) => remarks,
             Err(Stopped::Put(unsettled)) => return Err(unsettled),
             Err(Stopped::Call(failure)) => {
-                let key = Key { kind: Kind::Deployment, name: self.tenant.id.name.to_string() };
+                let key = Key { kind: Kind::Deployment, name: self.id.name.to_string() };
                 let mut diagnostics = settled.remarks;
                 diagnostics.extend(self.lifecycle.errors(&[(key, failure)]));
                 return Err(Unsettled { kept: Some(settled.kept), objects: settled.objects, diagnostics });
@@ -68,16 +69,24 @@ impl Bedtime<'_> {
 
     async fn rest(&self, settled: &mut Settled) -> Result<Vec<String>, Stopped> {
         let engine = &self.lifecycle.engine;
-        let id = &self.tenant.id;
+        let id = &self.id;
         let place = Place::find(engine.api, &engine.manager, id).await?;
         let mut remarks = Vec::new();
         let asleep = self.is_asleep(place.as_ref(), &settled.kept).await?;
-        let job = if asleep { None } else { GateJob::of(engine, id, &settled.kept).await? };
-        let gated = self.tenant.schedule != Schedule::Always;
-        if gated && (self.stays || !asleep) {
-            self.tell_the_gate(settled).await?;
+        let tenant = self.tenant.as_ref();
+        // A gate that cannot be told goes on as it was told before.
+        let job = match tenant {
+            Some(_) if !asleep => GateJob::of(engine, id, &settled.kept).await?,
+            _ => None,
+        };
+        let gated = tenant.is_none_or(|tenant| tenant.schedule != Schedule::Always);
+        if let Some(tenant) = tenant.filter(|_| gated && (self.stays || !asleep)) {
+            self.tell_the_gate(tenant, settled).await?;
         }
         match (&place, job) {
+            (Some(_), None) if tenant.is_none() && !asleep => {
+                remarks.push(unseen("its state is of an older version, and its gate could not be told."));
+            }
             (Some(place), Some(job)) => remarks.extend(job.run(self.deadline, place).await?),
             (Some(_), None) if gated && !asleep => remarks.push(unseen("it has no guard that could look.")),
             _ => {}
@@ -122,19 +131,19 @@ impl Bedtime<'_> {
     }
 
     fn key(&self) -> Key {
-        Key { kind: Kind::Deployment, name: self.tenant.id.name.to_string() }
+        Key { kind: Kind::Deployment, name: self.id.name.to_string() }
     }
 
     fn deployment(&self) -> Ref {
-        Ref::deployment(self.tenant.namespace().as_str(), self.tenant.id.name.as_str())
+        Ref::deployment(self.id.namespace.as_str(), self.id.name.as_str())
     }
 
     /// Tells the gate to sleep and lets no CronJob ask it again. Ticks that are
     /// under way know the old word and could wake it once more, so they end.
-    async fn tell_the_gate(&self, settled: &mut Settled) -> Result<(), Stopped> {
-        let suspended = Tenant { suspend: true, ..self.tenant.clone() };
+    async fn tell_the_gate(&self, tenant: &Tenant, settled: &mut Settled) -> Result<(), Stopped> {
+        let suspended = Tenant { suspend: true, ..tenant.clone() };
         let desired = tenancy::expand::tenant(&suspended);
-        let gate = tenancy::declared::gate_account(&self.tenant.id);
+        let gate = tenancy::declared::gate_account(&self.id);
         let told =
             |key: &&Key| key.kind == Kind::CronJob || (key.kind == Kind::ConfigMap && key.name == gate);
         let apply: BTreeSet<Key> = desired.iter().map(|(key, _)| key).filter(told).cloned().collect();
@@ -167,7 +176,7 @@ impl Bedtime<'_> {
 
     async fn end_ticks(&self, key: &Key) -> Result<(), Failure> {
         let api = self.lifecycle.engine.api;
-        let namespace = Some(self.tenant.namespace().as_str());
+        let namespace = Some(self.id.namespace.as_str());
         let live = api.get(&Ref::new("batch/v1", "CronJob", namespace, &key.name)).await?;
         let active = live.map(|live| live.0["status"]["active"].clone()).unwrap_or_default();
         for job in active.as_array().into_iter().flatten() {

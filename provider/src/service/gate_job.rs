@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenancy::ledger::{Entry, State};
 use tenancy::names::{LABEL_LIMIT, TenantId, fit};
@@ -9,7 +10,7 @@ use tenancy::objects::{Key, Kind};
 
 use super::bedtime::{is_at_rest, memory_is_missing, pause, text, unseen};
 use super::rollout::hopeless;
-use crate::api::{Failure, Ref};
+use crate::api::{Failure, Live, Ref};
 use crate::engine::{Engine, Kept};
 use crate::ledger::Place;
 
@@ -20,6 +21,9 @@ const START_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 
 /// How long a gate that drains may miss the card's source before nobody waits
 /// for it: an exporter that restarts is back by then.
 const BLIND_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+
+/// The annotation that tells a Job of one try from that of another.
+const TRY: &str = "gpu-tenancy/try";
 
 /// A Job made from what the tenant's guard makes every few minutes.
 pub(super) struct GateJob<'a> {
@@ -119,7 +123,19 @@ impl<'a> GateJob<'a> {
     /// Makes the Job; one that an interrupted run left gives way.
     async fn make(&self) -> Result<(), Failure> {
         self.remove(Instant::now() + START_PATIENCE).await?;
-        self.engine.api.create(&self.name, &self.engine.manager, self.body.clone()).await.map(drop)
+        let mut body = self.body.clone();
+        let try_id = format!("{}-{}", std::process::id(), Timestamp::now().as_nanosecond());
+        body["metadata"]["annotations"][TRY] = json!(try_id);
+        let made = self.engine.api.create(&self.name, &self.engine.manager, body).await;
+        match made {
+            // Its answer was lost, and the next try of the same call found what it had made.
+            Err(failure) if failure.status() == Some(409) => {
+                let live = self.engine.api.get(&self.name).await?;
+                let ours = |live: &Live| live.0["metadata"]["annotations"][TRY] == try_id;
+                if live.as_ref().is_some_and(ours) { Ok(()) } else { Err(failure) }
+            }
+            made => made.map(drop),
+        }
     }
 
     async fn remove(&self, deadline: Instant) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ pub(crate) mod spec;
 use std::time::{Duration, Instant};
 
 use tenancy::duration::Seconds;
+use tenancy::names::TenantId;
 use tenancy::objects::{Key, Kind};
 use tenancy::tenant::Tenant;
 use tfplugin::{
@@ -25,7 +26,7 @@ use tfplugin::{
     Outcome, Path, PlanRequest, Planned, ReadRequest, Resource, UpdateRequest,
 };
 
-use crate::api::Api;
+use crate::api::{Api, PATIENCE};
 use crate::engine::{Engine, Kept};
 use crate::fill::adopted;
 use crate::lifecycle::{Change, Lifecycle, Settled, Unsettled};
@@ -36,10 +37,8 @@ use bedtime::Bedtime;
 pub(crate) use model::{ServiceIdentity, ServiceModel};
 pub(crate) use spec::tolerations;
 
-/// How long an operation may take unless `timeouts` says otherwise.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// How long a refresh may take: one look at each object.
-const READ_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 120 });
+/// How long a change may take unless `timeouts` says otherwise.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(600);
 
 /// The resource.
 pub(crate) struct ServiceResource;
@@ -73,7 +72,7 @@ impl Resource for ServiceResource {
             fixed::check(prior, &planned).into_result()?;
         }
         let notices = match (&request.prior, request.provider.as_deref()) {
-            (Some(prior), Some(data)) => notices::of_update(data, prior, &planned).await,
+            (Some(prior), Some(data)) => notices::of_update(data, prior, &planned, &request.cancel).await,
             _ => Diagnostics::new(),
         };
         Ok(Planned::new(planned).with(notices))
@@ -114,14 +113,15 @@ impl Resource for ServiceResource {
     async fn read(&self, request: ReadRequest<Self>) -> Outcome<ServiceModel> {
         let data = request.provider;
         let mut model = request.state;
+        let api = data.api.within(PATIENCE, &request.cancel);
+        let lifecycle = lifecycle(&data, &api, &model, request.cancel);
+        let kept = Kept::read(&request.private);
         let tenant = match spec::tenant(&model, &data.agent_image) {
             Ok(tenant) => tenant,
-            Err(problems) => return Outcome::failed(problems),
+            Err(problems) => return lifecycle.look_unread(model, kept, problems).await,
         };
         let desired = tenancy::expand::tenant(&tenant);
-        let api = data.api.within(READ_PATIENCE, &request.cancel);
-        let lifecycle = lifecycle(&data, &api, &model, request.cancel);
-        let looked = lifecycle.look(&desired, &model.objects, Kept::read(&request.private)).await;
+        let looked = lifecycle.look(&desired, &model.objects, kept).await;
         if !model.not_ready.is_null() && rollout::has_come(&api, &tenant.id).await {
             model.not_ready = Attr::Null;
         }
@@ -151,9 +151,11 @@ impl Resource for ServiceResource {
         let prior = spec::tenant(&request.prior, &data.agent_image).ok();
         let falls_asleep = tenant.suspend && request.prior.suspend != Attr::Known(true);
         let mut before = request.prior.objects.clone();
-        if let Some(awake) = prior.clone().filter(|_| falls_asleep) {
+        if falls_asleep {
+            let awake = prior.clone().unwrap_or_else(|| Tenant { suspend: false, ..tenant.clone() });
+            let (id, tenant) = (tenant.id.clone(), Some(awake));
             let bedtime =
-                Bedtime { lifecycle: &lifecycle, tenant: awake, before: &before, deadline, stays: true };
+                Bedtime { lifecycle: &lifecycle, id, tenant, before: &before, deadline, stays: true };
             let slept = bedtime.sleep(kept).await;
             let slept = match slept {
                 Ok(slept) => slept,
@@ -191,12 +193,16 @@ impl Resource for ServiceResource {
         let api = request.provider.api.within(patience, &request.cancel);
         let lifecycle = lifecycle(&request.provider, &api, &request.prior, request.cancel);
         let kept = Kept::read(&request.private);
-        let tenant = match spec::tenant(&request.prior, &request.provider.agent_image) {
-            Ok(tenant) => tenant,
-            Err(problems) => return Outcome::failed(problems),
+        let id: TenantId = match request.prior.id.as_str().unwrap_or_default().parse() {
+            Ok(id) => id,
+            Err(invalid) => {
+                let path = Path::attribute("id");
+                return Outcome::failed(Diagnostic::error("Invalid tenant", invalid.to_string()).at(path));
+            }
         };
+        let tenant = spec::tenant(&request.prior, &request.provider.agent_image).ok();
         let before = &request.prior.objects;
-        let bedtime = Bedtime { lifecycle: &lifecycle, tenant, before, deadline, stays: false };
+        let bedtime = Bedtime { lifecycle: &lifecycle, id, tenant, before, deadline, stays: false };
         let Settled { kept, objects, mut remarks } = match bedtime.sleep(kept).await {
             Ok(slept) => slept,
             Err(unsettled) => return outcome::half_done(request.prior, unsettled),
@@ -253,7 +259,7 @@ fn agent_image(data: Option<&Data>) -> Attr<String> {
 
 fn timeout(model: &ServiceModel, which: fn(&parts::TimeoutsModel) -> &Attr<String>) -> Duration {
     let text = model.timeouts.known().and_then(|timeouts| which(timeouts).as_str());
-    text.and_then(|text| text.parse::<Seconds>().ok()).map_or(PATIENCE, Duration::from)
+    text.and_then(|text| text.parse::<Seconds>().ok()).map_or(CHANGE_PATIENCE, Duration::from)
 }
 
 /// Waits for the rollout of a tenant whose replicas are Terraform's. What it

@@ -2,17 +2,22 @@
 
 use tenancy::leaves::{Leaves, diff, leaves};
 use tenancy::objects::Kind;
-use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Path};
 
 use super::model::ServiceModel;
 use super::spec;
-use crate::api::Ref;
+use crate::api::{PATIENCE, Ref};
 use crate::picture;
 use crate::provider::Data;
 
 /// The notices of a changed tenant. A cluster that cannot be asked is not
 /// waited for: then nobody knows whether the tenant is awake, and we say so.
-pub(super) async fn of_update(data: &Data, prior: &ServiceModel, planned: &ServiceModel) -> Diagnostics {
+pub(super) async fn of_update(
+    data: &Data,
+    prior: &ServiceModel,
+    planned: &ServiceModel,
+    cancel: &CancellationToken,
+) -> Diagnostics {
     let mut notices = Diagnostics::new();
     let id = planned.id.as_str().unwrap_or_default();
     if planned.suspend == Attr::Known(true) && prior.suspend != Attr::Known(true) {
@@ -34,7 +39,8 @@ pub(super) async fn of_update(data: &Data, prior: &ServiceModel, planned: &Servi
     let (Some(namespace), Some(name)) = (planned.namespace.as_str(), planned.name.as_str()) else {
         return notices;
     };
-    let awake = match data.api.get(&Ref::deployment(namespace, name)).await {
+    let api = data.api.within(PATIENCE, cancel);
+    let awake = match api.get(&Ref::deployment(namespace, name)).await {
         Ok(live) => live.and_then(|live| live.replicas()).is_some_and(|replicas| replicas > 0),
         Err(_) => return notices,
     };

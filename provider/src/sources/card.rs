@@ -8,7 +8,7 @@ use tenancy::names::CardName;
 use tenancy::quantity::Mib;
 use tfplugin::{Attr, DataSource, Diagnostic, Diagnostics, LookUpRequest, Map, Outcome, Path, model};
 
-use crate::api::{Api, Failure, Ref};
+use crate::api::{Api, Failure, PATIENCE, Ref};
 use crate::card::declared_data;
 use crate::provider::Data;
 
@@ -85,7 +85,8 @@ impl DataSource for CardSource {
     }
 
     async fn look_up(&self, request: LookUpRequest<Self>) -> Outcome<CardSourceModel> {
-        match found(&request.provider.api, request.asked).await {
+        let api = request.provider.api.within(PATIENCE, &request.cancel);
+        match found(&api, request.asked).await {
             Ok((model, remarks)) => Outcome::state(model).with(remarks),
             Err(diagnostics) => Outcome::failed(diagnostics),
         }

@@ -4,7 +4,7 @@ use tenancy::names::TenantId;
 use tenancy::quantity::Mib;
 use tfplugin::{Attr, DataSource, Diagnostic, Diagnostics, LookUpRequest, Outcome, Path, model};
 
-use crate::api::Api;
+use crate::api::{Api, PATIENCE};
 use crate::ledger::Place;
 use crate::provider::Data;
 
@@ -54,7 +54,8 @@ impl DataSource for StatusSource {
     }
 
     async fn look_up(&self, request: LookUpRequest<Self>) -> Outcome<StatusModel> {
-        match found(&request.provider.api, request.asked).await {
+        let api = request.provider.api.within(PATIENCE, &request.cancel);
+        match found(&api, request.asked).await {
             Ok(model) => Outcome::state(model),
             Err(diagnostics) => Outcome::failed(diagnostics),
         }

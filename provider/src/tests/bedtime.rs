@@ -242,3 +242,14 @@ async fn a_resident_that_is_let_go_and_kept_down_by_another_stays_down() {
     assert_eq!(replicas(&cluster, RESIDENT), 0);
     assert!(ledger(&cluster)["paused"].is_null());
 }
+
+#[tokio::test]
+async fn a_job_whose_answer_was_lost_is_made_all_the_same() {
+    let (cluster, driver, made) = awake().await;
+    with_gate(&cluster);
+    // The first try is done and its answer lost on the way: the next one of the same call meets it.
+    cluster.lose_an_answer(Method::POST, "/jobs");
+    let gone = driver.destroy(SERVICE, &made).await;
+    assert!(gone.instance.is_none() && gone.diagnostics.is_empty(), "{}", told(&gone.diagnostics));
+    assert!(cluster.take_calls().iter().filter(|call| **call == format!("POST {JOBS}")).count() == 2);
+}

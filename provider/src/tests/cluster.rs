@@ -22,6 +22,8 @@ pub(crate) struct Inside {
     pub(crate) calls: Vec<String>,
     /// Method, part of the path, status: answered instead of done.
     pub(crate) faults: Vec<(Method, &'static str, u16)>,
+    /// Method, part of the path: done, and answered as by a proxy that lost the answer; once.
+    lost: Vec<(Method, &'static str)>,
     /// Method, part of the path, what else happens just before the call is answered.
     hooks: Vec<(Method, &'static str, Hook)>,
     version: u64,
@@ -117,6 +119,11 @@ impl FakeCluster {
         self.0.lock().unwrap().hooks.push((method, path, Box::new(hook)));
     }
 
+    /// Does the next call of that kind and loses its answer.
+    pub(crate) fn lose_an_answer(&self, method: Method, path: &'static str) {
+        self.0.lock().unwrap().lost.push((method, path));
+    }
+
     pub(crate) fn heal(&self) {
         self.0.lock().unwrap().faults.clear();
     }
@@ -201,7 +208,9 @@ async fn answer(
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let parts = path.trim_matches('/').split('/').count();
     let is_list = parts % 2 == if path.starts_with("/apis") { 0 } else { 1 };
-    match method {
+    let lost = inside.lost.iter().position(|(of, part)| *of == method && path.contains(part));
+    let lost = lost.map(|at| inside.lost.remove(at));
+    let answer = match method {
         Method::GET if path == "/apis" => found(Some(&json!({"groups": [
             {"name": "resource.k8s.io", "preferredVersion": {"groupVersion": "resource.k8s.io/v1"}},
         ]}))),
@@ -271,7 +280,8 @@ async fn answer(
             }
             found(Some(&object))
         }
-    }
+    };
+    if lost.is_some() { status_of(504, "the answer was lost") } else { answer }
 }
 
 fn found(object: Option<&Value>) -> axum::response::Response {

@@ -103,3 +103,23 @@ async fn residents_that_are_still_down_get_their_replicas_before_a_claim_goes() 
     assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
     assert_eq!(cluster.get(resident).unwrap()["spec"]["replicas"], 2);
 }
+
+#[tokio::test]
+async fn a_destroy_whose_entry_stays_in_the_ledger_is_not_forgotten() {
+    let (cluster, driver, _, floor) = with_floor().await;
+    enter(&cluster, json!({"state": "asleep", "since": "2026-11-21T02:00:00Z"}));
+    cluster.fail(Method::PUT, ".ledger", 403);
+    let after = driver.destroy(FLOOR, &floor).await;
+    assert!(after.diagnostics.has_errors());
+    cluster.heal();
+    let read = driver.read(FLOOR, &after.instance.unwrap()).await;
+    let left = read.instance.expect("the refresh forgot what is left to do");
+    let gone = driver.destroy(FLOOR, &left).await;
+    assert!(gone.instance.is_none() && gone.diagnostics.is_empty(), "{}", told(&gone.diagnostics));
+    assert!(cluster.get(LEDGER).unwrap()["data"]["tts.chatterbox-tts"].is_null());
+    assert!(driver.read(FLOOR, &left).await.instance.is_none(), "now nothing is left");
+    let again = driver.update(FLOOR, &left, &claim()).await;
+    assert!(again.diagnostics.is_empty(), "{}", told(&again.diagnostics));
+    let read = driver.read(FLOOR, &again.instance.unwrap()).await.instance.unwrap();
+    assert!(driver.plan(FLOOR, Some(&read), Some(&claim())).await.is_empty());
+}

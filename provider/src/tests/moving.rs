@@ -8,6 +8,7 @@ use super::cluster::FakeCluster;
 use super::flow::{DEPLOYMENT, with_floor};
 use super::{SERVICE, chatterbox, told};
 use crate::service::ServiceModel;
+use crate::service::parts::FrontModel;
 
 const CRON_JOB: &str = "/apis/batch/v1/namespaces/tts/cronjobs/chatterbox-window-up";
 
@@ -128,5 +129,50 @@ async fn ours_in_its_place_stays_when_the_rest_of_the_create_fails() {
     assert!(cluster.get(DEPLOYMENT).is_some(), "the user would have no Deployment at all");
     cluster.heal();
     let again = driver.create(SERVICE, &adopting()).await;
+    assert!(!again.diagnostics.has_errors(), "{}", told(&again.diagnostics));
+}
+
+fn adopting_the_service() -> ServiceModel {
+    ServiceModel { adopt: Attr::Known(Set(vec!["Service/chatterbox-tts".into()])), ..chatterbox() }
+}
+
+const SERVICE_URL: &str = "/api/v1/namespaces/tts/services/chatterbox-tts";
+
+#[tokio::test]
+async fn what_is_ours_already_is_taken_over_no_more() {
+    let (cluster, driver, ..) = with_floor().await;
+    by_hand(&cluster, 0, "chatterbox-tts");
+    cluster.0.lock().unwrap().objects.remove(DEPLOYMENT);
+    let hand = || json!({"metadata": {"name": "chatterbox-tts"}, "spec": {"type": "NodePort"}});
+    cluster.put(SERVICE_URL, hand());
+    let made = driver.create(SERVICE, &adopting_the_service()).await;
+    assert!(!made.diagnostics.has_errors(), "{}", told(&made.diagnostics));
+    // Since the last refresh somebody has put another in its place.
+    cluster.0.lock().unwrap().objects.remove(SERVICE_URL);
+    cluster.put(SERVICE_URL, hand());
+    let uid = cluster.get(SERVICE_URL).unwrap()["metadata"]["uid"].clone();
+    let front = FrontModel { port: Attr::Known(9000), ..FrontModel::default() };
+    let changed = ServiceModel { service: Attr::Known(front), ..adopting_the_service() };
+    let after = driver.update(SERVICE, &made.instance.unwrap(), &changed).await;
+    let said = told(&after.diagnostics);
+    assert!(after.diagnostics.has_errors() && said.contains("is not ours"), "{said}");
+    let live = cluster.get(SERVICE_URL).unwrap();
+    assert_eq!((&live["metadata"]["uid"], &live["spec"]["type"]), (&uid, &json!("NodePort")));
+}
+
+#[tokio::test]
+async fn a_failed_create_names_what_it_took_over() {
+    let (cluster, driver, ..) = with_floor().await;
+    by_hand(&cluster, 0, "chatterbox-tts");
+    cluster.0.lock().unwrap().objects.remove(DEPLOYMENT);
+    cluster.put(SERVICE_URL, json!({"metadata": {"name": "chatterbox-tts"}, "spec": {"type": "NodePort"}}));
+    cluster.fail(Method::PATCH, "/cronjobs/", 403);
+    let after = driver.create(SERVICE, &adopting_the_service()).await;
+    let said = told(&after.diagnostics);
+    assert!(after.instance.is_none() && after.diagnostics.has_errors(), "{said}");
+    assert!(said.contains("Service tts/chatterbox-tts existed before"), "{said}");
+    assert!(said.contains("--server-side --force-conflicts"), "{said}");
+    cluster.heal();
+    let again = driver.create(SERVICE, &adopting_the_service()).await;
     assert!(!again.diagnostics.has_errors(), "{}", told(&again.diagnostics));
 }

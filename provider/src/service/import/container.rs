@@ -41,7 +41,7 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found) {
     model.image_pull_secrets = if secrets.is_empty() { Attr::Null } else { Attr::Known(Set(secrets)) };
     ports(model, server);
     env(model, server);
-    resources(model, server);
+    resources(model, server, found.gate.is_some());
     let main = main_port(server);
     model.startup_probe = probe(&server["startupProbe"], &main);
     let readiness = probe(&server["readinessProbe"], &main).into_known();
@@ -150,15 +150,28 @@ fn env(model: &mut ServiceModel, server: &Value) {
     model.env_from_secrets = filled_map(secret);
 }
 
+/// Which of the limits counts the slices: the usual one, else another of the same device plugin. A tenant
+/// with a gate has slices of something, so there it is also the only device of another plugin.
+fn slice_resource(limits: &Map<String>, is_gated: bool) -> Option<String> {
+    let vendor = d::SLICE_RESOURCE.split('/').next().unwrap_or_default();
+    let of_vendor = |name: &&String| name.split_once('/').is_some_and(|(domain, _)| domain == vendor);
+    let devices: Vec<&String> = limits.keys().filter(|name| name.contains('/')).collect();
+    let usual = devices.iter().find(|name| *name == &d::SLICE_RESOURCE);
+    let found = usual.or_else(|| devices.iter().find(|name| of_vendor(name)));
+    let only = || devices.first().filter(|_| is_gated && devices.len() == 1);
+    found.or_else(only).map(|name| (*name).clone())
+}
+
 /// Slices stand among the limits, and scratch space that nobody declared is our default.
-fn resources(model: &mut ServiceModel, server: &Value) {
+fn resources(model: &mut ServiceModel, server: &Value, is_gated: bool) {
     const SCRATCH: &str = "ephemeral-storage";
     let resources = &server["resources"];
     let mut limits = texts(&resources["limits"]).into_known().unwrap_or_default();
     let mut requests = texts(&resources["requests"]).into_known().unwrap_or_default();
-    let slices =
-        limits.remove(d::SLICE_RESOURCE).and_then(|it| it.as_str().and_then(|text| text.parse().ok()));
-    let slices: i64 = slices.unwrap_or(0);
+    let resource = slice_resource(&limits, is_gated);
+    let slices = resource.as_ref().and_then(|name| limits.remove(name));
+    let slices: i64 = slices.and_then(|it| it.as_str().and_then(|text| text.parse().ok())).unwrap_or(0);
+    model.slice_resource = resource.filter(|name| name != d::SLICE_RESOURCE).into();
     model.slices = (slices != i64::from(d::SLICES)).then_some(slices).into();
     if requests.get(SCRATCH).and_then(Attr::as_str) == Some("0") {
         limits.remove(SCRATCH);

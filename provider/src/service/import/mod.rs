@@ -21,7 +21,7 @@ use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Map, Outcome, P
 
 use super::model::ServiceModel;
 use super::{lifecycle, spec};
-use crate::api::{Api, Failure, Live, Ref};
+use crate::api::{Api, Failure, Live, PATIENCE, Ref};
 use crate::engine::{Kept, reference};
 use crate::picture;
 use crate::provider::Data;
@@ -62,11 +62,12 @@ async fn find(
     let missing = |why: String| Diagnostic::error(format!("There is no tenant {id}"), why).at(at.clone());
     let told = |failure: Failure| failure.diagnostic(at.clone());
     let name = Ref::deployment(id.namespace.as_str(), id.name.as_str());
-    let live = data.api.get(&name).await.map_err(told)?;
+    let api = data.api.within(PATIENCE, &cancel);
+    let live = api.get(&name).await.map_err(told)?;
     let live =
         live.ok_or_else(|| missing(format!("{name} does not exist. Create it with Terraform instead.")))?;
     let stub = ServiceModel { id: Attr::Known(id.to_string()), ..ServiceModel::default() };
-    let lifecycle = lifecycle(data, &data.api, &stub, cancel);
+    let lifecycle = lifecycle(data, &api, &stub, cancel);
     let manager = &lifecycle.engine.manager;
     if live.applied_by(manager).is_none() {
         return Err(missing(format!(
@@ -78,7 +79,7 @@ async fn find(
     }
     let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
     let whole = live.0.clone();
-    let found = look(&data.api, id, live, manager).await.map_err(told)?;
+    let found = look(&api, id, live, manager).await.map_err(told)?;
     let mut model = model(&found, data);
     // The labels of its pod are what it is spread by.
     decoration::fill(&mut model, "Deployment", &whole, &owned);
@@ -93,7 +94,7 @@ async fn find(
     let mut kept = Kept::default();
     let mut objects = Map::new();
     for (key, object) in desired.iter() {
-        let live = data.api.get(&reference(object)).await.map_err(told)?;
+        let live = api.get(&reference(object)).await.map_err(told)?;
         let Some(live) = live.filter(|live| live.applied_by(manager).is_some()) else { continue };
         kept.objects.insert(key.to_string(), lifecycle.engine.keep_found(object, &live));
         let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();

@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tenancy::declared::SYSTEM_NAMESPACE;
 use tenancy::objects::{Key, Kind};
 use tfplugin::testing::{After, Driver, Instance};
-use tfplugin::{Diagnostics, Value};
+use tfplugin::{CancellationToken, Diagnostics, Value};
 
 use super::super::{FLOOR, SERVICE, told};
 use super::judge;
 use super::proxy::{Call, Proxy};
 use super::rows::{Op, Row, Rows};
 use super::subject::{Card, Floor, Names, Subject};
-use crate::api::{Api, Listable, Live, Ref};
+use crate::api::{Api, ApiServer, Listable, Live, Ref};
 use crate::cluster::Cluster;
 use crate::connection::{Connection, Target};
 use crate::engine::{Kept, MANAGER_PREFIX};
@@ -62,7 +63,9 @@ impl Bench {
         let connection =
             || Connection { config_paths: vec![kubeconfig.clone().into()], ..Connection::default() };
         let cluster = || Cluster::new(Target::Known(Box::new(connection())));
-        Bench { upstream: Arc::new(cluster()), api: Api::new(cluster()), run: run.to_owned() }
+        let whole_run = Duration::from_secs(3600);
+        let api = ApiServer::new(cluster()).within(whole_run, &CancellationToken::new());
+        Bench { upstream: Arc::new(cluster()), api, run: run.to_owned() }
     }
 }
 
