@@ -15,6 +15,7 @@ use crate::layer;
 use crate::leaf::{Device, Verified};
 use crate::node::{Node, Value};
 use crate::problem::{Place, Problem};
+use crate::read::At;
 use crate::validate::TenantFile;
 
 pub use fleet::explain_fleet;
@@ -84,6 +85,7 @@ pub fn explain(
         return Ok(all);
     }
     of_fleet(&tree, fleet, stack, &mut all);
+    seen(file, stack, &mut all);
     follows(file, stack, &tree, &mut all);
     of_defaults(stack, &tree, &mut all);
     Ok(all)
@@ -115,9 +117,9 @@ impl std::fmt::Display for From {
                 let path =
                     path.strip_prefix(BUILT_IN).map_or(path.clone(), |rest| format!("catalogue{rest}"));
                 let checked = match *verified {
-                    Some("run") => "seen in use",
-                    Some(_) => "read there",
-                    None => "NOT VERIFIED",
+                    Some("run") => Verified::shown(Some(Verified::Run)),
+                    Some(_) => Verified::shown(Some(Verified::Source)),
+                    None => Verified::shown(None),
                 };
                 write!(f, "{path}:{line}, {checked}: {source}")
             }
@@ -163,10 +165,7 @@ fn origin(place: &Place, file: &TenantFile) -> From {
             path,
             line,
             source: origin.source.to_owned(),
-            verified: origin.verified.map(|verified| match verified.value {
-                Verified::Source => "source",
-                Verified::Run => "run",
-            }),
+            verified: verified(origin.verified),
         },
         None => From::File { path, line },
     }
@@ -231,6 +230,32 @@ fn of_fleet(tree: &Node, fleet: &Node, stack: &Stack, all: &mut Vec<Explained>) 
     }
 }
 
+/// What others saw the server take of a card.
+fn seen(file: &TenantFile, stack: &Stack, all: &mut Vec<Explained>) {
+    let Some(entry) = file.implied.entry.as_ref().filter(|_| stack.claim.is_some()) else { return };
+    for figure in entry.raw.figures.iter().flatten() {
+        let place = figure.memory.as_ref().map_or(&figure.what.place, |memory| &memory.place);
+        all.push(Explained {
+            key: "peak.seen".to_owned(),
+            value: figure.memory.as_ref().map_or_else(|| "no figure".to_owned(), |it| it.value.spelled()),
+            from: From::Catalogue {
+                path: place.source.path.to_string(),
+                line: place.line(),
+                source: format!("{}, by {}", figure.what.value, figure.source.value),
+                verified: verified(figure.verified.as_ref()),
+            },
+        });
+    }
+}
+
+/// The word of a check, for programs.
+fn verified(checked: Option<&At<Verified>>) -> Option<&'static str> {
+    checked.map(|checked| match checked.value {
+        Verified::Source => "source",
+        Verified::Run => "run",
+    })
+}
+
 /// What follows from other values.
 fn follows(file: &TenantFile, stack: &Stack, tree: &Node, all: &mut Vec<Explained>) {
     let mut add = |key: &str, value: String, how: String| {
@@ -257,6 +282,16 @@ fn follows(file: &TenantFile, stack: &Stack, tree: &Node, all: &mut Vec<Explaine
         let labels = stack.tenant.pod.node_selector.iter();
         let labels: Vec<String> = labels.map(|(key, value)| format!("{key}: {value}")).collect();
         add("node_selector", labels.join(", "), format!("the node of card {}", claim.card));
+    }
+    let tells = stack.tenant.schedule != tenancy::window::Schedule::Always && !given("unload");
+    if let Some(why) =
+        file.implied.entry.iter().find_map(|entry| entry.raw.no_unload.as_ref()).filter(|_| tells)
+    {
+        add("unload", "none".into(), format!("not set: {}", why.value));
+    }
+    if file.implied.entry.as_ref().is_some_and(|entry| entry.raw.figures.is_none()) {
+        let how = "the catalogue knows nobody who published what it takes of a card: measure it";
+        add("peak.seen", "nothing".into(), how.into());
     }
     if let Some(precision) = file.implied.computes_in(tree).filter(|_| !given("precision")) {
         add("precision", precision.to_string(), "what the server computes in when nobody tells it".into());

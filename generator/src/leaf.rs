@@ -24,8 +24,10 @@ use tenancy::window::{Day, TimeOfDay, Zone};
 use crate::read::Leaf;
 
 macro_rules! text_leaves {
-    ($($type:ty: $example:literal),* $(,)?) => {$(
+    ($($type:ty $(as $schema:expr)?; $example:literal),* $(,)?) => {$(
         impl Leaf for $type {
+            $(const SCHEMA: &'static [&'static str] = $schema;)?
+
             fn leaf(text: &str) -> Result<Self, Invalid> {
                 text.parse()
             }
@@ -37,36 +39,39 @@ macro_rules! text_leaves {
     )*};
 }
 
+/// What YAML has of single values; the text of each is what was typed.
+const SCALAR: &[&str] = &["string", "number", "boolean"];
+
 text_leaves! {
-    AbsolutePath: "/data",
-    Address: "monitoring/prometheus:9090",
-    AddressRange: "10.0.0.0/8",
-    CardName: "gpu-1-0",
-    ConfigKey: "token",
-    ContainerName: "fetch-weights",
-    EnvName: "HF_HOME",
-    ExporterName: "gpu-exporter",
-    ExporterPage: "gpu-exporter",
-    HostName: "models.example.org",
-    HttpUrl: "http://queue.tts:8000/stats",
-    JsonPath: "$.queue.pending",
-    HandedOver: "image",
-    LabelKey: "app.kubernetes.io/part-of",
-    LabelValue: "narration",
-    Mib: "4GiB",
-    Namespace: "tts",
-    NodeName: "gpu-1",
-    ObjectName: "tier-2-gpu",
-    PortName: "http",
-    Quantity: "20Gi",
-    ResidentName: "llama",
-    Seconds: "5m",
-    TenantName: "chatterbox-tts",
-    TimeOfDay: "02:00",
-    Url: "http://dcgm-exporter.gpu-operator:9400/metrics",
-    VolumeName: "voices",
-    WindowName: "night",
-    Zone: "Europe/London",
+    AbsolutePath; "/data",
+    Address; "monitoring/prometheus:9090",
+    AddressRange; "10.0.0.0/8",
+    CardName; "gpu-1-0",
+    ConfigKey; "token",
+    ContainerName; "fetch-weights",
+    EnvName; "HF_HOME",
+    ExporterName; "gpu-exporter",
+    ExporterPage; "gpu-exporter",
+    HostName; "models.example.org",
+    HttpUrl; "http://queue.tts:8000/stats",
+    JsonPath; "$.queue.pending",
+    HandedOver; "image",
+    LabelKey; "app.kubernetes.io/part-of",
+    LabelValue as SCALAR; "narration",
+    Mib; "4GiB",
+    Namespace; "tts",
+    NodeName; "gpu-1",
+    ObjectName; "tier-2-gpu",
+    PortName; "http",
+    Quantity as &["string", "number"]; "20Gi",
+    ResidentName; "llama",
+    Seconds; "5m",
+    TenantName; "chatterbox-tts",
+    TimeOfDay; "02:00",
+    Url; "http://dcgm-exporter.gpu-operator:9400/metrics",
+    VolumeName; "voices",
+    WindowName; "night",
+    Zone; "Europe/London",
 }
 
 macro_rules! word_leaves {
@@ -222,6 +227,17 @@ pub enum Verified {
     Run,
 }
 
+impl Verified {
+    /// How much a fact is worth, in words.
+    pub fn shown(checked: Option<Self>) -> &'static str {
+        match checked {
+            Some(Self::Run) => "seen in use",
+            Some(Self::Source) => "read there",
+            None => "NOT VERIFIED",
+        }
+    }
+}
+
 /// Which program terragrunt runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binary {
@@ -291,6 +307,8 @@ pub struct TolerationOperator(pub &'static str);
 pub struct HttpMethod(pub &'static str);
 
 impl Leaf for String {
+    const SCHEMA: &'static [&'static str] = SCALAR;
+
     fn leaf(text: &str) -> Result<Self, Invalid> {
         Ok(text.to_owned())
     }

@@ -47,6 +47,8 @@ pub trait FromNode: Sized {
 pub trait Leaf: Sized {
     /// What JSON calls it: `string`, `integer` or `boolean`.
     const TYPE: &'static str = "string";
+    /// What an editor may take for it. Text may look like a number and be meant as text.
+    const SCHEMA: &'static [&'static str] = &[Self::TYPE];
 
     /// Reads the text as it was typed.
     ///
@@ -103,7 +105,10 @@ impl<T: Leaf> JsonSchema for At<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let mut schema = json_schema!({ "type": T::TYPE });
+        let mut schema = match T::SCHEMA {
+            [one] => json_schema!({ "type": one }),
+            several => json_schema!({ "type": several }),
+        };
         T::refine(&mut schema);
         schema
     }

@@ -46,6 +46,16 @@ fn page(text: &str) -> String {
     format!("{head}{body}").replace(concat!("gpu-stacks ", env!("CARGO_PKG_VERSION")), "gpu-stacks VERSION")
 }
 
+/// What a page's looks promise: a phone's width, the dark, and a keyboard.
+#[test]
+fn the_style_has_a_form_for_phones_for_the_dark_and_for_keyboards() {
+    let [_, html, svg, _] = all_renderings(&reviewed("pull-request"));
+    let style =
+        |text: &str| text.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0.to_owned();
+    insta::assert_snapshot!("page.css", style(&html));
+    insta::assert_snapshot!("picture.css", style(&svg));
+}
+
 /// One plan with these changes of resources.
 fn stack(name: &str, changes: Value) -> Stack {
     let text = json!({"format_version": "1.2", "resource_changes": changes}).to_string();

@@ -60,6 +60,32 @@ fn every_example_keeps_to_the_schema_of_its_kind() {
 }
 
 #[test]
+fn what_the_reader_takes_for_text_the_schema_takes_too() {
+    let tenant = schema(&gpu_stacks::schema::tenant());
+    let good = "namespace: tts\ncard: c\npeak: 4GiB\nimage: i\nport: 1\nwindows: { n: { start: \"02:00\", end: \"06:00\" } }\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tenants")).unwrap();
+    let fleet = "cards: { c: { node: n, index: 0, source: { dcgm: \"http://x\" } } }\ndefaults: { headroom: 1GiB, time_zone: UTC }\n";
+    std::fs::write(folder.path().join("fleet.yaml"), fleet).unwrap();
+    for line in [
+        "env: { PORT: 8004, DEBUG: true, RATIO: 0.5 }",
+        "args: [--port, 8004, true]",
+        "command: [1]",
+        "requests: { cpu: 4, memory: 1.5 }",
+        "labels: { Pod: { example.org/rank: 1, example.org/on: true } }",
+        "annotations: { Pod: { example.org/rank: 1 } }",
+        "config: { /app/x: 1 }",
+        "node_selector: { example.org/rank: 1 }",
+    ] {
+        let text = format!("{good}{line}\n");
+        std::fs::write(folder.path().join("tenants/t.yaml"), &text).unwrap();
+        let read = gpu_stacks::load(folder.path());
+        read.unwrap_or_else(|problems| panic!("{line}: {}", problems[0].line()));
+        assert_eq!(complaints(&tenant, &text), [""; 0], "{line}");
+    }
+}
+
+#[test]
 fn what_the_reader_refuses_the_schema_refuses_too() {
     let tenant = schema(&gpu_stacks::schema::tenant());
     let good = "namespace: tts\ncard: c\npeak: 4GiB\nimage: i\nport: 1\n";

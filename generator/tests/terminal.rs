@@ -172,3 +172,25 @@ fn whoever_says_no_at_the_end_has_written_nothing() {
     let (said, code) = ended(terminal);
     assert_eq!((code, desk.tenants()), (1, BEGUN.map(str::to_owned).to_vec()), "{said}");
 }
+
+/// What a refusal looks like to somebody at a terminal, with or without `NO_COLOR`.
+fn refused(no_color: Option<&str>) -> String {
+    let desk = Desk::new();
+    std::fs::write(desk.folder.path().join("tenants/wrong.yaml"), "namespace: Wrong\n").unwrap();
+    let mut command = gpu_stacks(desk.folder.path(), &["check"]);
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR").env_remove("CLICOLOR_FORCE");
+    command.envs(no_color.map(|value| ("NO_COLOR", value)));
+    let options = Options::new().timeout_ms(Some(20_000)).strip_ansi_escape_codes(false);
+    let (said, code) = ended(spawn_with_options(command, options).unwrap());
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("wrong.yaml"), "{said}");
+    said
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_somebody_wants_none() {
+    assert!(refused(None).contains("\x1b["));
+    assert!(refused(Some("")).contains("\x1b["), "an empty NO_COLOR is none");
+    let plain = refused(Some("1"));
+    assert!(!plain.contains('\x1b'), "{plain:?}");
+}

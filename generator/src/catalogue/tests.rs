@@ -43,3 +43,29 @@ fn no_server_is_kept_alive_by_http_that_its_own_work_may_hold_up() {
         }
     }
 }
+
+/// Whoever reads "read there" must find it there.
+#[test]
+fn no_fact_that_was_checked_rests_on_a_guess() {
+    for entry in Catalogue::built_in().0.values() {
+        let raw = &entry.raw;
+        let facts = raw.facts.iter().map(|fact| (&fact.source, &fact.verified));
+        let figures = raw.figures.iter().flatten().map(|figure| (&figure.source, &figure.verified));
+        let precisions = raw.precisions.iter().flatten().map(|known| (&known.source, &known.verified));
+        for (source, verified) in facts.chain(figures).chain(precisions) {
+            let source = source.value.to_lowercase();
+            let rests =
+                ["guess", "seed", "our choice", "report"].into_iter().find(|word| source.contains(word));
+            assert!(verified.is_none() || rests.is_none(), "{}: {source}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn each_server_on_a_card_is_asked_for_its_memory_or_says_why_not() {
+    for entry in Catalogue::built_in().0.values().filter(|entry| entry.runs_on(Device::Gpu)) {
+        let implied = entry.implied(Device::Gpu, None).unwrap();
+        let called = layer::get(&implied, "unload").is_some();
+        assert_ne!(called, entry.raw.no_unload.is_some(), "{}", entry.name);
+    }
+}

@@ -21,6 +21,8 @@ record! {
         pub devices: Vec<At<Device>>,
         /// What it needs. A later fact goes over an earlier one, one for a device over one for both.
         pub facts: Vec<RawFact>,
+        /// Why no fact sets `unload` for a card, where none does.
+        pub no_unload: Option<At<String>>,
         /// How much memory of a card was seen in use.
         pub figures: Option<Vec<RawFigure>>,
         /// The precision it computes in when nobody says otherwise, where that is known.

@@ -105,6 +105,7 @@ impl schemars::JsonSchema for RawConfigFile {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let reference = generator.subschema_for::<RawFileReference>();
-        schemars::json_schema!({ "anyOf": [{ "type": "string" }, reference] })
+        let text = generator.subschema_for::<At<String>>();
+        schemars::json_schema!({ "anyOf": [text, reference] })
     }
 }

@@ -13,7 +13,7 @@ use tenancy::window::Schedule;
 use super::{TenantFile, bounds, gate, located, metadata, of_domain, peak, pod, server, storage, volumes};
 use crate::fleet::{Claim, Lifecycle, Stack};
 use crate::layer;
-use crate::leaf::Device;
+use crate::leaf::{Device, Verified};
 use crate::problem::{Place, Problem, Problems};
 use crate::raw::{RawDefaults, RawTenant};
 use crate::read::At;
@@ -143,7 +143,9 @@ fn figures(file: &TenantFile) -> String {
     figures
         .filter_map(|figure| {
             let memory = figure.memory.as_ref()?.value;
-            Some(format!(" Seen: {}, {} ({}).", memory.spelled(), figure.what.value, figure.source.value))
+            let checked = Verified::shown(figure.verified.as_ref().map(|checked| checked.value));
+            let (what, source) = (&figure.what.value, &figure.source.value);
+            Some(format!(" Seen: {}, {what} ({checked}: {source}).", memory.spelled()))
         })
         .collect()
 }

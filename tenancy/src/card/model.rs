@@ -30,6 +30,9 @@ pub struct CardModel {
     pub architecture: &'static str,
     /// Whether it can be divided by MIG.
     pub mig: bool,
+    /// What its products are called by the driver, and so by the label `nvidia.com/gpu.product` of
+    /// GPU feature discovery, without `NVIDIA-`.
+    pub products: &'static [&'static str],
 }
 
 const PUBLISHED: &str = "a published nvidia-smi listing";
@@ -42,28 +45,67 @@ const fn model(
     compute: (u8, u8),
     architecture: &'static str,
     mig: bool,
+    products: &'static [&'static str],
 ) -> CardModel {
-    CardModel { name, memory_mib: Mib(memory_mib), memory_source, compute, architecture, mig }
+    CardModel { name, memory_mib: Mib(memory_mib), memory_source, compute, architecture, mig, products }
 }
 
 /// Every model that is known here, oldest family first.
 pub const MODELS: [CardModel; 16] = [
-    model("P40", 24451, "a published nvidia-smi listing, ECC off", (6, 1), "Pascal", false),
-    model("V100-16", 16160, PUBLISHED, (7, 0), "Volta", false),
-    model("V100-32", 32510, PUBLISHED, (7, 0), "Volta", false),
-    model("T4", 15360, MODAL, (7, 5), "Turing", false),
-    model("A30", 24258, "a published nvidia-smi listing of an older driver", (8, 0), "Ampere", true),
-    model("A100-40", 40960, MODAL, (8, 0), "Ampere", true),
-    model("A100-80", 81920, MODAL, (8, 0), "Ampere", true),
-    model("A2", 15356, PUBLISHED, (8, 6), "Ampere", false),
-    model("A10", 23028, "modal-client issue 2797; 24258 was seen too", (8, 6), "Ampere", false),
-    model("RTX-3090", 24576, "not seen, by its data sheet", (8, 6), "Ampere", false),
-    model("L4", 23034, MODAL, (8, 9), "Ada", false),
-    model("L40S", 46068, MODAL, (8, 9), "Ada", false),
-    model("RTX-4090", 24564, PUBLISHED, (8, 9), "Ada", false),
-    model("H100-80", 81559, MODAL, (9, 0), "Hopper", true),
-    model("H200", 143_771, MODAL, (9, 0), "Hopper", true),
-    model("RTX-5090", 32607, PUBLISHED, (12, 0), "Blackwell", false),
+    model("P40", 24451, "a published nvidia-smi listing, ECC off", (6, 1), "Pascal", false, &["TESLA-P40"]),
+    model(
+        "V100-16",
+        16160,
+        PUBLISHED,
+        (7, 0),
+        "Volta",
+        false,
+        &["TESLA-V100-SXM2-16GB", "TESLA-V100-PCIE-16GB", "TESLA-V100-FHHL-16GB", "TESLA-V100-DGXS-16GB"],
+    ),
+    model(
+        "V100-32",
+        32510,
+        PUBLISHED,
+        (7, 0),
+        "Volta",
+        false,
+        &[
+            "TESLA-V100-SXM2-32GB",
+            "TESLA-V100-PCIE-32GB",
+            "TESLA-V100-SXM3-32GB",
+            "TESLA-V100-DGXS-32GB",
+            "TESLA-V100S-PCIE-32GB",
+        ],
+    ),
+    model("T4", 15360, MODAL, (7, 5), "Turing", false, &["TESLA-T4"]),
+    model(
+        "A30",
+        24258,
+        "a published nvidia-smi listing of an older driver",
+        (8, 0),
+        "Ampere",
+        true,
+        &["A30"],
+    ),
+    model("A100-40", 40960, MODAL, (8, 0), "Ampere", true, &["A100-SXM4-40GB", "A100-PCIE-40GB"]),
+    model(
+        "A100-80",
+        81920,
+        MODAL,
+        (8, 0),
+        "Ampere",
+        true,
+        &["A100-SXM4-80GB", "A100-80GB-PCIE", "A100-PCIE-80GB"],
+    ),
+    model("A2", 15356, PUBLISHED, (8, 6), "Ampere", false, &["A2"]),
+    model("A10", 23028, "modal-client issue 2797; 24258 was seen too", (8, 6), "Ampere", false, &["A10"]),
+    model("RTX-3090", 24576, "not seen, by its data sheet", (8, 6), "Ampere", false, &["GEFORCE-RTX-3090"]),
+    model("L4", 23034, MODAL, (8, 9), "Ada", false, &["L4"]),
+    model("L40S", 46068, MODAL, (8, 9), "Ada", false, &["L40S"]),
+    model("RTX-4090", 24564, PUBLISHED, (8, 9), "Ada", false, &["GEFORCE-RTX-4090"]),
+    model("H100-80", 81559, MODAL, (9, 0), "Hopper", true, &["H100-80GB-HBM3", "H100-PCIE"]),
+    model("H200", 143_771, MODAL, (9, 0), "Hopper", true, &["H200"]),
+    model("RTX-5090", 32607, PUBLISHED, (12, 0), "Blackwell", false, &["GEFORCE-RTX-5090"]),
 ];
 
 /// The numbers that a model computes in.
@@ -134,14 +176,20 @@ impl CardModel {
     }
 }
 
-/// A model by its name, with or without the words that NVIDIA puts before it:
-/// `T4`, `Tesla-T4`, `NVIDIA-L4`.
+/// A model by its name, with or without the words that NVIDIA puts before it, or as the label
+/// `nvidia.com/gpu.product` spells it: `T4`, `NVIDIA L4`, `NVIDIA-A100-SXM4-80GB`, `Tesla-T4-SHARED`.
 impl FromStr for &'static CardModel {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let mut name = text.to_uppercase().replace([' ', '_'], "-");
-        for word in ["NVIDIA-", "TESLA-", "GEFORCE-"] {
+        // Where a card is shared and its slices keep their name, the label says so.
+        name = name.strip_suffix("-SHARED").unwrap_or(&name).to_owned();
+        name = name.strip_prefix("NVIDIA-").unwrap_or(&name).to_owned();
+        if let Some(found) = MODELS.iter().find(|model| model.products.contains(&name.as_str())) {
+            return Ok(found);
+        }
+        for word in ["TESLA-", "GEFORCE-"] {
             name = name.strip_prefix(word).unwrap_or(&name).to_owned();
         }
         if let Some(found) = MODELS.iter().find(|model| model.name == name) {
@@ -188,11 +236,36 @@ mod tests {
             assert_eq!(card(spelled).name, "T4", "{spelled}");
         }
         assert_eq!(card("NVIDIA GeForce RTX 4090").name, "RTX-4090");
+        for (label, name) in [
+            ("NVIDIA-A100-SXM4-80GB", "A100-80"),
+            ("NVIDIA-A100-PCIE-40GB", "A100-40"),
+            ("NVIDIA-A100-80GB-PCIe-SHARED", "A100-80"),
+            ("NVIDIA-H100-80GB-HBM3", "H100-80"),
+            ("Tesla-V100-SXM2-16GB", "V100-16"),
+            ("Tesla-T4-SHARED", "T4"),
+            ("NVIDIA-GeForce-RTX-3090", "RTX-3090"),
+        ] {
+            assert_eq!(card(label).name, name, "{label}");
+        }
         let near = |text: &str| text.parse::<&CardModel>().unwrap_err().reason;
         assert_eq!(near("4090"), "it is not in the table; `RTX-4090` is the nearest");
         assert_eq!(near("A100"), "it is not in the table; `A100-40` is the nearest");
         assert_eq!(near(""), "it is not in the table");
         assert_eq!(near("Radeon"), "it is not in the table");
+    }
+
+    #[test]
+    fn every_product_of_the_table_is_found_by_its_label_shared_or_not() {
+        for model in MODELS {
+            assert!(!model.products.is_empty(), "{}", model.name);
+            for product in model.products {
+                for label in
+                    [format!("NVIDIA-{product}"), format!("{product}-SHARED"), product.to_lowercase()]
+                {
+                    assert_eq!(card(&label).name, model.name, "{label}");
+                }
+            }
+        }
     }
 
     #[test]
