@@ -30,8 +30,7 @@ objects are those that the Terraform provider makes.
 ";
 
 /// What to do where somebody is born asleep.
-const README_ASLEEP: &str = "\
-    kubectl apply --server-side -k namespaces
+const README_ASLEEP: &str = "    kubectl apply --server-side -k namespaces
     kubectl create -k once                    # each tenant's Deployment, asleep
     kubectl apply --server-side -k .          # everything but replica counts
 
@@ -42,8 +41,7 @@ and all three again where a tenant is new.
 ";
 
 /// What to do where nobody is.
-const README_AWAKE: &str = "\
-    kubectl apply --server-side -k namespaces
+const README_AWAKE: &str = "    kubectl apply --server-side -k namespaces
     kubectl apply --server-side -k .
 
 In this order on a new cluster. After a change the last is enough, and both

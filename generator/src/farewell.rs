@@ -8,7 +8,7 @@ use hcl_edit::Ident;
 use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure::{Block, Body};
 
-use crate::leaf::UNITS;
+use crate::leaf::{MADE_UNITS, UNITS};
 use crate::write::Change;
 
 /// A tenant that a stack described until now, or a claim of it.
@@ -107,7 +107,7 @@ fn unit(folder: &str) -> &str {
 /// Where a stack runs, and what makes that place. A unit that was only written has no state of its own.
 fn place(folder: &str) -> (String, &'static str) {
     match folder.split_once('/') {
-        Some((UNITS, unit)) => (format!(".terragrunt-stack/{unit}"), "`terragrunt stack generate`, then "),
+        Some((UNITS, unit)) => (format!("{MADE_UNITS}/{unit}"), "`terragrunt stack generate`, then "),
         _ => (folder.to_owned(), ""),
     }
 }

@@ -35,10 +35,24 @@ pub fn files(start: &Start) -> BTreeMap<String, String> {
     let filled = |text: &str| {
         text.replace("CARD", &card)
             .replace("NODE", start.node.as_str())
+            .replace("    # RESERVED\n", reserved(start.model))
             .replace("MODEL", start.model.name)
             .replace("ZONE", start.zone.name())
     };
     FILES.iter().map(|(path, text)| ((*path).to_owned(), filled(text))).collect()
+}
+
+/// What the driver keeps of a card, which was read of a T4 alone.
+fn reserved(model: &CardModel) -> &'static str {
+    match model.name {
+        "T4" => {
+            "    # How much of it the driver keeps, as DCGM_FI_DEV_FB_RESERVED of a T4 says.\n    reserved: 450MiB\n"
+        }
+        _ => {
+            "    # How much of it the driver keeps: DCGM_FI_DEV_FB_RESERVED of yours. Nobody has read it of this model here, and\n    \
+             # until it is given all of the card counts as usable.\n    # reserved: 450MiB\n"
+        }
+    }
 }
 
 /// What of a live repository is there already.

@@ -290,6 +290,9 @@ impl Layout {
 /// The folder of the units that a `terragrunt.stack.hcl` is made of.
 pub const UNITS: &str = "units";
 
+/// The folder into which terragrunt copies them, and in which they run.
+pub const MADE_UNITS: &str = ".terragrunt-stack";
+
 /// What plans show of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanObjects(pub &'static str);

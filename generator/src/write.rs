@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::disk::{self, Disk};
+use crate::leaf::{MADE_UNITS, UNITS};
 use crate::manifest::{self, Manifest};
 use crate::own::is_own;
 
@@ -132,11 +133,28 @@ pub fn write(
     if changes.is_empty() && manifest_change.is_none() {
         return Ok(changes);
     }
+    leave_the_stack(root, &changes, disk)?;
     let during = old.union(&new).to_unfinished_text();
     let manifest = disk::Manifests { before: old_text, during, after: new.to_text() };
     disk::replace(root, &changes, &manifest, disk)?;
     changes.extend(manifest_change);
     Ok(changes)
+}
+
+/// Takes the units that go out of the folder that terragrunt made of them. It makes units and removes none, so the
+/// next run of all would make anew what was just destroyed.
+fn leave_the_stack(root: &Path, changes: &[Change], disk: &impl Disk) -> Result<(), disk::DiskError> {
+    for change in changes.iter().filter(|change| change.after.is_none()) {
+        let Some(file) = change.path.strip_prefix(UNITS).filter(|file| file.ends_with("/terragrunt.hcl"))
+        else {
+            continue;
+        };
+        let copy = root.join(format!("{MADE_UNITS}{file}"));
+        if copy.exists() {
+            disk.remove(&copy)?;
+        }
+    }
+    Ok(())
 }
 
 /// The manifest as one more file that may differ.

@@ -288,6 +288,12 @@ fn yaml_itself() {
 }
 
 #[test]
+fn one_kubeconfig_and_several_exclude_each_other() {
+    let both = "provider: { config_path: a, config_paths: [b] }\ndefaults:";
+    insta::assert_snapshot!(fleet("defaults:", both), @"fleet.yaml:7:26: `config_path` excludes `config_paths`. Put all kubeconfigs into `config_paths`, which are merged as kubectl does, or keep one.");
+}
+
+#[test]
 fn a_file_that_is_not_text_says_its_line() {
     let folder = repository(&[("fleet.yaml", FLEET)]);
     put(folder.path(), "tenants/t.yaml", "");

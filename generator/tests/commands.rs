@@ -94,9 +94,12 @@ fn init_names_the_node_the_card_and_the_zone_it_was_told() {
     ]);
     assert_eq!(run.code, 0, "{}", run.err);
     let fleet = folder.read("live/fleet.yaml");
+    assert_eq!(folder.run(&["check", "live"]).code, 0);
     for said in ["  a-0:", "node: a.example.org", "model: L4", "time_zone: Europe/London"] {
         assert!(fleet.contains(said), "{said}: {fleet}");
     }
+    // What is known of a T4 alone is no fact about another card.
+    assert!(!fleet.contains("\n    reserved:") && fleet.contains("has read it of this model"), "{fleet}");
     let wrong = folder.run(&["init", "other", "--model", "T5"]);
     assert_eq!(wrong.code, 1);
     assert!(wrong.err.contains("`T4` is the nearest") && !folder.path("other").exists(), "{}", wrong.err);
@@ -379,4 +382,15 @@ fn the_layout_of_units_keeps_the_places_of_states() {
         folder.read("root.hcl")
     );
     assert_eq!(folder.run(&["check"]).code, 0);
+
+    // Terragrunt would run what it made of a unit that is no more.
+    for unit in ["narrator", "writer"] {
+        let made = folder.path(&format!(".terragrunt-stack/{unit}"));
+        std::fs::create_dir_all(&made).unwrap();
+        std::fs::write(made.join("terragrunt.hcl"), "").unwrap();
+    }
+    std::fs::remove_file(folder.path("tenants/narrator.yaml")).unwrap();
+    assert_eq!(folder.run(&["generate"]).code, 0);
+    let is_a_unit = |unit: &str| folder.path(&format!(".terragrunt-stack/{unit}/terragrunt.hcl")).exists();
+    assert_eq!((is_a_unit("narrator"), is_a_unit("writer")), (false, true));
 }

@@ -113,9 +113,22 @@ fn two_tenants_whose_names_run_into_each_other_are_both_born() {
     assert_eq!(born.keys().collect::<Vec<_>>(), ["Deployment/tts-eu/voice", "Deployment/tts/eu-voice"]);
 }
 
+/// What the page says to type, which stands apart from its sentences.
+fn commands(files: &BTreeMap<String, String>) -> Vec<&str> {
+    let typed = files["README.md"].lines().filter_map(|line| line.strip_prefix("    kubectl "));
+    typed.map(|line| line.split('#').next().unwrap_or_default().trim()).collect()
+}
+
+#[test]
+fn the_page_says_in_which_order_to_make_what() {
+    let files = kustomize(&whole()).unwrap();
+    let order = ["apply --server-side -k namespaces", "create -k once", "apply --server-side -k ."];
+    assert_eq!(commands(&files), order);
+}
+
 #[test]
 fn where_everybody_is_always_awake_nothing_is_made_once() {
     let files = kustomize(&live(&[("a", "namespace: tts\nalways: true\n")])).unwrap();
     assert!(!files.keys().any(|path| path.starts_with("once/")), "{:?}", files.keys());
-    assert!(!files["README.md"].contains("kubectl create"), "{}", files["README.md"]);
+    assert_eq!(commands(&files), ["apply --server-side -k namespaces", "apply --server-side -k ."]);
 }

@@ -175,6 +175,17 @@ pub(super) fn backend(file: &FleetFile<'_>, problems: &mut Problems) -> Option<B
     }
 }
 
+/// One kubeconfig or several, as the provider has it.
+pub(super) fn one_way_to_the_cluster(raw: &RawFleet, problems: &mut Problems) {
+    let Some(provider) = &raw.provider else { return };
+    if let (Some(path), Some(_)) = (&provider.config_path, &provider.config_paths) {
+        let reason = "`config_path` excludes `config_paths`";
+        let accepted =
+            "Put all kubeconfigs into `config_paths`, which are merged as kubectl does, or keep one.";
+        problems.push(Problem::at(path.place.clone(), reason).accepted(accepted));
+    }
+}
+
 /// The provider's connection.
 pub(super) fn provider(raw: &RawFleet) -> Provider {
     let text = |value: &Option<At<String>>| value.as_ref().map(|value| value.value.clone());

@@ -99,6 +99,7 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
         }
     }
     shared_ground(tenants, &stacks, problems);
+    cards::one_way_to_the_cluster(raw, problems);
     let binary = raw.binary.as_ref().map(|binary| binary.value);
     let fleet = Fleet {
         reserved: each_card(raw, |card| card.reserved.as_ref().map(|reserved| reserved.value)),
