@@ -1,6 +1,8 @@
 //! Generated stacks as people use them: gpu-stacks, then terragrunt with each CLI.
 
 mod begin;
+mod committed;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,11 +18,49 @@ use crate::night::needs_pods;
 struct Live {
     folder: tempfile::TempDir,
     binary: Binary,
+    /// What terragrunt and the CLI find in their environment besides.
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Live {
     fn new(binary: Binary) -> Result<Self> {
-        Ok(Self { folder: tempfile::tempdir()?, binary })
+        Ok(Self { folder: tempfile::tempdir()?, binary, environment: Vec::new() })
+    }
+
+    /// What people wrote in a live repository that is part of ours, or all of it where that is generated too.
+    fn copied(binary: Binary, from: &str) -> Result<Self> {
+        let live = Self::new(binary)?;
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(from);
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(from.join(&folder))? {
+                let entry = entry?;
+                let path = folder.join(entry.file_name());
+                if entry.file_type()?.is_dir() {
+                    folders.push(path);
+                } else {
+                    std::fs::create_dir_all(live.path().join(&folder))?;
+                    std::fs::copy(entry.path(), live.path().join(path))?;
+                }
+            }
+        }
+        Ok(live)
+    }
+
+    /// The same folder for the other CLI, without what the first one chose and fetched for itself.
+    fn with(mut self, binary: Binary) -> Result<Self> {
+        self.binary = binary;
+        for entry in std::fs::read_dir(self.path())? {
+            let folder = entry?.path();
+            let (cache, lock) = (folder.join(".terragrunt-cache"), folder.join(".terraform.lock.hcl"));
+            if cache.exists() {
+                std::fs::remove_dir_all(cache)?;
+            }
+            if lock.exists() {
+                std::fs::remove_file(lock)?;
+            }
+        }
+        Ok(self)
     }
 
     fn path(&self) -> &Path {
@@ -55,7 +95,28 @@ impl Live {
         let parallel = parallel.to_string();
         let options = [&["--parallelism", &parallel], options].concat();
         let mut command = Surroundings::get().run_all(self.path(), self.binary, &options, arguments);
-        command.output().context("start terragrunt")
+        command.envs(self.environment.iter().copied()).output().context("start terragrunt")
+    }
+
+    /// A tool in one of the folders, whatever it answers.
+    fn tool(&self, tool: &str, folder: &str, arguments: &[&str]) -> Result<Output> {
+        let mut command = Surroundings::get().in_live(tool, &self.path().join(folder), self.binary);
+        command.envs(self.environment.iter().copied());
+        command.args(arguments).output().with_context(|| format!("start {tool}"))
+    }
+
+    /// A tool in the repository that must end with 0.
+    fn finds_nothing(&self, tool: &str, arguments: &[&str]) -> Result<()> {
+        let output = self.tool(tool, "", arguments)?;
+        ensure!(output.status.success(), "{tool} {arguments:?}: {}", printed(&output));
+        Ok(())
+    }
+
+    /// What the tools themselves hold against the files. Only a stack that was planned has all that it refers to.
+    fn tools_find_nothing(&self) -> Result<()> {
+        self.finds_nothing("terraform", &["fmt", "-check", "-recursive"])?;
+        self.finds_nothing("terragrunt", &["hcl", "fmt", "--check"])?;
+        self.finds_nothing("terragrunt", &["hcl", "validate"])
     }
 
     /// `terragrunt run --all` of this, which must end with 0.
@@ -107,7 +168,8 @@ fn let_the_fake_stand_in(live: &Live, file: &str) -> Result<()> {
     let port = values.iter().find(|value| value["key"] == "port").context("no port")?;
     let port = port["value"].as_str().context("a port that is no text")?;
     let own = live.read(file)?;
-    let kept = own.lines().filter(|line| !line.starts_with("args:"));
+    let replaced = ["args:", "image:"];
+    let kept = own.lines().filter(|line| !replaced.iter().any(|key| line.starts_with(key)));
     let text = kept.map(|line| format!("{line}\n")).collect::<String>()
         + &format!(
             "image: gpu-tenancy.local/fake-model:dev\nargs: [--port, \"{port}\", --load-seconds, \"0\"]\n\
@@ -119,6 +181,10 @@ fn let_the_fake_stand_in(live: &Live, file: &str) -> Result<()> {
 /// Every server of the catalogue on every device that it runs on. On the card it sleeps for hours to come; on the
 /// CPU it runs at once and always, so the apply waits until its probes are content.
 fn every_server_lives(binary: Binary) -> Result<()> {
+    e2e::say(&format!(
+        "the catalogue with {}: the fake model's image stands in for every server's",
+        binary.name()
+    ));
     let scratch = Scratch::reserve("catalogue");
     let namespace = scratch.namespace.as_str();
     let servers = servers()?;

@@ -63,22 +63,33 @@ impl Surroundings {
         self.tools.join(name)
     }
 
-    /// `terragrunt run --all` in a live repository, with `options` of its own and then what every
-    /// stack's CLI is told. Strict: what terragrunt deprecates is an error.
-    pub fn run_all(&self, live: &Path, binary: Binary, options: &[&str], arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.tool("terragrunt"));
+    /// A tool in a folder of a live repository, with what terragrunt and the CLIs are to know. Strict: what
+    /// terragrunt deprecates is an error. At home there is no kubeconfig, whoever runs this.
+    pub fn in_live(&self, tool: &str, folder: &Path, binary: Binary) -> Command {
+        let mut command = Command::new(self.tool(tool));
         command
-            .current_dir(live)
-            .args(["run", "--all", "--non-interactive", "--no-color"])
-            .args(options)
-            .arg("--")
-            .args(arguments)
-            .args(["-no-color", "-input=false"])
+            .current_dir(folder)
+            .env("HOME", folder)
             .env("TG_TF_PATH", self.tool(binary.name()))
             .env("TG_NO_AUTO_PROVIDER_CACHE_DIR", "true")
             .env("TG_STRICT_MODE", "true")
+            .env("TG_NO_COLOR", "true")
+            .env("TG_NON_INTERACTIVE", "true")
             .env("TF_CLI_CONFIG_FILE", &self.cli_config)
             .env("CHECKPOINT_DISABLE", "1");
+        command
+    }
+
+    /// `terragrunt run --all` in a live repository, with `options` of its own and then what every
+    /// stack's CLI is told.
+    pub fn run_all(&self, live: &Path, binary: Binary, options: &[&str], arguments: &[&str]) -> Command {
+        let mut command = self.in_live("terragrunt", live, binary);
+        command
+            .args(["run", "--all"])
+            .args(options)
+            .arg("--")
+            .args(arguments)
+            .args(["-no-color", "-input=false"]);
         command
     }
 }

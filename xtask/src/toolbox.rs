@@ -67,6 +67,16 @@ const TFPLUGINDOCS: GoTool = GoTool {
     tags: "",
 };
 
+/// A bucket for states. It is a fake of Amazon's service by its own name, and refuses a conditional write as that
+/// does, which is what locks a state.
+const GOFAKES3: GoTool = GoTool {
+    name: "gofakes3",
+    module: "tests/tools/s3",
+    package: "github.com/johannesboyne/gofakes3/cmd/gofakes3",
+    stamps: &[],
+    tags: "",
+};
+
 const TERRAFORM: GoTool = GoTool {
     name: "terraform",
     module: "tests/tools/terraform",
@@ -104,7 +114,7 @@ pub(crate) fn cluster_binaries(places: &Places) -> Result<ClusterBinaries> {
     Ok(ClusterBinaries { cluster, coredns: go.built(places, &COREDNS)? })
 }
 
-/// Builds the tools that users run, unless the cache has them, and returns a folder with all of them.
+/// Builds the tools that users run, and what stands in for those that cannot run here, unless the cache has them, and returns a folder with all of them.
 ///
 /// # Errors
 /// When Go is missing or a build fails.
@@ -116,6 +126,7 @@ pub(crate) fn user_tools(places: &Places) -> Result<PathBuf> {
         ("terragrunt", go.built(places, &TERRAGRUNT)?),
         ("tfplugindocs", go.built(places, &TFPLUGINDOCS)?),
         ("promtool", go.built(places, &PROMTOOL)?),
+        ("gofakes3", go.built(places, &GOFAKES3)?),
         ("terraform", terraform(places, &go)?),
     ];
     let mut content = Content::default();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use e2e::terraform::printed;
-use e2e::{Binary, Kubectl, Scratch, Surroundings};
+use e2e::{Binary, FakeBucket, Kubectl, Scratch, Surroundings};
 use serde_json::Value;
 
 use super::{Live, let_the_fake_stand_in};
@@ -15,32 +16,57 @@ use crate::night::needs_pods;
 /// The stacks of the repository: the fleet's and three tenants'.
 const STACKS: [&str; 4] = ["fleet", "narrator", "transcriber", "writer"];
 
-/// A tool as it is, in the repository, which must end with 0.
-fn finds_nothing(live: &Live, tool: &str, arguments: &[&str]) -> Result<()> {
-    let surroundings = Surroundings::get();
-    let output = Command::new(surroundings.tool(tool))
-        .args(arguments)
-        .current_dir(live.path())
-        .env("TG_TF_PATH", surroundings.tool(live.binary.name()))
-        .env("TG_STRICT_MODE", "true")
-        .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
-        .output()?;
-    ensure!(output.status.success(), "{tool} {arguments:?}: {}", printed(&output));
-    Ok(())
+/// What a person adds to the file that is theirs: an argument that the CLI refuses where it does not know it, and a
+/// hook that says where it ran.
+const OWN: &str = r#"# Mine.
+terraform {
+  extra_arguments "patience" {
+    commands  = ["plan"]
+    arguments = ["-lock-timeout=5m", "-target=gpu_windowed_service.narrator"]
+  }
+  before_hook "mine" {
+    commands = ["plan"]
+    execute  = ["echo", "mine ran before the plan of ${path_relative_to_include()}"]
+  }
+}
+"#;
+
+/// Goes the way that a person goes, and says how long it took.
+fn begun_and_planned(binary: Binary) -> Result<Live> {
+    let live = Live::new(binary)?;
+    let started = Instant::now();
+    live.stacks_ok(&["init"])?;
+    let said = live.terragrunt(4, &["plan"])?;
+    e2e::say(&format!(
+        "from `gpu-stacks init` to the end of the plans of its {} stacks with {}: {:.1} s",
+        STACKS.len(),
+        binary.name(),
+        started.elapsed().as_secs_f64()
+    ));
+    let plans = said.matches("Plan: ").count();
+    ensure!(plans == STACKS.len(), "{plans} stacks have a plan: {said}");
+    Ok(live)
 }
 
 #[test]
 fn a_new_repository_is_planned_at_once_and_without_a_cluster() -> Result<()> {
-    let live = Live::new(Binary::Terraform)?;
-    live.stacks_ok(&["init"])?;
-    finds_nothing(&live, "terraform", &["fmt", "-check", "-recursive"])?;
-    finds_nothing(&live, "terragrunt", &["hcl", "fmt", "--check"])?;
-    finds_nothing(&live, "terragrunt", &["hcl", "validate"])?;
-    let said = live.terragrunt(4, &["plan"])?;
-    let plans = said.matches("Plan: ").count();
-    ensure!(plans == STACKS.len(), "{plans} stacks have a plan: {said}");
+    begun_and_planned(Binary::Tofu)?;
+    let live = begun_and_planned(Binary::Terraform)?;
     live.stacks_ok(&["check"]).context("after a plan")?;
-    Ok(())
+    live.tools_find_nothing()?;
+    ensure!(live.path().join("narrator/.terraform.lock.hcl").exists(), "there is no lock file to commit");
+
+    live.write("own.hcl", OWN)?;
+    live.stacks_ok(&["generate", "--overwrite"])?;
+    ensure!(live.read("own.hcl")? == OWN, "{}", live.read("own.hcl")?);
+    let said = live.terragrunt(4, &["plan"])?;
+    for stack in STACKS {
+        ensure!(said.contains(&format!("mine ran before the plan of {stack}")), "no hook in {stack}: {said}");
+    }
+    // The target is in one stack.
+    let plans = said.matches("Plan: ").count();
+    ensure!(plans == 1, "{plans} stacks have a plan although one was chosen: {said}");
+    live.tools_find_nothing()
 }
 
 /// Moves what `init` wrote into a namespace and onto a card of the test's own, with `more` in fleet.yaml, and lets
@@ -125,6 +151,85 @@ fn changed(review: &Value) -> Vec<String> {
     of_units.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// A tenant's file is removed, and what `check` says to do about it is done, word by word.
+fn goes_by_the_words_of_check(live: &Live, namespace: &str) -> Result<()> {
+    std::fs::remove_file(live.path().join("tenants/narrator.yaml"))?;
+    let check = printed(&live.stacks(&["check"])?);
+    let words = "Run `terragrunt stack generate`, then `terragrunt destroy` in .terragrunt-stack/narrator";
+    ensure!(check.contains(words), "{check}");
+    // Where the unit was written it has no state, and nothing may be done there in the belief that it has.
+    let destroy = ["destroy", "-auto-approve", "-no-color"];
+    let aside = printed(&live.tool("terragrunt", "units/narrator", &destroy)?);
+    ensure!(!aside.contains("Destroy complete"), "{aside}");
+    ensure!(Kubectl.exists(namespace, "deployment", "narrator")?, "a unit ran where it was written: {aside}");
+
+    live.finds_nothing("terragrunt", &["stack", "generate"])?;
+    let output = live.tool("terragrunt", ".terragrunt-stack/narrator", &destroy)?;
+    ensure!(output.status.success(), "{}", printed(&output));
+    ensure!(
+        !Kubectl.exists(namespace, "deployment", "narrator")?,
+        "nothing was destroyed: {}",
+        printed(&output)
+    );
+    live.stacks_ok(&["generate"])?;
+    live.terragrunt(4, &["plan", "-detailed-exitcode"]).map(drop)
+}
+
+/// The three tenants that `init` writes, in the layout that it writes, with their states in a bucket.
+fn a_new_repository_lives(binary: Binary) -> Result<()> {
+    if !needs_pods() {
+        return Ok(());
+    }
+    let scratch = Scratch::reserve("bucket");
+    let bucket = FakeBucket::start()?;
+    let mut live = Live::new(binary)?;
+    live.environment.extend(FakeBucket::CREDENTIALS);
+    e2e::say(&format!(
+        "init's tenants with {}: the fake model's image stands in for every server's, gofakes3 for the bucket",
+        binary.name()
+    ));
+    live.stacks_ok(&["init"])?;
+    let more = format!(
+        "provider: {{ config_path: {} }}\nbackend:\n  s3: {{ bucket: {}, region: eu-west-1, key_prefix: live, endpoint: \"{}\" }}\n",
+        Surroundings::get().kubeconfig.display(),
+        FakeBucket::NAME,
+        bucket.url
+    );
+    moved_in(&live, &scratch, &more)?;
+    live.stacks_ok(&["generate"])?;
+    live.terragrunt(4, &["apply", "-auto-approve"])?;
+    for stack in STACKS {
+        let state: Value = serde_json::from_str(&bucket.get(&format!("live/{stack}/terraform.tfstate"))?)?;
+        ensure!(state["resources"].as_array().is_some_and(|all| !all.is_empty()), "{stack}: {state}");
+    }
+    live.terragrunt(4, &["plan", "-detailed-exitcode"]).context("a second plan")?;
+
+    let lock = "live/narrator/terraform.tfstate.tflock";
+    bucket.put(lock, r#"{"ID":"1","Operation":"OperationTypeApply","Who":"somebody@elsewhere"}"#)?;
+    let refused = live.tool("terragrunt", "narrator", &["plan", "-no-color"])?;
+    let said = printed(&refused);
+    ensure!(
+        !refused.status.success() && said.contains("somebody@elsewhere"),
+        "a held lock was passed over: {said}"
+    );
+    bucket.remove(lock)?;
+    live.terragrunt(4, &["destroy", "-auto-approve"])?;
+    ensure!(bucket.get(lock).is_err(), "the lock is still held");
+    let left = Kubectl.names(&scratch.namespace, "deployments,services,cronjobs")?;
+    ensure!(left.is_empty(), "{left:?} are left");
+    Ok(())
+}
+
+#[test]
+fn a_new_repository_is_applied_by_terraform_with_its_states_in_a_bucket() -> Result<()> {
+    a_new_repository_lives(Binary::Terraform)
+}
+
+#[test]
+fn a_new_repository_is_applied_by_tofu_with_its_states_in_a_bucket() -> Result<()> {
+    a_new_repository_lives(Binary::Tofu)
+}
+
 /// The same repository as units of an explicit stack, with its states in the cluster: where people go when they
 /// outgrow the first day.
 #[test]
@@ -143,7 +248,7 @@ fn units_of_a_stack_are_reviewed_and_applied_with_their_states_in_secrets() -> R
     );
     let card = moved_in(&live, &scratch, &more)?;
     live.stacks_ok(&["generate"])?;
-    finds_nothing(&live, "terragrunt", &["hcl", "fmt", "--check"])?;
+    live.tools_find_nothing()?;
     Kubectl.run(&["create", "namespace", namespace])?;
 
     let folder = tempfile::tempdir()?;
@@ -168,6 +273,8 @@ fn units_of_a_stack_are_reviewed_and_applied_with_their_states_in_secrets() -> R
     let (_, review) = planned(&live, &folder.path().join("moved"))?;
     ensure!(changed(&review) == ["narrator"], "{review:#}");
     ensure!(review["cards"][0]["card"] == card.as_str(), "{review:#}");
+
+    goes_by_the_words_of_check(&live, namespace)?;
     live.terragrunt(4, &["destroy", "-auto-approve"])?;
     let left = Kubectl.names(namespace, "deployments,services,cronjobs")?;
     ensure!(left.is_empty(), "{left:?} are left");
