@@ -160,6 +160,10 @@ fn pod_pending(seen: &Seen, draft: &Draft) -> Option<Verdict> {
 }
 
 fn loading_limit(seen: &Seen, draft: &Draft) -> Option<Verdict> {
+    if seen.pod().is_some_and(|pod| pod.ready) {
+        // It restarted and was ready again before this tick, which takes it in at its next look.
+        return None;
+    }
     let taken = seen.since(draft.entry.starting_since?);
     (taken > i64::from(seen.gate.timing.loading_limit_s)).then(|| {
         let waiting = seen.pod().and_then(|pod| pod.waiting.as_deref());

@@ -248,3 +248,18 @@ fn the_words_fit_one_resident_as_well_as_two() {
     let decision = world.expect(CHATTERBOX, Rule::Restoring);
     insta::assert_snapshot!(decision.reason, @"Gives back the replicas of llama/llama after the window.");
 }
+
+/// Found by the simulator: its node restarted, it was let in and ready again, and the next tick came half an hour later.
+#[test]
+fn a_server_that_was_ready_again_long_before_a_tick_is_not_taken_for_one_that_still_loads() {
+    let mut world = awake();
+    world.wait(600);
+    (world.pod(CHATTERBOX).0.ready, world.pod(CHATTERBOX).0.admitted) = (false, false);
+    assert!(world.admit(CHATTERBOX));
+    (world.pod(CHATTERBOX).0.ready, world.pod(CHATTERBOX).0.restarts) = (true, 1);
+    world.wait(1500);
+    world.expect(CHATTERBOX, Rule::Starting);
+    world.wait(5);
+    world.expect(CHATTERBOX, Rule::Hold);
+    assert_eq!(world.state(CHATTERBOX), State::Awake);
+}
