@@ -60,13 +60,17 @@ pub fn script(shape: Shape) -> impl Strategy<Value = Script> {
     })
 }
 
+/// Whom a trouble befalls is drawn from so many and counted round the tenants that there are: many times as many
+/// as there ever are, so that each is as likely as another.
+const ANYBODY: usize = 10_000;
+
 /// Days before nights in which clocks change, somewhere, and one before which none does.
 const STARTS_S: [i64; 6] = [
     1_780_272_000, // 2026-06-01
     1_792_800_000, // 2026-10-24, Europe falls back
     1_793_404_800, // 2026-10-31, New York falls back
     1_791_000_000, // 2026-10-03, Lord Howe goes ahead by half an hour
-    1_805_068_800, // 2027-03-15 minus a day, New York has gone ahead
+    1_804_896_000, // 2027-03-13, New York goes ahead
     1_806_105_600, // 2027-03-27, Europe goes ahead
 ];
 
@@ -87,7 +91,7 @@ fn tenant(usable: u64) -> impl Strategy<Value = TenantSpec> {
     let peak = (usable / 12)..=(usable / 2);
     let windows = prop_oneof![1 => Just(Vec::new()), 9 => vec(window(), 1..=2)];
     let pauses = prop_oneof![3 => Just(Vec::new()), 1 => vec(0..2_usize, 1)];
-    let guard = select(vec![60_u32, 300, 300, 600]);
+    let guard = select(vec![60_u32, 300, 300, 600, 1800, 3600]);
     let amounts = peak.prop_flat_map(|peak| (Just(peak), (peak / 2)..=peak));
     (windows, amounts, 256..3_072_u64, 0..3_i32, pauses, guard, 5..240_u32).prop_map(
         |(windows, (peak_mib, loads_mib), headroom_mib, priority, pauses, guard_interval_s, load_s)| {
@@ -130,7 +134,7 @@ fn resident(usable: u64) -> impl Strategy<Value = ResidentSpec> {
 
 fn trouble(usable: u64) -> impl Strategy<Value = Trouble> {
     let for_s = || prop_oneof![30..600_u32, 600..7_200_u32];
-    let who = || 0..8_usize;
+    let who = || 0..ANYBODY;
     let how = select(vec![
         Failure::Away,
         Failure::Empty,
@@ -153,12 +157,14 @@ fn trouble(usable: u64) -> impl Strategy<Value = Trouble> {
         (for_s(), 5..180_u32).prop_map(|(for_s, by_s)| Trouble::SlowExit { for_s, by_s }),
         for_s().prop_map(|for_s| Trouble::Zombies { for_s }),
         (60..900_u32).prop_map(|for_s| Trouble::NodeReboots { for_s }),
+        (leap(), for_s()).prop_map(|(by_s, for_s)| Trouble::ClockLeaps { by_s, for_s }),
     ];
     let server = prop_oneof![
         (who(), for_s()).prop_map(|(tenant, for_s)| Trouble::NeverReady { tenant, for_s }),
         who().prop_map(|tenant| Trouble::Crash { tenant }),
         (who(), for_s()).prop_map(|(tenant, for_s)| Trouble::CrashLoop { tenant, for_s }),
         who().prop_map(|tenant| Trouble::PodDeleted { tenant }),
+        (who(), for_s()).prop_map(|(tenant, for_s)| Trouble::OtherCard { tenant, for_s }),
         (who(), for_s()).prop_map(|(tenant, for_s)| Trouble::Work { tenant, for_s }),
     ];
     let gate = prop_oneof![
@@ -169,8 +175,14 @@ fn trouble(usable: u64) -> impl Strategy<Value = Trouble> {
     prop_oneof![4 => card, 4 => cluster, 3 => server, 2 => gate, 2 => hand()]
 }
 
+/// Seconds to minutes, as of two clocks that drift apart; hours, as of a zone that was taken for another; and
+/// years, as of a battery that is empty.
+fn leap() -> impl Strategy<Value = i32> {
+    prop_oneof![-90..=90_i32, -14_400..=14_400_i32, -40_000_000..=40_000_000_i32]
+}
+
 fn hand() -> impl Strategy<Value = Trouble> {
-    let who = || 0..8_usize;
+    let who = || 0..ANYBODY;
     let text = prop_oneof![
         Just(Annotation::Nothing),
         Just(Annotation::Auto),

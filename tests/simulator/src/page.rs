@@ -49,11 +49,13 @@ what goes wrong with all of them. Every world is played twice, minute for minute
 the same, once with our gates (`decide`, `admit_pod` and the ledger with its
 compare-and-swap, the very functions that run in the cluster) and once with the
 rules of the shell CronJobs that people use today. `cargo xtask simulate` plays
-them again and writes this page. A world follows from its seed alone.
+them again and writes this page. A world follows from its seed alone. When a window
+is open the audit reads off a clock on the wall of its own, and not by the gates' code.
 
 What goes wrong: residents and tenants that grow, beyond their peaks too; sources
 that are away, empty, stale, partial, absurd or of another card; API servers and
-controllers that are away; ticks that come late; gates that die between the
+controllers that are away; an API server whose clock leaps by seconds or by a year, and back;
+ticks that come late; pods that are given another card; gates that die between the
 ledger and the scale call; writes that are lost or arrive late; nodes that restart; pods
 that find no node, pull for minutes, crash, never become ready, or are slow to go;
 processes that are not reaped; people who scale, annotate, delete and suspend.

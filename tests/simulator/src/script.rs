@@ -234,6 +234,20 @@ pub enum Trouble {
         /// For how long.
         for_s: u32,
     },
+    /// The tenant's new pods are given another card than the one that its gate looked at.
+    OtherCard {
+        /// Which.
+        tenant: usize,
+        /// For how long.
+        for_s: u32,
+    },
+    /// The API server's clock is wrong.
+    ClockLeaps {
+        /// By how much; ahead if it is positive.
+        by_s: i32,
+        /// For how long.
+        for_s: u32,
+    },
     /// There is work for an on-demand tenant.
     Work {
         /// Which.

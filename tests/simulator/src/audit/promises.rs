@@ -1,13 +1,17 @@
 //! What must hold when a ledger is written and when a server starts.
 
 use tenancy::decide::Rule;
-use tenancy::defaults::{CRASH_LIMIT, MIN_AWAKE_S};
+use tenancy::defaults::{BACKOFF_LIMIT_S, CRASH_LIMIT, MIN_AWAKE_S};
 use tenancy::gate::Timing;
 use tenancy::ledger::{CARD_MEMORY_KEY, Entry, State};
 
+use super::watch::longest_pause_ms;
 use super::{Audit, truth};
 use crate::queue::Ms;
 use crate::world::{Stored, World, Write};
+
+/// The longest that a gate counts from a moment in the past: the limit of a load, of ten minutes blind, of a pause.
+const TIME_OFF_MS: Ms = 1000 * (BACKOFF_LIMIT_S as Ms);
 
 impl Audit {
     /// A gate's or a pod's write of the ledger was taken.
@@ -40,7 +44,7 @@ impl Audit {
     fn idle(world: &mut World, tenant: usize, old: &Entry) {
         let now = world.clock().as_second();
         let awake_s = old.awake_since.map_or(0, |since| now - since.as_second());
-        if awake_s < i64::from(MIN_AWAKE_S) {
+        if !is_time_off(world) && awake_s < i64::from(MIN_AWAKE_S) {
             let id = &world.tenants[tenant].id;
             Self::fault(world, format!("{id} is sent to sleep without work {awake_s} s after it woke"));
         }
@@ -81,7 +85,7 @@ impl Audit {
         let backoff_ms = Ms::from(Timing::default().backoff_s) * 1000;
         let early =
             world.audit.tenants[write.tenant].yielded_at.filter(|at| world.now - at < backoff_ms - 1000);
-        if let (Some(at), None) = (early, write.pod) {
+        if let (Some(at), None, false) = (early, write.pod, is_time_off(world)) {
             let after = (world.now - at) / 1000;
             Self::fault(world, format!("{id} is admitted {after} s after it yielded"));
         }
@@ -90,8 +94,9 @@ impl Audit {
     /// Whether a yield had a cause in what really was.
     fn yielded(world: &mut World, write: &Write, before: &Stored, rule: Rule) {
         // By the gate's own time: its write may have been long on its way.
-        let since = world.ledger.read.entry(&world.tenants[write.tenant].id).since;
-        world.audit.tenants[write.tenant].yielded_at = Some(since.as_millisecond());
+        let since = world.ledger.read.entry(&world.tenants[write.tenant].id).since.as_millisecond();
+        let at = if is_time_off(world) { world.now } else { since };
+        world.audit.tenants[write.tenant].yielded_at = Some(at);
         world.audit.short_since = None;
         world.audit.tally.yields += 1;
         let id = world.tenants[write.tenant].id.clone();
@@ -100,13 +105,34 @@ impl Audit {
             world.audit.tally.wrongful_yields += 1;
             Self::fault(world, format!("{id} yields by {rule:?} without a cause: {why}"));
         }
+        let for_the_card = matches!(rule, Rule::ShortYield | Rule::CriticalYield);
+        if let Some(first) = Self::whose_turn(world, write.tenant, before).filter(|_| for_the_card) {
+            let first = &world.tenants[first].id;
+            Self::fault(world, format!("{id} yields by {rule:?} in the place of {first}"));
+        }
+    }
+
+    /// Somebody of a lower priority who is in and whose gate has written lately.
+    fn whose_turn(world: &World, yields: usize, before: &Stored) -> Option<usize> {
+        let priority = |tenant: usize| world.script.tenants[tenant].priority;
+        let is_in = |tenant: usize| {
+            let entry = before.read.get(&world.tenants[tenant].id).filter(|it| it.state.is_admitted());
+            let wrote =
+                entry.and_then(|entry| entry.status.as_ref()).map(|status| status.at.as_millisecond());
+            wrote.is_some_and(|at| world.now - at <= 2 * longest_pause_ms(world, tenant))
+        };
+        let mut others = 0..world.tenants.len();
+        others.find(|other| !is_time_off(world) && priority(*other) < priority(yields) && is_in(*other))
     }
 
     fn no_cause(world: &World, write: &Write, before: &Stored, rule: Rule) -> Option<String> {
         let timing = world.tenants[write.tenant].gate.timing;
         let pods = || world.tenants[write.tenant].pods.iter().filter(|pod| !pod.deleting);
         let since_s = |at: Ms| (world.now - at) / 1000;
+        let by_time = matches!(rule, Rule::BlindYield | Rule::LoadingLimit);
         match rule {
+            // What began while the clock was wrong lasts for as long as the clock says.
+            _ if by_time && is_time_off(world) => None,
             Rule::ShortYield | Rule::CriticalYield => {
                 let then = world.device.snapshot_at(write.basis.at);
                 let sum = truth::by_ledger(world, &before.read, &then, None);
@@ -119,6 +145,10 @@ impl Audit {
             Rule::CrashLoop => {
                 let crashes: u32 = pods().map(|pod| pod.restarts).sum();
                 (crashes < CRASH_LIMIT).then(|| format!("{crashes} crashes"))
+            }
+            Rule::WrongCard => {
+                let elsewhere = pods().any(|pod| pod.elsewhere);
+                (!elsewhere).then(|| "its pod has the card".to_owned())
             }
             Rule::PodPending => {
                 let placed = pods().any(|pod| pod.has_node);
@@ -172,12 +202,20 @@ impl Audit {
     }
 }
 
+/// Whether moments may stand in the ledger that a wrong clock gave, and from which something is counted that
+/// has not ended.
+pub(super) fn is_time_off(world: &World) -> bool {
+    let lately = |at: Ms| world.now - at < TIME_OFF_MS;
+    world.outages.leap_ms() != 0 || world.outages.leapt.is_some_and(lately)
+}
+
 /// Whether the rule sends a tenant away for trouble.
 fn is_yield(rule: Rule) -> bool {
     matches!(
         rule,
         Rule::BlindYield
             | Rule::CriticalYield
+            | Rule::WrongCard
             | Rule::CrashLoop
             | Rule::PodPending
             | Rule::LoadingLimit

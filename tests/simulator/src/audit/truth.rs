@@ -2,8 +2,8 @@
 
 use tenancy::ledger::{Entry, Ledger};
 
-use crate::world::World;
 use crate::world::device::{Owner, Snapshot};
+use crate::world::{Pod, World};
 
 /// What is taken, what is promised beyond it, and what must stay free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,8 @@ pub(super) fn by_processes(world: &World, wants_in: Option<usize>) -> Sum {
         }
     }
     for (index, spec) in world.script.tenants.iter().enumerate() {
-        for pod in world.tenants[index].pods.iter().filter(|pod| pod.process.is_some() && !pod.deleting) {
+        let here = |pod: &&Pod| pod.process.is_some() && !pod.deleting && !pod.elsewhere;
+        for pod in world.tenants[index].pods.iter().filter(here) {
             let held = then.held_by(|owner| owner == Owner::Tenant(index, pod.uid));
             sum.keep(spec.peak_mib, held, spec.headroom_mib);
         }

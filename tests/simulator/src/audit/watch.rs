@@ -1,5 +1,6 @@
 //! What must hold at every full minute, and what a tick must make good.
 
+use tenancy::defaults::{SWEEP_INTERVAL_S, TICK_DEADLINE_S};
 use tenancy::ledger::{Ledger, State};
 
 use super::{Audit, truth};
@@ -13,9 +14,11 @@ const PUT_DOWN_MS: Ms = 120_000;
 /// After the first tick that could restore it, a resident has its replicas back
 /// within this: a drain, a drain that fails, and the calls.
 const RESTORE_MS: Ms = 600_000;
-/// A short card gets a yield within this: the longest load, a neighbour's
-/// drain, two guard ticks of the slowest tenant and the grace.
-const SHORT_MS: Ms = 1000 * (1200 + 600 + 2 * 600 + 60);
+/// A short card gets a yield within this and two ticks of the slowest tenant: the
+/// longest load, a neighbour's drain and the grace.
+const SHORT_MS: Ms = 1000 * (1200 + 600 + 60);
+/// From the moment at which a CronJob is due to a tick's first look, at the latest.
+const TICK_COMES_MS: Ms = 1000 * (TICK_DEADLINE_S as Ms + 10);
 /// So long on end a tenant must have had room for its absence to count.
 const ROOM_MINUTES: u32 = 30;
 
@@ -40,7 +43,9 @@ impl Audit {
     pub(crate) fn minute(world: &mut World) {
         world.audit.tally.minutes += 1;
         if is_disturbed(world) {
-            world.audit.tenants.iter_mut().for_each(|notes| notes.found_outside = None);
+            for notes in &mut world.audit.tenants {
+                (notes.found_outside, notes.outside_since) = (None, None);
+            }
             world.audit.residents.iter_mut().for_each(|notes| notes.owed_back = None);
             world.audit.short_since = None;
         }
@@ -74,7 +79,7 @@ impl Audit {
         notes.room_minutes = if room { notes.room_minutes + 1 } else { 0 };
         notes.had_room |= notes.room_minutes >= ROOM_MINUTES;
         if !runs || may {
-            notes.found_outside = None;
+            (notes.found_outside, notes.outside_since) = (None, None);
         }
         let late_ms = PUT_DOWN_MS + world.outages.exit_ms();
         if let Some(found) = notes.found_outside.filter(|found| now - found > late_ms) {
@@ -85,7 +90,27 @@ impl Audit {
                 format!("{id} still runs outside its windows {minutes} min after a tick saw it"),
             );
         }
+        Self::some_tick_comes(world, tenant, runs && !may);
         Self::entry_is_there(world, tenant);
+    }
+
+    /// Whoever runs outside its windows while ticks can come is gone soon after the next should have come,
+    /// whether one came or not.
+    fn some_tick_comes(world: &mut World, tenant: usize, runs_outside: bool) {
+        if !runs_outside || is_disturbed(world) || world.keeper != Keeper::Ours {
+            return;
+        }
+        let now = world.now;
+        let since = *world.audit.tenants[tenant].outside_since.get_or_insert(now);
+        let late_ms = longest_pause_ms(world, tenant) + TICK_COMES_MS + PUT_DOWN_MS + world.outages.exit_ms();
+        if now - since > late_ms {
+            let minutes = (now - since) / 60_000;
+            let id = world.tenants[tenant].id.clone();
+            Self::fault(
+                world,
+                format!("{id} runs outside its windows for {minutes} min and no tick ends it"),
+            );
+        }
     }
 
     /// Whoever runs, the ledger knows it.
@@ -154,10 +179,23 @@ impl Audit {
             return;
         }
         let since = *world.audit.short_since.get_or_insert(world.now);
-        if world.now - since > SHORT_MS + world.outages.exit_ms() {
+        let slowest_ms = (0..world.tenants.len()).map(|tenant| longest_pause_ms(world, tenant)).max();
+        if world.now - since > SHORT_MS + 2 * slowest_ms.unwrap_or(0) + world.outages.exit_ms() {
             let minutes = (world.now - since) / 60_000;
             Self::fault(world, format!("the card is short for {minutes} min and nobody yields: {sum}"));
         }
+    }
+}
+
+/// The longest between two ticks of a tenant: of those round the clock, and of the guard's where a window is
+/// open or where there are no windows.
+pub(super) fn longest_pause_ms(world: &World, tenant: usize) -> Ms {
+    let guard_ms = 1000 * Ms::from(world.script.tenants[tenant].guard_interval_s);
+    let sweep_ms = 1000 * Ms::from(SWEEP_INTERVAL_S);
+    match (world.audit.tenants[tenant].on_demand, is_open(world, tenant)) {
+        (true, _) => guard_ms,
+        (false, true) => guard_ms.min(sweep_ms),
+        (false, false) => sweep_ms,
     }
 }
 
@@ -167,6 +205,7 @@ fn is_disturbed(world: &World) -> bool {
     out.api_away + out.controller_away + out.gates_die + out.writes_unanswered > 0
         || out.write_ms().is_some()
         || out.tick_ms() > 0
+        || out.leap_ms() != 0
         || out.node_away > 0
 }
 
@@ -192,7 +231,8 @@ fn may_run(world: &World, tenant: usize) -> bool {
 /// Whether the card has room for it, nobody keeps it asleep and nothing ails it.
 fn could_start(world: &World, tenant: usize) -> bool {
     let out = &world.outages;
-    let well = !out.never_ready(tenant) && !out.crash_loops(tenant) && out.no_node + out.node_away == 0;
+    let ails = out.never_ready(tenant) || out.crash_loops(tenant) || out.on_another_card(tenant);
+    let well = !ails && out.no_node + out.node_away == 0;
     let one = &world.tenants[tenant];
     let wanted =
         !one.gate.suspend && one.annotation.is_none() && one.gate.schedule.windows().next().is_some();

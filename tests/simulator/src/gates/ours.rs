@@ -15,6 +15,7 @@ use tenancy::window::Schedule;
 use super::{Next, Run, Step};
 use crate::audit::Audit;
 use crate::queue::Ms;
+use crate::world::exporter::{OTHER_UUID, UUID};
 use crate::world::{Basis, Event, Pod, Stored, World, Write, pods};
 
 /// How often a tick may lose the ledger before it gives up, as in the agent.
@@ -79,11 +80,11 @@ impl World {
         let read = run.mind.read.clone()?;
         let tenant = run.tenant;
         let device = self.sample();
-        let basis = Basis { at: self.collected().0, blind: self.is_blind() };
+        let basis = Basis { at: self.collected().0, blind: self.is_blind_by_api() };
         Audit::looked(self, tenant, basis);
         let (pauses, versions) = self.pauses(tenant, &read.read);
         let situation = Situation {
-            now: self.clock(),
+            now: self.api_clock(),
             trigger: run.trigger,
             gate: self.tenants[tenant].gate.clone(),
             declared: Ok(self.declared.clone()),
@@ -95,7 +96,7 @@ impl World {
                 pauses,
                 demand: self.demand(tenant),
                 prefetch: None,
-                clock_skew_s: 0,
+                clock_skew_s: -self.outages.leap_ms() / 1000,
             },
         };
         let decision = decide(&situation);
@@ -211,8 +212,14 @@ impl World {
             admitted: pod.admitted,
             restarts: pod.restarts,
             waiting: pod.waiting.map(str::to_owned),
-            device_uuid: None,
+            device_uuid: self.device_of(pod),
         }
+    }
+
+    /// Which card a pod was given, where the source tells pods apart and has seen it use one.
+    fn device_of(&self, pod: &Pod) -> Option<String> {
+        let is_seen = self.script.card.attributes && pod.process.is_some() && self.outages.source().is_none();
+        is_seen.then(|| if pod.elsewhere { OTHER_UUID } else { UUID }.to_owned())
     }
 
     fn demand(&self, tenant: usize) -> Demand {
@@ -266,11 +273,11 @@ impl World {
 
     fn ask(&mut self, tenant: usize, uid: u64) -> (Ms, Look) {
         let again = (POLL_MS, Look::Ledger);
-        let basis = Basis { at: self.collected().0, blind: self.is_blind() };
+        let basis = Basis { at: self.collected().0, blind: self.is_blind_by_api() };
         let Some(pod) = self.pod(tenant, uid) else { return again };
         let Some(entering) = &pod.entering else { return again };
         let answer = admit_pod(&AdmitSituation {
-            now: self.clock(),
+            now: self.api_clock(),
             gate: self.tenants[tenant].gate.clone(),
             declared: self.declared.clone(),
             ledger: entering.ledger.as_ref().clone(),

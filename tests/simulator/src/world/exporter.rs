@@ -14,7 +14,9 @@ use crate::queue::Ms;
 use crate::script::Failure;
 
 /// The card's UUID.
-pub(super) const UUID: &str = "GPU-5a6b";
+pub(crate) const UUID: &str = "GPU-5a6b";
+/// The UUID of the card beside it.
+pub(crate) const OTHER_UUID: &str = "GPU-0000";
 
 /// A page of per-pod gauges, as the shell gate scrapes it; `None`: no answer.
 type Page = Option<Vec<(Rc<PodKey>, u64)>>;
@@ -28,6 +30,14 @@ impl World {
         let every = Ms::from(self.script.card.collects_every_s) * 1000;
         let at = if every == 0 { self.now } else { self.now - self.now.rem_euclid(every) };
         (at, self.device.snapshot_at(at))
+    }
+
+    /// Whether a gate that goes by the API server's clock has no figures that may count. Their age is counted in
+    /// whole seconds, and figures of the time to come are none either.
+    pub(crate) fn is_blind_by_api(&self) -> bool {
+        let age_s = self.api_now().div_euclid(1000) - self.collected().0.div_euclid(1000);
+        let lost = !matches!(self.outages.source(), Some((Failure::Partial | Failure::Stale, _)) | None);
+        lost || age_s.abs() > SAMPLE_FRESH_S
     }
 
     /// Whether the figures of now are none that may count.
@@ -52,7 +62,7 @@ impl World {
         let (at, then) = self.collected();
         let (used, usable) = (then.used_mib(), self.device.usable_mib);
         let free = if failure == Some(Failure::Absurd) { card.total_mib + 1 } else { usable - used };
-        let uuid = if failure == Some(Failure::OtherDevice) { "GPU-0000" } else { UUID };
+        let uuid = if failure == Some(Failure::OtherDevice) { OTHER_UUID } else { UUID };
         Ok(Sample {
             // The figure of an honest exporter says when it was collected, in whole seconds.
             at: Timestamp::from_second(at.div_euclid(1000)).unwrap_or_default(),

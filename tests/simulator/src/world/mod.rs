@@ -4,7 +4,7 @@
 
 mod build;
 pub(crate) mod device;
-mod exporter;
+pub(crate) mod exporter;
 mod jobs;
 pub(crate) mod pods;
 mod residents;
@@ -162,9 +162,19 @@ impl World {
         }
     }
 
-    /// The API server's time, which counts in whole seconds.
+    /// The time, in whole seconds.
     pub(crate) fn clock(&self) -> Timestamp {
         Timestamp::from_second(self.now.div_euclid(1000)).unwrap_or_default()
+    }
+
+    /// What the API server takes for the time, in milliseconds.
+    pub(crate) fn api_now(&self) -> Ms {
+        self.now + self.outages.leap_ms()
+    }
+
+    /// What it says of it, in whole seconds.
+    pub(crate) fn api_clock(&self) -> Timestamp {
+        Timestamp::from_second(self.api_now().div_euclid(1000)).unwrap_or_default()
     }
 
     /// A number of milliseconds from `low` to `high`, by chance (splitmix64).

@@ -36,6 +36,8 @@ pub(crate) struct Pod {
     pub(crate) restarts: u32,
     pub(crate) process: Option<u64>,
     pub(crate) waiting: Option<&'static str>,
+    /// Whether it was given another card, so that it takes nothing of ours.
+    pub(crate) elsewhere: bool,
     /// Counts its beginnings: steps that were asked for in an earlier life do not happen.
     pub(crate) life: u64,
     /// The write by which it wants to enter the ledger.
@@ -84,10 +86,11 @@ impl World {
         let id = &self.tenants[tenant].id;
         let key = PodKey { namespace: id.namespace.clone(), pod: format!("{}-5d9c-{uid:05}", id.name) };
         self.trace.say(self.now, || format!("pod {} is made", key.pod));
+        let (created, elsewhere) = (self.api_now(), self.outages.on_another_card(tenant));
         self.tenants[tenant].pods.push(Pod {
             key: Rc::new(key),
             uid,
-            created: self.now,
+            created,
             has_node: false,
             deleting: false,
             admitted: false,
@@ -95,6 +98,7 @@ impl World {
             restarts: 0,
             process: None,
             waiting: None,
+            elsewhere,
             life: 0,
             entering: None,
             crashes: 0,
@@ -194,7 +198,8 @@ impl World {
     fn load(&mut self, tenant: usize, uid: u64, step: u32) {
         let now = self.now;
         let Some(process) = self.pod(tenant, uid).and_then(|pod| pod.process) else { return };
-        let whole = self.script.tenants[tenant].loads_mib;
+        let elsewhere = self.pod(tenant, uid).is_some_and(|pod| pod.elsewhere);
+        let whole = if elsewhere { 0 } else { self.script.tenants[tenant].loads_mib };
         let part = whole * u64::from(step.min(LOAD_STEPS)) / u64::from(LOAD_STEPS);
         if step <= LOAD_STEPS && !self.device.resize(now, process, part) {
             Audit::out_of_memory(self, false, &format!("{} while it loads", self.tenants[tenant].id));
@@ -224,7 +229,7 @@ impl World {
         let ready: Vec<(u64, u64)> = self.tenants[tenant]
             .pods
             .iter()
-            .filter(|pod| pod.ready)
+            .filter(|pod| pod.ready && !pod.elsewhere)
             .filter_map(|pod| Some((pod.uid, pod.process?)))
             .collect();
         for (uid, process) in ready {

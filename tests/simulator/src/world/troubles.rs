@@ -22,6 +22,10 @@ pub(crate) struct Outages {
     never_ready: Vec<(usize, usize)>,
     crash_loops: Vec<(usize, usize)>,
     work: Vec<(usize, usize)>,
+    other_cards: Vec<(usize, usize)>,
+    leaps_s: Vec<(usize, i32)>,
+    /// When the API server's clock was wrong last.
+    pub(crate) leapt: Option<Ms>,
     sources: Vec<(usize, Failure, Ms)>,
 }
 
@@ -56,6 +60,15 @@ impl Outages {
 
     pub(crate) fn has_work(&self, tenant: usize) -> bool {
         self.work.iter().any(|(_, one)| *one == tenant)
+    }
+
+    pub(crate) fn on_another_card(&self, tenant: usize) -> bool {
+        self.other_cards.iter().any(|(_, one)| *one == tenant)
+    }
+
+    /// By how much the API server's clock is ahead.
+    pub(crate) fn leap_ms(&self) -> Ms {
+        self.leaps_s.iter().map(|(_, by_s)| Ms::from(*by_s) * 1000).sum()
     }
 
     /// How the source fails and since when: the failure that began last.
@@ -127,6 +140,14 @@ impl World {
             }
             Trouble::CrashLoop { tenant, for_s } => {
                 self.outages.crash_loops.push((index, self.script.tenant(tenant)));
+                return Some(for_s);
+            }
+            Trouble::OtherCard { tenant, for_s } => {
+                self.outages.other_cards.push((index, self.script.tenant(tenant)));
+                return Some(for_s);
+            }
+            Trouble::ClockLeaps { by_s, for_s } => {
+                self.outages.leaps_s.push((index, by_s));
                 return Some(for_s);
             }
             Trouble::Work { tenant, for_s } => {
@@ -250,6 +271,10 @@ impl World {
                 let tenant = self.script.tenant(tenant);
                 self.tenants[tenant].gate.suspend = false;
             }
+            Trouble::ClockLeaps { .. } => {
+                outages.leaps_s.retain(|(line, _)| *line != index);
+                outages.leapt = Some(self.now);
+            }
             Trouble::NoNode { .. } => outages.no_node -= 1,
             Trouble::GatesDie { .. } => outages.gates_die -= 1,
             Trouble::WritesUnanswered { .. } => outages.writes_unanswered -= 1,
@@ -261,7 +286,13 @@ impl World {
                     &mut outages.slow_exits_s,
                 ];
                 lines.into_iter().for_each(|all| all.retain(|(line, _)| *line != index));
-                for all in [&mut outages.never_ready, &mut outages.crash_loops, &mut outages.work] {
+                let of_tenants = [
+                    &mut outages.never_ready,
+                    &mut outages.crash_loops,
+                    &mut outages.work,
+                    &mut outages.other_cards,
+                ];
+                for all in of_tenants {
                     all.retain(|(line, _)| *line != index);
                 }
                 outages.sources.retain(|(line, ..)| *line != index);
