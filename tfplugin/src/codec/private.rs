@@ -14,10 +14,11 @@ pub(crate) fn seal(version: u32, bytes: Vec<u8>) -> Vec<u8> {
     [&MARK[..], &version.to_be_bytes(), &bytes].concat()
 }
 
-/// The version of the bytes, and the bytes.
+/// The version of the bytes, and the bytes. A mark with version 0 is none of ours and left alone.
 pub(crate) fn open(sealed: &[u8]) -> (u32, &[u8]) {
     let marked = sealed.strip_prefix(&MARK).and_then(|rest| rest.split_first_chunk());
-    marked.map_or((0, sealed), |(version, bytes)| (u32::from_be_bytes(*version), bytes))
+    let marked = marked.map(|(version, bytes)| (u32::from_be_bytes(*version), bytes));
+    marked.filter(|(version, _)| *version != 0).unwrap_or((0, sealed))
 }
 
 #[cfg(test)]
@@ -31,6 +32,8 @@ mod tests {
             assert_eq!(open(&sealed), (version, bytes.as_bytes()));
         }
         assert_eq!(seal(3, Vec::new()), Vec::<u8>::new(), "nothing has no version");
-        assert_eq!(open(b"\xfftf"), (0, &b"\xfftf"[..]));
+        for unsealed in [&b"\xfftf"[..], b"\xfftfp\0\0\0\0x"] {
+            assert_eq!(open(unsealed), (0, unsealed));
+        }
     }
 }

@@ -31,7 +31,7 @@ model! {
     /// A part.
     struct Part {
         /// Set by the user.
-        size: Attr<i64> = required(),
+        size: Attr<i64> = required().range(1..=1000),
         /// Set by the provider.
         serial: Attr<String> = computed().use_state_for_unknown(),
     }
@@ -454,4 +454,17 @@ async fn a_message_shows_values_but_no_sensitive_ones() {
     let secret = an_apply(|it| it.password = "hunter3".into()).await;
     let detail = &secret.iter().next().unwrap().detail;
     assert!(detail.contains("a sensitive value") && !detail.contains("hunter"), "{detail}");
+}
+
+#[tokio::test]
+async fn an_element_of_a_set_is_told_by_what_is_in_it() {
+    let part = |size: i64| Part { size: size.into(), serial: Attr::Null }.into();
+    let config = Thing { loose: Attr::Known(Set(vec![part(7), part(0)])), ..Thing::default() };
+    let said = Driver::new(Provides(Wrong::default())).validate("test_thing", &config).await;
+    let details: Vec<&str> = said.iter().map(|one| one.detail.as_str()).collect();
+    assert_eq!(
+        details,
+        ["loose.size must be in 1..=1000, but is 0. The element of loose is { size = 0 }."],
+        "the other element is not meant"
+    );
 }
