@@ -21,6 +21,7 @@ pub mod demand;
 pub mod fetch;
 pub mod object;
 pub mod scrape;
+mod secret;
 pub mod seen;
 pub mod sources;
 

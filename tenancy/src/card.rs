@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{CardName, Namespace, NodeName, ResidentName};
+use crate::names::{CardName, Namespace, NodeName, ObjectName, ResidentName};
 use crate::quantity::Mib;
 
 /// One physical GPU, declared.
@@ -61,7 +61,18 @@ pub struct Source {
     /// people's eyes only: a dead collector reads there like an idle card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pods: Option<String>,
+    /// A Secret with what an `https` source asks for, [`CA_KEY`] and perhaps [`TOKEN_KEY`]. It is
+    /// mounted into the card's watcher from the system namespace; a tenant names its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<ObjectName>,
 }
+
+/// Where a Secret for `https` sources is mounted.
+pub const SOURCE_SECRET_DIR: &str = "/var/run/gpu-tenancy/source";
+/// Its key with the certificates of the authorities that are believed, as PEM. The agent's image has none.
+pub const CA_KEY: &str = "ca.crt";
+/// Its key with the bearer token, where one is asked for.
+pub const TOKEN_KEY: &str = "token";
 
 /// A device-level series by where it is asked for; a text is the URL of a metrics page.
 ///

@@ -216,4 +216,4 @@ fn runs(members: &[u32]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -339,6 +339,8 @@ pub struct Gate {
     pub unload: Option<UnloadCall>,
     /// Who says whether there is work.
     pub demand: Option<DemandProbe>,
+    /// The Secret of the tenant's namespace by which the gate asks an `https` source of its card.
+    pub source_secret: Option<ObjectName>,
 }
 
 /// An absolute path within a container or an export, without `..` or `//`.

@@ -1,13 +1,15 @@
-//! One GET over plain HTTP, bounded in time and size.
+//! One GET over HTTP or HTTPS, bounded in time and size.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tenancy::card::SOURCE_SECRET_DIR;
 
+use super::secret::Secret;
 use crate::cause::root_cause;
 use crate::metrics;
 
@@ -59,36 +61,58 @@ pub(super) async fn exchange(
     address: Option<SocketAddr>,
     manner: Manner,
 ) -> Result<(http::StatusCode, String), String> {
+    exchange_by(url, address, manner, Path::new(SOURCE_SECRET_DIR)).await
+}
+
+/// The same, with what `https` asks for in `secret`.
+async fn exchange_by(
+    url: &str,
+    address: Option<SocketAddr>,
+    manner: Manner,
+    secret: &Path,
+) -> Result<(http::StatusCode, String), String> {
     let Manner { told, accept, limit } = manner;
     let uri: http::Uri = url.parse().map_err(|why| format!("{url} is not a URL: {why}"))?;
-    match uri.scheme_str() {
-        Some("http") => {}
+    let (scheme, secret) = match uri.scheme_str() {
+        Some("http") => ("http", None),
         Some("https") => {
-            return Err(format!(
-                "{url} is https, which the gate does not speak; give the exporter's http address"
-            ));
+            ("https", Some(Secret::read(secret).map_err(|why| format!("{url} is https: {why}"))?))
         }
-        _ => return Err(format!("{url} does not begin with http://")),
-    }
+        _ => return Err(format!("{url} does not begin with http:// or https://")),
+    };
     let mut request = http::Request::get(&uri)
         .header(http::header::ACCEPT, accept)
         .header(http::header::USER_AGENT, concat!("gpu-agent/", env!("CARGO_PKG_VERSION")));
+    if let Some(token) = secret.as_ref().and_then(|secret| secret.authorization.clone()) {
+        request = request.header(http::header::AUTHORIZATION, token);
+    }
     if let Some(address) = address {
         // The connection goes to the address, the Host header still says the name.
         let host = uri.authority().map_or("", http::uri::Authority::as_str);
         let page = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        request = request.header(http::header::HOST, host).uri(format!("http://{address}{page}"));
+        request = request.header(http::header::HOST, host).uri(format!("{scheme}://{address}{page}"));
     }
     let url = shown(url, address);
     let request =
         request.body(Empty::<&[u8]>::new()).map_err(|why| format!("{url} cannot be asked for: {why}"))?;
-    let client: Client<HttpConnector, Empty<&[u8]>> = Client::builder(TokioExecutor::new()).build_http();
+    let clients = Client::builder(TokioExecutor::new());
+    let sent = match &secret {
+        None => clients.build_http().request(request),
+        Some(secret) => {
+            let connector = secret.connector(uri.host().unwrap_or_default());
+            clients.build(connector.map_err(|why| format!("{url}: {why}"))?).request(request)
+        }
+    };
     let exchange = async {
-        let response = client
-            .request(request)
-            .await
-            .map_err(|why| format!("{told} {url} failed: {}", root_cause(&why)))?;
+        let response = sent.await.map_err(|why| {
+            let why = root_cause(&why);
+            let remedy = if why.contains("UnknownIssuer") { UNKNOWN_ISSUER } else { "" };
+            format!("{told} {url} failed: {why}{remedy}")
+        })?;
         let status = response.status();
+        if let (Some(secret), 401 | 403) = (&secret, status.as_u16()) {
+            return Err(format!("{told} {url} was answered with {status}: {}", secret.refused()));
+        }
         let age: Option<u64> =
             response.headers().get(http::header::AGE).and_then(|age| age.to_str().ok()?.parse().ok());
         if let Some(age) = age.filter(|age| *age > metrics::FRESH_S.unsigned_abs()) {
@@ -105,3 +129,10 @@ pub(super) async fn exchange(
         Err(_) => Err(format!("{told} {url} took longer than {} s", TIMEOUT.as_secs())),
     }
 }
+
+/// What helps where the server's certificate is of an authority that nobody named.
+const UNKNOWN_ISSUER: &str =
+    "; put the certificate of the authority that signed the server's into the Secret's `ca.crt`";
+
+#[cfg(test)]
+mod tests;

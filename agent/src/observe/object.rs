@@ -75,6 +75,10 @@ impl Object {
     /// for whoever is outside the cluster. `None` for a URL that names no Service.
     pub fn proxied(url: &str) -> Option<Self> {
         let uri: http::Uri = url.parse().ok()?;
+        // The proxy would take any certificate and pass no token on.
+        if uri.scheme_str() == Some("https") {
+            return None;
+        }
         let mut host = uri.host()?.split('.');
         let (service, namespace) = (host.next()?, host.next()?);
         if host.next().is_some_and(|next| next != "svc") {
@@ -243,7 +247,12 @@ mod tests {
         for host in ["dcgm-exporter.gpu-operator", "dcgm-exporter.gpu-operator.svc.cluster.local"] {
             assert_eq!(path(&format!("http://{host}:9400/metrics?a=b")).as_deref(), Some(dcgm));
         }
-        for elsewhere in ["http://exporter:9400/metrics", "http://gpu-1.example.org/metrics", "not a URL"] {
+        for elsewhere in [
+            "https://thanos.monitoring:9091/",
+            "http://exporter:9400/metrics",
+            "http://gpu-1.example.org/metrics",
+            "not a URL",
+        ] {
             assert_eq!(path(elsewhere), None, "{elsewhere}");
         }
     }

@@ -1,4 +1,4 @@
-//! A card's figures, asked for over plain HTTP.
+//! A card's figures, asked for over HTTP or HTTPS.
 
 use std::net::SocketAddr;
 

@@ -45,7 +45,8 @@ pub async fn pages(url: &str) -> Vec<Result<String, String>> {
 async fn addresses(url: &str) -> Vec<SocketAddr> {
     let Ok(uri) = url.parse::<http::Uri>() else { return Vec::new() };
     let Some(host) = uri.host() else { return Vec::new() };
-    let target = (host.trim_matches(['[', ']']), uri.port_u16().unwrap_or(80));
+    let port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let target = (host.trim_matches(['[', ']']), uri.port_u16().unwrap_or(port));
     match tokio::time::timeout(TIMEOUT, tokio::net::lookup_host(target)).await {
         Ok(Ok(found)) => {
             let mut addresses: Vec<SocketAddr> = Vec::new();

@@ -84,8 +84,12 @@ record! {
         pub nvidia_gpu_exporter: Option<At<Url>>,
         /// A Prometheus that scrapes one of them or another. Instead of `exporter`.
         pub prometheus: Option<RawPrometheus>,
-        /// Metrics page of a per-pod gauge. It attributes memory to pods and admits nobody.
+        /// Metrics page of a per-pod gauge, by which `gpu-agent explain` shows who holds what. It admits nobody.
         pub pods: Option<At<Url>>,
+        /// Name of the Secret by which an `https` source is asked, in the namespace of each of the card's
+        /// tenants and, with `watch`, in `gpu-tenancy`: `ca.crt` holds the certificates of the authorities
+        /// to believe, `token` the bearer token where one is asked for.
+        pub secret: Option<At<ObjectName>>,
     }
 }
 

@@ -63,6 +63,7 @@ fn attributes(card: &Card, fleet: &Fleet) -> Attributes {
         }
     }
     source.set_some("pods", card.source.pods.as_deref());
+    source.set_some("secret", card.source.secret.as_ref().map(ToString::to_string));
     block.set("source", source.object());
     block.set_some("memory", card.memory_mib.map(|memory| memory.spelled()));
     block.set_some("critical", card.critical_mib.map(|critical| critical.spelled()));

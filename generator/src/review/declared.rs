@@ -159,7 +159,7 @@ impl<'v> Values<'v> {
             node: self.must("node")?,
             device,
             // Where figures are read has no part in the arithmetic.
-            source: Source { device: DeviceSource::Dcgm(String::new()), pods: None },
+            source: Source { device: DeviceSource::Dcgm(String::new()), pods: None, secret: None },
             memory_mib: self.parse("memory")?,
             critical_mib: self.parse("critical")?,
             residents: residents.into_iter().flatten().map(resident).collect::<Result<_, _>>()?,

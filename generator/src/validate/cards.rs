@@ -118,7 +118,11 @@ fn figures(
         );
         return None;
     };
-    Some(CardSource { device: device?, pods: raw.pods.as_ref().map(|pods| pods.0.clone()) })
+    Some(CardSource {
+        device: device?,
+        pods: raw.pods.as_ref().map(|pods| pods.0.clone()),
+        secret: raw.secret.as_ref().map(|secret| secret.value.clone()),
+    })
 }
 
 fn prometheus(raw: &RawPrometheus) -> Prometheus {

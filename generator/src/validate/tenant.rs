@@ -81,6 +81,8 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
     let demand = if on_cpu { None } else { gate::demand(raw, check) };
     let pauses = raw.pauses.iter().flatten().filter(|_| !on_cpu).map(|target| target.value.clone());
     let pod = pod::pod(raw, defaults, card, check);
+    let source_secret =
+        card.filter(|_| schedule != Schedule::Always).and_then(|card| card.source.secret.clone());
     let tenant = Tenant {
         id,
         schedule,
@@ -105,6 +107,7 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
             pauses: pauses.collect(),
             unload,
             demand,
+            source_secret,
         },
         pod_patch: raw.pod_patch.as_ref().map(|patch| patch.0.clone()),
         handed_over: raw.hand_over.iter().flatten().map(|field| field.value.clone()).collect(),

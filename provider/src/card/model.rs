@@ -10,7 +10,8 @@ model! {
     /// exactly one series; what has to be calculated belongs into a recording rule. Prometheus must
     /// scrape the exporter every 30 seconds or more often, since older figures admit nobody.
     pub(crate) struct PrometheusModel {
-        /// Its address, without `/api`, such as `http://prometheus.monitoring:9090`.
+        /// Its address, without `/api`, such as `http://prometheus.monitoring:9090`. With `https://` it
+        /// wants `secret` beside it, and each tenant's `source_secret`.
         pub(crate) url: Attr<String> = required(),
         /// The series of what is free on the device, such as
         /// `DCGM_FI_DEV_FB_FREE{UUID="GPU-…"}`.
@@ -33,17 +34,27 @@ model! {
     /// and the one that has the card answers for it.
     pub(crate) struct SourceModel {
         /// URL of the metrics page of our own exporter, such as a `gpu_exporter`'s `url`. It alone
-        /// tells what each pod holds, pods that asked for no GPU included.
+        /// tells what each pod holds, pods that asked for no GPU included, and how long ago it read the
+        /// driver: figures of more than a minute ago admit nobody.
         pub(crate) exporter: Attr<String> = optional().exactly_one_of(&["dcgm", "nvidia_gpu_exporter", "prometheus"]),
-        /// URL of the metrics page of NVIDIA's dcgm-exporter.
+        /// URL of the metrics page of NVIDIA's dcgm-exporter. Its page does not say how old its figures
+        /// are: they are taken for those of now, also where its collector hangs.
         pub(crate) dcgm: Attr<String> = optional(),
-        /// URL of the metrics page of utkuozdemir/nvidia_gpu_exporter.
+        /// URL of the metrics page of utkuozdemir/nvidia_gpu_exporter. Since 1.14 it says when it last
+        /// read the driver, and older figures than a minute admit nobody; before, it reads at each scrape.
         pub(crate) nvidia_gpu_exporter: Attr<String> = optional(),
-        /// A Prometheus that scrapes one of them or another.
+        /// A Prometheus that scrapes one of them or another. It says when it scraped an exporter, and
+        /// not when that read the driver.
         pub(crate) prometheus: Attr<PrometheusModel> = optional(),
-        /// URL of a per-pod gauge such as `gpu_pod_memory_used_bytes`. It shows people who holds
-        /// what, and never decides: a dead collector reads there like an idle card.
+        /// URL of a per-pod gauge, `gpu_pod_memory_used_bytes`. `gpu-agent explain` shows by it who holds
+        /// what, where the device's own source does not tell. It never decides: a dead collector reads
+        /// there like an idle card.
         pub(crate) pods: Attr<String> = optional(),
+        /// Name of a Secret in `gpu-tenancy` by which the card's watcher asks an `https` source: its key
+        /// `ca.crt` holds the certificates of the authorities to believe, since the image has none, and its
+        /// key `token` the bearer token, where one is asked for. A gate runs in its tenant's namespace, so
+        /// each tenant names its own as `source_secret`.
+        pub(crate) secret: Attr<String> = optional(),
     }
 }
 

@@ -60,7 +60,8 @@ fn convert(model: &CardModel, fill: &mut Fill) -> Option<Card> {
 fn source(model: &CardModel, fill: &mut Fill) -> Option<Source> {
     let path = Path::attribute("source");
     let stand_in = SourceModel { dcgm: Attr::Unknown, ..SourceModel::default() };
-    let source = fill.any(&model.source, &stand_in, &stand_in)?;
+    let other = SourceModel { secret: Attr::Unknown, ..stand_in.clone() };
+    let source = fill.any(&model.source, &stand_in, &other)?;
     let pages = [
         ("exporter", &source.exporter, DeviceSource::Exporter as fn(String) -> DeviceSource),
         ("dcgm", &source.dcgm, DeviceSource::Dcgm),
@@ -76,7 +77,8 @@ fn source(model: &CardModel, fill: &mut Fill) -> Option<Source> {
     }
     url(&source.pods, &path.field("pods"), fill);
     let pods = fill.string(&source.pods);
-    Some(Source { device: device?, pods })
+    let secret = fill.parse(&source.secret, &path.field("secret"));
+    Some(Source { device: device?, pods, secret })
 }
 
 fn prometheus(attr: &Attr<PrometheusModel>, path: &Path, fill: &mut Fill) -> Option<Prometheus> {
@@ -185,7 +187,12 @@ pub(super) async fn declared(api: &Api, name: &str) -> Result<Card, Diagnostic> 
 /// The model of a card that was found.
 pub(super) fn model(card: &Card) -> CardModel {
     let spelled = |mib: Option<Mib>| Attr::from(mib.map(Mib::spelled));
-    let mut source = SourceModel { pods: card.source.pods.clone().into(), ..SourceModel::default() };
+    let secret = card.source.secret.as_ref().map(ToString::to_string);
+    let mut source = SourceModel {
+        pods: card.source.pods.clone().into(),
+        secret: secret.into(),
+        ..SourceModel::default()
+    };
     match &card.source.device {
         DeviceSource::Exporter(url) => source.exporter = Attr::Known(url.clone()),
         DeviceSource::Dcgm(url) => source.dcgm = Attr::Known(url.clone()),

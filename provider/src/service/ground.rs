@@ -54,6 +54,11 @@ async fn missing(api: &Api, tenant: &Tenant) -> Vec<(Ref, Path, &'static str)> {
         let what = "Without it the image can be pulled only if it is public.";
         named.push((name, Path::attribute("image_pull_secrets"), what));
     }
+    if let Some(secret) = &tenant.gate.source_secret {
+        let name = Ref::new("v1", "Secret", namespace, secret.as_str());
+        let what = "Without it an https source does not tell the gate of the card, and nobody is admitted.";
+        named.push((name, Path::attribute("source_secret"), what));
+    }
     for (variable, key) in &tenant.server.env_from_secrets {
         if !key.optional {
             let name = Ref::new("v1", "Secret", namespace, key.secret.as_str());

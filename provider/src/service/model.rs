@@ -68,6 +68,10 @@ model! {
         /// Where the gate sees whether there is work. With `windows`, the tenant wakes in a window only
         /// when there is, and sleeps when there has been none for a while.
         pub(crate) demand: Attr<DemandModel> = optional(),
+        /// Name of a Secret in the tenant's namespace by which its gate asks an `https` source of its card:
+        /// its key `ca.crt` holds the certificates of the authorities to believe, and its key `token` the
+        /// bearer token, where one is asked for. Only the gate's containers get it, and those two keys alone.
+        pub(crate) source_secret: Attr<String> = optional(),
         /// Image of gpu-agent; the provider's unless set.
         pub(crate) agent_image: Attr<String> = optional(),
         /// Plain environment. It is not secret.

@@ -56,6 +56,7 @@ pub(super) fn tenants() -> Vec<ServiceModel> {
             body: r#"{"keep_alive": 0}"#.into(),
             timeout: "3s".into(),
         }),
+        source_secret: "reader".into(),
         agent_image: "agent:1".into(),
         env_from_secrets: map([("TOKEN", secret)]),
         service: Attr::Known(FrontModel {
@@ -313,8 +314,9 @@ fn cards() -> Vec<CardModel> {
         protected: Attr::Known(true),
     };
     let exporter = SourceModel {
-        nvidia_gpu_exporter: "http://exporter:9835/metrics".into(),
+        nvidia_gpu_exporter: "https://exporter:9835/metrics".into(),
         pods: "http://pods:80/metrics".into(),
+        secret: "reader".into(),
         ..SourceModel::default()
     };
     let full = CardModel {

@@ -75,6 +75,22 @@ fn source(card: &Card, problems: &mut Vec<Problem>) {
         );
         problems.push(Problem::at("source", message));
     }
+    let is_https = device.starts_with("https://");
+    if is_https && card.watch && card.source.secret.is_none() {
+        let message = format!(
+            "{device:?} is https, and the card's watcher knows no authority to believe. Name in `secret` a Secret of \
+             the namespace gpu-tenancy that has the authority's certificate as `ca.crt`, and the token, where one \
+             is asked for, as `token`."
+        );
+        problems.push(Problem::at("source", message));
+    }
+    if !is_https && card.source.secret.is_some() {
+        let message = format!(
+            "{device:?} is not https, and a token is not sent where everybody could read it. Write the https \
+             address, or take `secret` away."
+        );
+        problems.push(Problem::at("source", message));
+    }
     if let DeviceSource::Prometheus(prometheus) = &card.source.device {
         problems.extend(prometheus_problems(prometheus).into_iter().map(|text| Problem::at("source", text)));
     }

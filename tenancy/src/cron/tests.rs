@@ -30,7 +30,7 @@ fn members(field: &str, size: u32) -> Vec<u32> {
 }
 
 /// Every minute of the week (Sunday first) at which a cron text fires.
-fn firings(cron: &str) -> Vec<u32> {
+pub(crate) fn firings(cron: &str) -> Vec<u32> {
     let fields: Vec<&str> = cron.split(' ').collect();
     assert_eq!(fields.len(), 5, "{cron}");
     assert_eq!(fields[2..4], ["*", "*"], "{cron}");

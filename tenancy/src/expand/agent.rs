@@ -3,15 +3,19 @@
 
 use serde_json::{Value, json};
 
+use crate::card::{CA_KEY, SOURCE_SECRET_DIR, TOKEN_KEY};
 use crate::declared::gate_account;
 use crate::defaults::{AGENT_LIMITS, AGENT_REQUESTS, AGENT_UID};
 use crate::gate::GATE_CONFIG_DIR;
+use crate::names::ObjectName;
 use crate::tenant::Tenant;
 
 /// Name of a pod's volume with the gate's configuration.
 pub(super) const CONFIG_VOLUME: &str = "gate";
 /// Name of a pod's volume with the gate's token.
 pub(super) const TOKEN_VOLUME: &str = "gate-token";
+/// Name of a pod's volume with what an `https` source asks for.
+pub(super) const SOURCE_VOLUME: &str = "gate-source";
 /// Name of the container that waits until the pod may start.
 pub(super) const ADMIT_CONTAINER: &str = "admit";
 /// Where clients look for their token.
@@ -62,17 +66,31 @@ pub(super) fn gate_container(name: &str, tenant: &Tenant, args: &[&str]) -> Valu
         .into_iter()
         .map(|(name, path)| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}))
         .collect();
-    container["volumeMounts"] = json!([
-        {"name": CONFIG_VOLUME, "mountPath": GATE_CONFIG_DIR, "readOnly": true},
-        token_mount(),
-    ]);
+    let mut mounts =
+        vec![json!({"name": CONFIG_VOLUME, "mountPath": GATE_CONFIG_DIR, "readOnly": true}), token_mount()];
+    mounts.extend(tenant.gate.source_secret.as_ref().map(|_| source_mount()));
+    container["volumeMounts"] = Value::Array(mounts);
     container
 }
 
 /// The volumes that a [`gate_container`] mounts. The token is projected here
 /// and not by Kubernetes, which would give it to every container of the pod.
-pub(super) fn gate_volumes(tenant: &Tenant) -> [Value; 2] {
-    [json!({"name": CONFIG_VOLUME, "configMap": {"name": config_name(tenant)}}), token_volume()]
+pub(super) fn gate_volumes(tenant: &Tenant) -> Vec<Value> {
+    let config = json!({"name": CONFIG_VOLUME, "configMap": {"name": config_name(tenant)}});
+    let source = tenant.gate.source_secret.as_ref().map(source_volume);
+    [config, token_volume()].into_iter().chain(source).collect()
+}
+
+/// The volume with what an `https` source asks for, and of the Secret no other key. It is optional:
+/// a gate without it says what it lacks, and a pod that cannot start says nothing.
+pub(super) fn source_volume(secret: &ObjectName) -> Value {
+    let items = [CA_KEY, TOKEN_KEY].map(|key| json!({"key": key, "path": key}));
+    json!({"name": SOURCE_VOLUME, "secret": {"secretName": secret.as_str(), "items": items, "optional": true}})
+}
+
+/// The mount of [`source_volume`].
+pub(super) fn source_mount() -> Value {
+    json!({"name": SOURCE_VOLUME, "mountPath": SOURCE_SECRET_DIR, "readOnly": true})
 }
 
 /// The volume with the token of the pod's account.

@@ -109,6 +109,7 @@ pub(crate) fn chatterbox() -> Tenant {
                 body: None,
                 timeout_s: 20,
             }),
+            source_secret: None,
             demand: None,
         },
         prefetch: None,

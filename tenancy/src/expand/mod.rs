@@ -34,6 +34,8 @@ pub use labels::{
 pub use prefetch::PREFETCH_CONTAINER;
 pub use watcher::watched_card;
 
+/// Name of a pod's volume with what an `https` source of its card asks for.
+pub const SOURCE_VOLUME: &str = agent::SOURCE_VOLUME;
 /// Name of the model server's container.
 pub const SERVER: &str = reserved::SERVER;
 

@@ -366,3 +366,42 @@ fn an_exporter_has_no_right_and_shares_only_the_host_s_process_ids() {
     let resources = pod["containers"][0]["resources"].to_string();
     assert!(!resources.contains("nvidia"), "it takes no slice of any card");
 }
+
+/// The gate's own containers alone are given it, never the server's.
+#[test]
+fn the_secret_of_an_https_source_is_in_the_gate_and_in_admit() {
+    let mut tenant = chatterbox();
+    tenant.gate.source_secret = Some("thanos".parse().unwrap());
+    let objects = super::tenant(&tenant);
+    let mounts = |container: &Value| {
+        let mounts = container["volumeMounts"].as_array().into_iter().flatten();
+        mounts.filter(|mount| mount["name"] == "gate-source").count()
+    };
+    for job in objects.of_kind(Kind::CronJob) {
+        let pod = &job.body["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+        assert_eq!(mounts(&pod["containers"][0]), 1);
+        assert_eq!(pod["volumes"][2]["secret"]["secretName"], "thanos");
+    }
+    let pod = &objects.of_kind(Kind::Deployment).next().unwrap().body["spec"]["template"]["spec"];
+    let all = pod["initContainers"].as_array().unwrap().iter().chain(pod["containers"].as_array().unwrap());
+    let given: Vec<&str> =
+        all.filter(|container| mounts(container) == 1).map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(given, ["admit"]);
+}
+
+/// What ARCHITECTURE.md says that a tenant costs in pods: the ticks of its CronJobs, over a week.
+/// No watcher makes them fewer, since the objects of a tenant are the same on a card that has one.
+#[test]
+fn a_tenant_s_ticks_are_as_many_a_day_as_is_said() {
+    let ticks = |guard_interval_s: u32| -> usize {
+        let mut tenant = chatterbox();
+        tenant.gate.timing.guard_interval_s = guard_interval_s;
+        let objects = super::tenant(&tenant);
+        let lines = objects.of_kind(Kind::CronJob).map(|job| job.body["spec"]["schedule"].as_str().unwrap());
+        let a_week: usize = lines.map(|line| crate::cron::tests::firings(line).len()).sum();
+        assert_eq!(a_week % 7, 0);
+        a_week / 7
+    };
+    assert_eq!(ticks(300), 115, "60 of the guard, 6 at the end, 1 at the start, 48 round the clock");
+    assert_eq!(ticks(1800), 65);
+}

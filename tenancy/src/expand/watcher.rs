@@ -71,7 +71,11 @@ fn spec(card: &Card, image: &str) -> Value {
     container["ports"] = json!([{"name": PORT, "containerPort": WATCHER_PORT, "protocol": "TCP"}]);
     container["readinessProbe"] = probe("/readyz", 3);
     container["livenessProbe"] = probe("/livez", 6);
-    container["volumeMounts"] = json!([agent::token_mount()]);
+    let secret = card.source.secret.as_ref();
+    let mounts = [agent::token_mount()].into_iter().chain(secret.map(|_| agent::source_mount()));
+    container["volumeMounts"] = mounts.collect();
+    let volumes = [agent::token_volume()].into_iter().chain(secret.map(agent::source_volume));
+    let volumes: Vec<Value> = volumes.collect();
     json!({
         "replicas": 1,
         "revisionHistoryLimit": 1,
@@ -87,7 +91,7 @@ fn spec(card: &Card, image: &str) -> Value {
                 "terminationGracePeriodSeconds": 15,
                 "securityContext": {"fsGroup": AGENT_UID, "runAsNonRoot": true, "runAsUser": AGENT_UID},
                 "containers": [container],
-                "volumes": [agent::token_volume()],
+                "volumes": volumes,
             },
         },
     })
@@ -115,6 +119,24 @@ mod tests {
         ");
         let bodies: Vec<&Value> = watched.iter().skip(3).map(|(_, object)| &object.body).collect();
         insta::assert_json_snapshot!("watcher", bodies);
+    }
+
+    #[test]
+    fn a_watcher_of_an_https_source_has_its_secret_and_no_other_key_of_it() {
+        let mut card = Card { watch: true, ..t4() };
+        card.source.secret = Some("thanos".parse().unwrap());
+        let watched = watched_card(&card, "i");
+        let pod = &watched.of_kind(Kind::Deployment).next().unwrap().body["spec"]["template"]["spec"];
+        assert_eq!(
+            pod["volumes"][1],
+            json!({"name": "gate-source", "secret": {"secretName": "thanos", "optional": true, "items": [
+                {"key": "ca.crt", "path": "ca.crt"}, {"key": "token", "path": "token"},
+            ]}})
+        );
+        assert_eq!(
+            pod["containers"][0]["volumeMounts"][1],
+            json!({"name": "gate-source", "mountPath": "/var/run/gpu-tenancy/source", "readOnly": true})
+        );
     }
 
     /// Whoever leaves a shared account must not take it from the others.

@@ -34,6 +34,7 @@ pub(super) fn schedule(tenant: &Tenant, fleet: &Fleet) -> Attributes {
     group.set_filled("pauses", texts(pauses));
     group.set_some("unload", gate.unload.as_ref().map(|call| unload(call, &tenant.server)));
     group.set_some("demand", gate.demand.as_ref().map(demand));
+    group.set_some("source_secret", gate.source_secret.as_ref().map(ToString::to_string));
     if fleet.provider.agent_image.as_deref().unwrap_or(d::AGENT_IMAGE) != gate.image {
         group.set("agent_image", gate.image.as_str());
     }

@@ -52,6 +52,10 @@ pub(super) fn fill(model: &mut ServiceModel, found: &Found, data: &Data) {
         })
         .into();
     model.demand = config.demand.map(demand).into();
+    let mut volumes = pod["volumes"].as_array().into_iter().flatten();
+    let source = volumes.find(|volume| volume["name"] == tenancy::expand::SOURCE_VOLUME);
+    model.source_secret =
+        source.and_then(|volume| volume["secret"]["secretName"].as_str().map(str::to_owned)).into();
     agent_image(model, pod, data);
 }
 

@@ -24,6 +24,7 @@ pub(super) fn gate(model: &ServiceModel, agent_image: &Attr<String>, fill: &mut 
         pauses: pauses(model, fill),
         unload: unload(model, fill),
         demand: demand(model, fill),
+        source_secret: fill.parse(&model.source_secret, &at("source_secret")),
     }
 }
 

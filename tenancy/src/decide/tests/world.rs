@@ -92,7 +92,11 @@ impl World {
             name: "gpu-1-0".parse().unwrap(),
             node: "gpu-1".parse().unwrap(),
             device: Device::Index(0),
-            source: Source { device: DeviceSource::Dcgm("http://dcgm:9400/metrics".into()), pods: None },
+            source: Source {
+                device: DeviceSource::Dcgm("http://dcgm:9400/metrics".into()),
+                pods: None,
+                secret: None,
+            },
             memory_mib: None,
             critical_mib: None,
             residents: BTreeMap::new(),

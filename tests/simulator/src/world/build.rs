@@ -189,7 +189,11 @@ fn card(script: &Script) -> Result<Card, Invalid> {
         name: "card".parse()?,
         node: "node".parse()?,
         device: CardDevice::Uuid(UUID.to_owned()),
-        source: Source { device: DeviceSource::Dcgm("http://exporter/metrics".to_owned()), pods: None },
+        source: Source {
+            device: DeviceSource::Dcgm("http://exporter/metrics".to_owned()),
+            pods: None,
+            secret: None,
+        },
         memory_mib: None,
         critical_mib: None,
         residents,
