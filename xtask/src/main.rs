@@ -51,6 +51,8 @@ enum Task {
     Check,
     /// Render the registry's pages from the provider's schema.
     Docs(commands::docs::Options),
+    /// Take the pictures of a review's page in docs/pictures with Chromium.
+    Pictures,
     /// Archives of the programs, as people and registries take them.
     Release(commands::release::Options),
     /// Play years of a card with our gates and with the shell gate, and write docs/simulation.md.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Task::Image => commands::image::run(&places),
         Task::Check => commands::check::run(&places),
         Task::Docs(options) => commands::docs::run(&places, options),
+        Task::Pictures => commands::pictures::run(&places),
         Task::Release(options) => commands::release::run(&places, options),
         Task::Simulate => commands::simulate::run(&places),
         Task::Test(options) => commands::test::run(&places, options),

@@ -84,10 +84,22 @@ pub(super) fn summary(counts: &Counts) -> String {
     format!("{stacks}: {}{unplanned}", parts.join(", "))
 }
 
-/// A word at the beginning of a line.
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+/// Days as a heading: `Mon-Fri`, `Sat, Sun`.
+pub(super) fn days(text: &str) -> String {
+    let mut begins = true;
+    let mut out = String::new();
+    for letter in text.chars() {
+        if begins {
+            out.extend(letter.to_uppercase())
+        } else {
+            out.push(letter)
+        }
+        begins = !letter.is_alphabetic();
+        if letter == ',' {
+            out.push(' ');
+        }
+    }
+    out
 }
 
 /// A kind of remark in a word or two.

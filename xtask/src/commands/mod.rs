@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod image;
+pub(crate) mod pictures;
 pub(crate) mod release;
 pub(crate) mod simulate;
 pub(crate) mod test;

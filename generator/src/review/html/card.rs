@@ -33,7 +33,7 @@ fn card(card: &CardReview, index: usize) -> String {
         let _ = writeln!(
             out,
             "<h4>{} <small>{}{length}</small></h4>\n<figure>\n{}{}{}</figure>",
-            escaped(&text::capital(&day.days)),
+            escaped(&text::days(&day.days)),
             day.date,
             svg::day(card, day, Width::Wide, &id),
             svg::day(card, day, Width::Narrow, &id),
@@ -46,7 +46,7 @@ fn card(card: &CardReview, index: usize) -> String {
             _ => writeln!(
                 out,
                 "<details><summary>{} in figures</summary>\n{table}</details>",
-                escaped(&text::capital(&day.days))
+                escaped(&text::days(&day.days))
             ),
         };
     }

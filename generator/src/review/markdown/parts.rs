@@ -72,7 +72,7 @@ fn day_table(day: &DayReview, card: &CardReview) -> String {
         minutes => format!(", {} hours long", f64::from(minutes) / 60.0),
     };
     let mut out =
-        format!("**{}** ({}{length}, {})\n\n", text::capital(&day.days), day.date, plain(&card.time_zone));
+        format!("**{}** ({}{length}, {})\n\n", text::days(&day.days), day.date, plain(&card.time_zone));
     out.push_str("| hours | before: peaks of those awake, MiB | left | after | left | must stay | |\n");
     out.push_str("|-|-|-:|-|-:|-:|-|\n");
     for span in &day.spans {
