@@ -135,6 +135,10 @@ pub fn replace(
     match replace_all(root, changes, manifests, disk, &mut undo) {
         Ok(()) => {
             for change in changes.iter().filter(|change| change.after.is_none()) {
+                if let Some(stack) = change.path.strip_suffix("/terragrunt.hcl") {
+                    // Made for the stack by what ran in it, and of no use to anybody else. One that stays is seen by git.
+                    let _ = disk.remove(&root.join(stack).join(".terraform.lock.hcl"));
+                }
                 remove_empty_folders(root, &change.path);
             }
             Ok(())

@@ -187,6 +187,7 @@ fn an_edited_file_of_a_tenant_that_is_gone_is_refused_with_its_own_remedy() {
 fn a_tenant_that_is_gone_takes_its_stack_and_leaves_its_state() {
     let repository = Repository::new();
     std::fs::write(repository.path("chatterbox/terraform.tfstate"), "{}").unwrap();
+    std::fs::write(repository.path("chatterbox/.terraform.lock.hcl"), "").unwrap();
     std::fs::remove_file(repository.path("tenants/chatterbox.yaml")).unwrap();
     let removed = repository.run(&["generate"]);
     assert_eq!(removed.code, 0);

@@ -105,6 +105,13 @@ impl Live {
         command.args(arguments).output().with_context(|| format!("start {tool}"))
     }
 
+    /// What somebody types in one of the folders, as it was told; it must end with 0.
+    fn typed(&self, folder: &str, words: &str) -> Result<()> {
+        let output = self.tool("/bin/sh", folder, &["-c", words])?;
+        ensure!(output.status.success(), "{words:?} in {folder:?}: {}", printed(&output));
+        Ok(())
+    }
+
     /// A tool in the repository that must end with 0.
     fn finds_nothing(&self, tool: &str, arguments: &[&str]) -> Result<()> {
         let output = self.tool(tool, "", arguments)?;

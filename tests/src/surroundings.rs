@@ -66,10 +66,13 @@ impl Surroundings {
     /// A tool in a folder of a live repository, with what terragrunt and the CLIs are to know. Strict: what
     /// terragrunt deprecates is an error. At home there is no kubeconfig, whoever runs this.
     pub fn in_live(&self, tool: &str, folder: &Path, binary: Binary) -> Command {
+        let mut path = self.tools.clone().into_os_string();
+        path.push(":/usr/local/bin:/usr/bin:/bin");
         let mut command = Command::new(self.tool(tool));
         command
             .current_dir(folder)
             .env("HOME", folder)
+            .env("PATH", path)
             .env("TG_TF_PATH", self.tool(binary.name()))
             .env("TG_NO_AUTO_PROVIDER_CACHE_DIR", "true")
             .env("TG_STRICT_MODE", "true")

@@ -163,7 +163,7 @@ fn goes_by_the_words_of_check(live: &Live, namespace: &str) -> Result<()> {
     ensure!(!aside.contains("Destroy complete"), "{aside}");
     ensure!(Kubectl.exists(namespace, "deployment", "narrator")?, "a unit ran where it was written: {aside}");
 
-    live.finds_nothing("terragrunt", &["stack", "generate"])?;
+    live.typed("", "terragrunt stack generate")?;
     let output = live.tool("terragrunt", ".terragrunt-stack/narrator", &destroy)?;
     ensure!(output.status.success(), "{}", printed(&output));
     ensure!(
@@ -172,6 +172,26 @@ fn goes_by_the_words_of_check(live: &Live, namespace: &str) -> Result<()> {
         printed(&output)
     );
     live.stacks_ok(&["generate"])?;
+    live.terragrunt(4, &["plan", "-detailed-exitcode"]).map(drop)
+}
+
+/// A tenant's file is renamed, and what `check` says to do about it is done, word by word.
+fn moves_by_the_words_of_check(live: &Live) -> Result<()> {
+    let writer = live.read("tenants/writer.yaml")?;
+    live.write("tenants/scribe.yaml", &format!("{writer}name: writer\n"))?;
+    std::fs::remove_file(live.path().join("tenants/writer.yaml"))?;
+    let check = printed(&live.stacks(&["check"])?);
+    let pull = "terragrunt state pull > ../../moved-writer.tfstate";
+    let push = "terragrunt state push - < ../../moved-writer.tfstate";
+    for (words, folder) in [(pull, "writer"), (push, "scribe")] {
+        let told = format!("`terragrunt stack generate`, then `{words}` in .terragrunt-stack/{folder} on");
+        ensure!(check.contains(&told), "{check}");
+    }
+    live.typed("", "terragrunt stack generate")?;
+    live.typed(".terragrunt-stack/writer", pull)?;
+    live.stacks_ok(&["generate"])?;
+    live.typed("", "terragrunt stack generate")?;
+    live.typed(".terragrunt-stack/scribe", push)?;
     live.terragrunt(4, &["plan", "-detailed-exitcode"]).map(drop)
 }
 
@@ -275,6 +295,7 @@ fn units_of_a_stack_are_reviewed_and_applied_with_their_states_in_secrets() -> R
     ensure!(review["cards"][0]["card"] == card.as_str(), "{review:#}");
 
     goes_by_the_words_of_check(&live, namespace)?;
+    moves_by_the_words_of_check(&live)?;
     live.terragrunt(4, &["destroy", "-auto-approve"])?;
     let left = Kubectl.names(namespace, "deployments,services,cronjobs")?;
     ensure!(left.is_empty(), "{left:?} are left");
