@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -10,9 +11,34 @@ use crate::step;
 /// How the test runner begins the line that sums up one test binary.
 const CLOSING: &str = "test result: ";
 
+/// How the line begins by which a night on the real cluster ends.
+const NIGHT: &str = "test night::";
+
 /// The closing lines of every test binary so far.
 #[derive(Debug, Default)]
 pub(crate) struct Closing(Vec<String>);
+
+/// The nights of one run, which is among what else runs at once.
+#[derive(Debug, Default)]
+struct Nights {
+    count: usize,
+    last: Duration,
+}
+
+impl Nights {
+    fn hear(&mut self, line: &str, since_the_start: Duration) {
+        if line.starts_with(NIGHT) && line.contains(" ... ") {
+            *self = Self { count: self.count + 1, last: since_the_start };
+        }
+    }
+
+    /// What to say of them, where there were any.
+    fn told(&self) -> Option<String> {
+        let minutes = self.last.as_secs_f64() / 60.0;
+        (self.count > 0)
+            .then(|| format!("nights: {} within {minutes:.1} min, all other tests beside them", self.count))
+    }
+}
 
 impl Closing {
     /// Runs a test command; its output appears as it comes.
@@ -24,10 +50,15 @@ impl Closing {
         let mut child =
             command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
         let output = child.stdout.take().context("a child without output")?;
+        let (started, mut nights) = (Instant::now(), Nights::default());
         for text in BufReader::new(output).lines() {
             let text = text.with_context(|| format!("lost the output of `{line}`"))?;
             println!("{text}");
+            nights.hear(&text, started.elapsed());
             self.keep(&text);
+        }
+        if let Some(told) = nights.told() {
+            step::say(told);
         }
         let status = child.wait().with_context(|| format!("lost sight of `{line}`"))?;
         if !status.success() {
@@ -64,6 +95,21 @@ mod tests {
         closing.run(Command::new("sh").args(["-c", script])).unwrap();
         assert_eq!(closing.0.len(), 2);
         assert!(closing.0[1].contains("FAILED"), "{:?}", closing.0);
+    }
+
+    #[test]
+    fn nights_are_counted_until_the_last_has_ended() {
+        let mut nights = Nights::default();
+        assert_eq!(nights.told(), None);
+        for (line, s) in [
+            ("test life::a_life ... ok", 30),
+            ("test night::hands::a_hand ... ok", 240),
+            ("test night::pauses::two ... FAILED", 720),
+            ("test stacks::all ... ok", 900),
+        ] {
+            nights.hear(line, Duration::from_secs(s));
+        }
+        assert_eq!(nights.told().unwrap(), "nights: 2 within 12.0 min, all other tests beside them");
     }
 
     #[test]

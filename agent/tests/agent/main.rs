@@ -13,5 +13,6 @@ mod gate;
 mod measure;
 mod monitoring;
 mod program;
+mod real_card;
 mod scrape;
 mod watch;
