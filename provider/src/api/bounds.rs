@@ -7,7 +7,8 @@ use tfplugin::CancellationToken;
 
 /// How long an operation may take that has no `timeouts`: a refresh, an import, a look-up, and every change of
 /// a small resource. Its objects are small, without finalizers of ours, and pods among them end within seconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 15 } else { 120 });
+/// In tests it is still what the matrix of half-way failures needs, which leads sixteen lives at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 120 });
 /// For a call that begins when the time is nearly or wholly up. What waits looks at the time itself,
 /// after a last look, and what a failed create made is taken back after its time.
 const LAST_CALL: Duration = Duration::from_secs(5);
