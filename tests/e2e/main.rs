@@ -15,5 +15,6 @@ mod looking;
 mod moving;
 mod night;
 mod peak;
+mod review;
 mod stacks;
 mod waiting;
