@@ -44,7 +44,7 @@ pub(super) struct Bedtime<'a> {
 
 impl Bedtime<'_> {
     /// Puts the tenant to sleep and releases its place on the card. Answers with
-    /// what is kept by now, and remarks. One that is asleep costs two looks.
+    /// what is kept by now, and remarks. One that is asleep costs a few looks.
     ///
     /// # Errors
     /// It could not be put to sleep. What was changed of its objects is in the answer.
@@ -80,6 +80,9 @@ impl Bedtime<'_> {
             _ => None,
         };
         let gated = tenant.is_none_or(|tenant| tenant.schedule != Schedule::Always);
+        if gated && asleep {
+            GateJob::clear(engine, id).await?;
+        }
         if let Some(tenant) = tenant.filter(|_| gated && (self.stays || !asleep)) {
             self.tell_the_gate(tenant, settled).await?;
         }

@@ -61,18 +61,31 @@ impl<'a> GateJob<'a> {
             if !is_guard(template) {
                 continue;
             }
-            let name = fit(tenant.name.as_str(), "-bedtime", LABEL_LIMIT);
+            let name = name(tenant);
             let labels = &template["spec"]["template"]["metadata"]["labels"];
             // It belongs to nobody: what is owned by a CronJob goes with its history.
             let body = json!({
                 "apiVersion": "batch/v1", "kind": "Job",
-                "metadata": {"name": name, "namespace": tenant.namespace.as_str(), "labels": labels},
+                "metadata": {"name": name.name, "namespace": tenant.namespace.as_str(), "labels": labels},
                 "spec": template["spec"],
             });
-            let name = Ref::new("batch/v1", "Job", Some(tenant.namespace.as_str()), &name);
             return Ok(Some(GateJob { engine, name, body }));
         }
         Ok(None)
+    }
+
+    /// Removes what a run that failed or was interrupted has left of one: the tenant may sleep by then, so
+    /// that no other is made in its place.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn clear(engine: &Engine<'_>, tenant: &TenantId) -> Result<(), Failure> {
+        let name = name(tenant);
+        let live = engine.api.get(&name).await?;
+        match live.filter(|live| live.managers().contains(&engine.manager)) {
+            Some(live) => engine.api.delete(&name, Some(live.uid())).await,
+            None => Ok(()),
+        }
     }
 
     /// Lets the gate put its tenant to sleep. Answers with nothing when it has
@@ -178,6 +191,11 @@ impl<'a> GateJob<'a> {
         let message = of_job.filter(|it| it["type"] == "Warning").map(|it| text(&it["message"])).next_back();
         message.unwrap_or("its Job has no pod").to_owned()
     }
+}
+
+fn name(tenant: &TenantId) -> Ref {
+    let name = fit(tenant.name.as_str(), "-bedtime", LABEL_LIMIT);
+    Ref::new("batch/v1", "Job", Some(tenant.namespace.as_str()), &name)
 }
 
 /// Whether a tenant that was told to go waits for figures that do not come.

@@ -104,6 +104,28 @@ async fn the_job_is_a_tick_of_the_guard_that_belongs_to_nobody() {
     assert!(cluster.paths("/jobs/").is_empty());
 }
 
+/// By then the tenant sleeps, so that no other Job is made in the place of the one that is left.
+#[tokio::test]
+async fn a_job_that_could_not_be_removed_goes_with_the_next_try() {
+    let job = format!("{JOBS}/chatterbox-tts-bedtime");
+    let (cluster, driver, made) = awake().await;
+    with_gate(&cluster);
+    cluster.fail(Method::DELETE, "/jobs/", 403);
+    let failed = driver.destroy(SERVICE, &made).await;
+    let kept = failed.instance.unwrap();
+    assert!(cluster.get(&job).is_some() && told(&failed.diagnostics).contains("chatterbox-tts-bedtime"));
+    cluster.heal();
+    let gone = driver.destroy(SERVICE, &kept).await;
+    assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));
+    assert!(cluster.get(&job).is_none(), "the Job is left and nobody knows of it");
+
+    let (cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &chatterbox()).await.instance.unwrap();
+    cluster.put(&job, json!({"metadata": {"name": "chatterbox-tts-bedtime"}}));
+    driver.destroy(SERVICE, &made).await;
+    assert!(cluster.get(&job).is_some(), "a Job of somebody else has gone");
+}
+
 #[tokio::test]
 async fn a_tenant_that_is_asleep_takes_no_job() {
     let (cluster, driver, ..) = with_floor().await;

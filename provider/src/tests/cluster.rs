@@ -66,13 +66,14 @@ impl FakeCluster {
         self.0.lock().unwrap().objects.keys().filter(|path| path.contains(within)).cloned().collect()
     }
 
-    /// Where an object of the tenant of the first seed is, given its `Kind/name`.
+    /// Where an object is, given its `Kind/name`: in a tenant's namespace, or else in ours.
     pub(crate) fn url(&self, key: &str) -> String {
         let key: tenancy::objects::Key = key.parse().unwrap();
         let end = format!("/{}/{}", key.kind.plural(), key.name);
         let inside = self.0.lock().unwrap();
-        let mut urls = inside.objects.keys().filter(|url| url.ends_with(&end)).map(String::as_str);
-        urls.find(|url| !url.contains("/namespaces/gpu-tenancy/")).unwrap().to_owned()
+        let urls: Vec<&String> = inside.objects.keys().filter(|url| url.ends_with(&end)).collect();
+        let of_tenant = urls.iter().find(|url| !url.contains("/namespaces/gpu-tenancy/"));
+        (*of_tenant.or(urls.first()).unwrap()).clone()
     }
 
     /// Somebody changes the leaf at `path` to what it is in `fragment`, or deletes it.
@@ -232,7 +233,7 @@ async fn answer(
             if inside.objects.contains_key(&path) {
                 return status_of(409, "already exists");
             }
-            let made = inside.store(&path, body, "ground");
+            let made = inside.store(&path, body, &manager_of(query).unwrap_or("ground".to_owned()));
             (StatusCode::CREATED, made.to_string()).into_response()
         }
         Method::PATCH if path.ends_with("/scale") => {
@@ -243,8 +244,7 @@ async fn answer(
             found(Some(&object))
         }
         Method::PATCH => {
-            let manager = query.split('&').find_map(|pair| pair.strip_prefix("fieldManager=")).unwrap();
-            let manager = manager.replace("%2F", "/");
+            let manager = manager_of(query).unwrap();
             let known = inside.objects.get(&path).cloned();
             let wanted = &body["metadata"]["uid"];
             if !wanted.is_null() && known.as_ref().is_none_or(|it| it["metadata"]["uid"] != *wanted) {
@@ -282,6 +282,11 @@ async fn answer(
         }
     };
     if lost.is_some() { status_of(504, "the answer was lost") } else { answer }
+}
+
+fn manager_of(query: &str) -> Option<String> {
+    let manager = query.split('&').find_map(|pair| pair.strip_prefix("fieldManager="))?;
+    Some(manager.replace("%2F", "/"))
 }
 
 fn found(object: Option<&Value>) -> axum::response::Response {
