@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use tenancy::cron::{self, Line};
 use tenancy::defaults::GUARD_INTERVAL_S;
+use tenancy::duration::Seconds;
 use tenancy::names::WindowName;
 use tenancy::quantity::{Mib, Quantity};
 use tenancy::window::{Schedule, Window};
@@ -20,12 +21,13 @@ pub(crate) fn all() -> Functions {
 }
 
 model! {
-    /// Bytes of an amount of video memory
+    /// Bytes of an amount of memory
     ///
-    /// `bytes("6GiB")` is 6442450944. An amount is written as `peak` and `headroom` are: in `MiB`,
-    /// `GiB` or `TiB`, and a whole number of MiB.
+    /// `bytes("6GiB")` is 6442450944. An amount is written as `peak` and `headroom` are, in `MiB`, `GiB` or
+    /// `TiB`, or as any quantity of Kubernetes: `64Ki`, `500M`, `1e9` or `1500`. A fraction of a byte is
+    /// rounded up, as Kubernetes does.
     pub(crate) struct BytesParameters {
-        /// The amount, such as `6GiB`.
+        /// The amount, such as `6GiB` or `6Gi`.
         pub(crate) amount: Attr<String> = required(),
     }
 }
@@ -40,9 +42,19 @@ impl Function for Bytes {
     fn call(&self, arguments: BytesParameters) -> Result<Attr<i64>, FunctionError> {
         let path = Path::attribute("amount");
         let text = arguments.amount.as_str().unwrap_or_default();
-        let amount: Mib = text.parse().map_err(|why| wrong(&path, &why))?;
-        // Beyond 2^63 bytes, which `Mib::bytes` caps, no card will be.
-        i64::try_from(amount.bytes()).map(Attr::Known).map_err(|_| wrong(&path, &"it is too large."))
+        // `6GiB` is how people write what Kubernetes calls `6Gi`.
+        let spelled = text.strip_suffix('B').filter(|rest| rest.ends_with('i')).unwrap_or(text);
+        let amount: Quantity = spelled.parse().map_err(|why| match text.parse::<Mib>() {
+            // It says of `6GB` what is wrong with it.
+            Err(amount) if text.ends_with('B') && spelled == text => wrong(&path, &amount),
+            _ => wrong(&path, &why),
+        })?;
+        match i64::try_from(amount.units()) {
+            Ok(bytes) if bytes >= 0 => Ok(Attr::Known(bytes)),
+            _ => {
+                Err(wrong(&path, &format!("{text:?} is no amount: it is below 0. Write one such as `6GiB`.")))
+            }
+        }
     }
 }
 
@@ -108,13 +120,18 @@ model! {
     /// The cron lines of a tenant's windows
     ///
     /// When the CronJobs of a tenant with these windows ask its gate, by window: at its start, every
-    /// five minutes until an hour past its end, and at its end. The lines count in `time_zone`.
+    /// `guard_interval` until an hour past its end, and at its end. The lines count in `time_zone`.
+    /// A tenant with windows has one CronJob beside these, which belongs to no window: it asks every half
+    /// hour round the clock, `0,30 * * * *` in UTC, for whatever the others left awake.
     ///
     /// `windows` is what a `gpu_windowed_service` has. Where you write it yourself, every window
-    /// needs its `days`; `days = null` is every day.
+    /// needs its `days`; `days = null` is every day. Where the tenant has a `guard_interval`, give it as a
+    /// second argument.
     pub(crate) struct CronParameters {
         /// The windows by name.
         pub(crate) windows: Attr<Map<WindowModel>> = required(),
+        /// The tenant's `guard_interval`, such as `10m`; `5m` unless given.
+        pub(crate) guard_interval: Attr<List<String>> = optional(),
     }
 }
 
@@ -138,20 +155,33 @@ impl Function for Cron {
     type Parameters = CronParameters;
     type Returns = Map<CronModel>;
     const NAME: &'static str = "cron";
+    const VARIADIC: bool = true;
 
     fn call(&self, arguments: CronParameters) -> Result<Attr<Map<CronModel>>, FunctionError> {
         let windows = windows(&arguments.windows)?;
+        let interval_s = guard_interval_s(&arguments.guard_interval)?;
         let lines = |lines: Vec<Line>| {
             Attr::Known(lines.into_iter().map(|line| line.to_string().into()).collect::<Vec<Attr<String>>>())
         };
         let asked = |window: &Window| CronModel {
             time_zone: window.time_zone().name().into(),
             up: lines(cron::up(window)),
-            guard: lines(cron::guard(window, GUARD_INTERVAL_S)),
+            guard: lines(cron::guard(window, interval_s)),
             down: lines(cron::down(window)),
         };
         let asked = windows.iter().map(|(name, window)| (name.to_string(), Attr::Known(asked(window))));
         Ok(Attr::Known(asked.collect()))
+    }
+}
+
+/// The one length that may follow the windows.
+fn guard_interval_s(given: &Attr<List<String>>) -> Result<u32, FunctionError> {
+    let path = Path::attribute("guard_interval");
+    let given: Vec<&str> = given.known().into_iter().flatten().filter_map(Attr::as_str).collect();
+    match given[..] {
+        [] => Ok(GUARD_INTERVAL_S),
+        [text] => text.parse::<Seconds>().map(|it| it.0).map_err(|why| wrong(&path, &why)),
+        _ => Err(wrong(&path, &"a tenant has one guard interval. Give one, or none.")),
     }
 }
 

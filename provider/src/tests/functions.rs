@@ -3,8 +3,11 @@
 use tfplugin::testing::Driver;
 use tfplugin::{Attr, Field, FunctionError, Map, Value};
 
+use super::flow::with_floor;
+use super::{SERVICE, chatterbox, told};
 use crate::functions::CronModel;
 use crate::provider::Gpu;
+use crate::service::ServiceModel;
 
 fn text(text: &str) -> Value {
     Value::String(text.to_owned())
@@ -29,7 +32,24 @@ async fn an_amount_is_its_bytes_and_bytes_are_a_quantity() {
     let refused = call::<i64>("bytes", [text("6GB")]).await.unwrap_err();
     assert!(refused.path.to_string() == "amount" && refused.text.contains("decimal"), "{refused}");
     let refused = call::<i64>("bytes", [text("99999999999999TiB")]).await.unwrap_err();
-    assert!(refused.text.contains("too large"), "{refused}");
+    assert!(refused.text.contains("larger than"), "{refused}");
+    for (amount, bytes) in [
+        ("64Ki", 65_536),
+        ("500M", 500_000_000),
+        ("1.5MiB", 3 << 19),
+        ("1e3", 1_000),
+        ("1500", 1_500),
+        ("500m", 1),
+    ] {
+        assert_eq!(call::<i64>("bytes", [text(amount)]).await, Ok(bytes), "{amount}");
+    }
+    for refused in ["-1Gi", "", "lots", "6 Gi"] {
+        assert!(call::<i64>("bytes", [text(refused)]).await.is_err(), "{refused}");
+    }
+    for bytes in [0, 1_500, 1 << 10, 6 << 30, (6 << 30) + 1, i64::MAX] {
+        let written = call::<String>("quantity", [Value::Number(bytes.into())]).await.unwrap();
+        assert_eq!(call::<i64>("bytes", [text(&written)]).await, Ok(bytes), "{written}");
+    }
     assert_eq!(call::<String>("quantity", [Value::Number((6i64 << 30).into())]).await, Ok("6Gi".to_owned()));
     assert!(call::<String>("quantity", [Value::Number((-1i64).into())]).await.is_err());
 }
@@ -60,6 +80,37 @@ async fn windows_are_asked_for_by_the_lines_of_their_cronjobs() {
     assert_eq!(night.up, Attr::Known(vec!["0 2 * * 1".into()]));
     assert_eq!(night.guard, Attr::Known(vec!["*/5 2-6 * * 1".into()]));
     assert_eq!(night.down, Attr::Known(vec!["0,5,15 6,7 * * 1".into()]));
+    let seldom = [windows(text("02:00"), "06:00", &["mon"]), text("30m")];
+    let lines: Map<CronModel> = call("cron", seldom).await.unwrap();
+    assert_eq!(lines["night"].known().unwrap().guard, Attr::Known(vec!["0,30 2-6 * * 1".into()]));
+    let twice = [windows(text("02:00"), "06:00", &[]), text("5m"), text("5m")];
+    assert!(call::<Map<CronModel>>("cron", twice).await.unwrap_err().text.contains("one guard interval"));
+    let never = [windows(text("02:00"), "06:00", &[]), text("soon")];
+    assert!(call::<Map<CronModel>>("cron", never).await.unwrap_err().text.contains("\"soon\""));
+}
+
+/// What the page says of the tenant's CronJobs: those lines, and one that belongs to no window.
+#[tokio::test]
+async fn a_tenant_has_the_cronjobs_of_the_lines_and_one_more() {
+    let (cluster, driver, ..) = with_floor().await;
+    let config = ServiceModel { guard_interval: "10m".into(), ..chatterbox() };
+    let made = driver.create(SERVICE, &config).await;
+    assert!(!made.diagnostics.has_errors(), "{}", told(&made.diagnostics));
+    let of_tenant = cluster.paths("/namespaces/tts/cronjobs/").into_iter();
+    let mut has: Vec<String> = of_tenant
+        .map(|path| cluster.get(&path).unwrap()["spec"]["schedule"].as_str().unwrap().to_owned())
+        .collect();
+    let lines: Map<CronModel> =
+        call("cron", [windows(text("02:00"), "06:00", &[]), text("10m")]).await.unwrap();
+    let night = lines["night"].known().unwrap();
+    let of_windows = [&night.up, &night.guard, &night.down].into_iter().flat_map(|it| it.known().unwrap());
+    let mut said: Vec<String> = of_windows.map(|line| line.as_str().unwrap().to_owned()).collect();
+    said.push("0,30 * * * *".to_owned());
+    has.sort();
+    said.sort();
+    // Cron's own shorthand for the same minutes.
+    let spelled = |line: String| line.replace("*/30 ", "0,30 ");
+    assert_eq!(has.into_iter().map(spelled).collect::<Vec<_>>(), said);
 }
 
 #[tokio::test]
