@@ -16,7 +16,7 @@ fn plain() -> ExporterModel {
     ExporterModel { name: "gpu-exporter".into(), ..ExporterModel::default() }
 }
 
-fn full() -> ExporterModel {
+pub(super) fn full() -> ExporterModel {
     let toleration = TolerationModel { operator: "Exists".into(), ..TolerationModel::default() };
     ExporterModel {
         runtime_class: "nvidia".into(),

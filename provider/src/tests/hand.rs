@@ -66,7 +66,16 @@ fn others(value: &Value) -> Vec<Value> {
             let more = text[..digits].parse::<u64>().ok().filter(|_| text.parse::<Quantity>().is_ok());
             let more = more.map(|number| json!(format!("{}{}", number + 1, &text[digits..])));
             // Words that only some fields take, for those that take few.
-            let known = ["Never", "Always", "Allow", "Cluster", "ScheduleAnyway", "11 4 * * *", "Etc/UTC"];
+            let known = [
+                "RollingUpdate",
+                "Never",
+                "Always",
+                "Allow",
+                "Cluster",
+                "ScheduleAnyway",
+                "11 4 * * *",
+                "Etc/UTC",
+            ];
             more.into_iter().chain([json!(format!("{text}-hand"))]).chain(known.map(|it| json!(it))).collect()
         }
         Value::Array(elements) => {

@@ -11,6 +11,7 @@ mod foreseen;
 mod functions;
 mod half_way;
 mod hand;
+mod identity;
 mod importing;
 mod matrix;
 mod measured;

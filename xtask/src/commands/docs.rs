@@ -19,7 +19,7 @@ use crate::toolbox;
 /// The provider's short name, by which tfplugindocs looks for its schema.
 const PROVIDER: &str = "gpu";
 
-/// What a configuration needs for terraform to ask the provider for its schema.
+/// What a configuration needs for tofu to ask the provider for its schema.
 const CONFIGURATION: &str =
     "terraform {\n  required_providers {\n    gpu = { source = \"gpu-tenancy/gpu\" }\n  }\n}\n";
 
@@ -86,13 +86,14 @@ fn render(places: &Places, tools: &Path, work: &Path) -> Result<BTreeMap<PathBuf
     cargo::build(places, &["terraform-provider-gpu"], Profile::Dev)?;
     let mirror = mirror::lay_out(places, Profile::Dev)?;
     write(&work.join("main.tf"), CONFIGURATION)?;
-    let terraform = |arguments: &[&str]| {
-        let mut command = Command::new(tools.join("terraform"));
+    // Of the two, only this one's version tells of identities, and a page shows how one is imported by it.
+    let tofu = |arguments: &[&str]| {
+        let mut command = Command::new(tools.join("tofu"));
         command.args(arguments).env("TF_CLI_CONFIG_FILE", &mirror.configuration).current_dir(work);
         step::output(command)
     };
-    terraform(&["init", "-no-color", "-input=false"])?;
-    let schema = renamed(&terraform(&["providers", "schema", "-json"])?)?;
+    tofu(&["init", "-no-color", "-input=false"])?;
+    let schema = renamed(&tofu(&["providers", "schema", "-json"])?)?;
     let schema_file = schema_file(work);
     write(&schema_file, &schema)?;
     let site = work.join("site");
@@ -112,9 +113,9 @@ fn render(places: &Places, tools: &Path, work: &Path) -> Result<BTreeMap<PathBuf
 
 /// The schema under the name that tfplugindocs looks for; it knows no organisations but one.
 fn renamed(json: &str) -> Result<String> {
-    let mut all: Value = serde_json::from_str(json).context("terraform's schema is not JSON")?;
+    let mut all: Value = serde_json::from_str(json).context("tofu's schema is not JSON")?;
     let schemas = all.get_mut("provider_schemas").and_then(Value::as_object_mut);
-    let schemas = schemas.context("terraform's schema names no provider")?;
+    let schemas = schemas.context("tofu's schema names no provider")?;
     let (_, schema) = std::mem::take(schemas).into_iter().next().context("no provider has a schema")?;
     schemas.insert(PROVIDER.to_owned(), schema);
     Ok(all.to_string())

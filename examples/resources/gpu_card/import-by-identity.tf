@@ -1,0 +1,6 @@
+import {
+  to = gpu_card.t4
+  identity = {
+    name = "gpu-1-0"
+  }
+}

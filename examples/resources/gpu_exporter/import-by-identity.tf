@@ -1,0 +1,6 @@
+import {
+  to = gpu_exporter.this
+  identity = {
+    name = "gpu-exporter"
+  }
+}
