@@ -1,6 +1,7 @@
 //! Real terraform and real tofu, in a folder of their own.
 
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
@@ -41,7 +42,12 @@ pub struct Workspace {
     head: String,
     /// The kubeconfig of `KUBE_CONFIG_PATH`, unless the provider block says where the cluster is.
     kubeconfig: Option<String>,
+    /// Where providers are installed from.
+    cli_config: PathBuf,
 }
+
+/// The version of `hashicorp/kubernetes` among the tools.
+const KUBERNETES: &str = "1.13.4";
 
 fn head(connection: &str) -> String {
     format!(
@@ -91,7 +97,33 @@ impl Workspace {
 
     fn begin(binary: Binary, head: String, kubeconfig: Option<String>, configuration: &str) -> Result<Self> {
         keep_system_namespace()?;
-        let workspace = Self { folder: tempfile::tempdir()?, binary, head, kubeconfig };
+        let cli_config = Surroundings::get().cli_config.clone();
+        let workspace = Self { folder: tempfile::tempdir()?, binary, head, kubeconfig, cli_config };
+        workspace.write(configuration)?;
+        workspace.ok(&["init", "-input=false"])?;
+        Ok(workspace)
+    }
+
+    /// A folder with a configuration of `hashicorp/kubernetes` alone, initialised.
+    ///
+    /// # Errors
+    /// When it cannot be laid out, or `init` fails.
+    pub fn of_kubernetes(binary: Binary, configuration: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mirror = folder.path().join("mirror");
+        let platform = if std::env::consts::ARCH == "aarch64" { "linux_arm64" } else { "linux_amd64" };
+        for registry in ["registry.terraform.io", "registry.opentofu.org"] {
+            let place = mirror.join(registry).join("hashicorp/kubernetes").join(KUBERNETES).join(platform);
+            std::fs::create_dir_all(&place)?;
+            let program = std::fs::canonicalize(Surroundings::get().tool("terraform-provider-kubernetes"))?;
+            symlink(program, place.join(format!("terraform-provider-kubernetes_v{KUBERNETES}")))?;
+        }
+        let cli_config = folder.path().join("cli.tfrc");
+        let mirror = mirror.display();
+        let text =
+            format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{mirror}\"\n  }}\n}}\n");
+        std::fs::write(&cli_config, text)?;
+        let workspace = Self { folder, binary, head: String::new(), kubeconfig: None, cli_config };
         workspace.write(configuration)?;
         workspace.ok(&["init", "-input=false"])?;
         Ok(workspace)
@@ -130,7 +162,7 @@ impl Workspace {
         command
             .current_dir(self.path())
             .args(arguments)
-            .env("TF_CLI_CONFIG_FILE", &surroundings.cli_config)
+            .env("TF_CLI_CONFIG_FILE", &self.cli_config)
             .envs(self.kubeconfig.iter().map(|path| ("KUBE_CONFIG_PATH", path)))
             .env("TF_IN_AUTOMATION", "1")
             .env("CHECKPOINT_DISABLE", "1")
@@ -208,6 +240,21 @@ impl Workspace {
         let text = self.ok(&["plan", "-input=false", "-no-color"])?;
         let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
         Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Runs the CLI, which must succeed, and answers how many API calls the provider logs that it made.
+    ///
+    /// # Errors
+    /// As [`Workspace::ok`].
+    pub fn api_calls(&self, arguments: &[&str]) -> Result<usize> {
+        let log = self.path().join("provider.log");
+        let mut command = self.command(arguments);
+        command.args(["-input=false", "-no-color"]).env("TF_LOG_PROVIDER", "DEBUG").env("TF_LOG_PATH", &log);
+        let output = command.output().with_context(|| format!("start {}", self.binary.name()))?;
+        ensure!(output.status.success(), "{}: {}", arguments.join(" "), printed(&output));
+        let calls = std::fs::read_to_string(&log)?.lines().filter(|line| line.contains("api call")).count();
+        std::fs::remove_file(&log)?;
+        Ok(calls)
     }
 
     /// Plans, which must change nothing.

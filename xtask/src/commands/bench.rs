@@ -18,9 +18,11 @@ use crate::toolbox;
 /// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How many tenants, once for each number; 1, 10 and 100 when none is given.
+    /// How many tenants, once for each number; when none is given 1, 10 and 100, the plan of 1,000, and the
+    /// stacks of `--fleet`. From 200 on the state is kept by a server.
     tenants: Vec<u16>,
-    /// Give each tenant a stack of its own and measure `terragrunt run --all`; 20 and 100 when no number is given.
+    /// Give each tenant a stack of its own and measure `terragrunt run --all` alone; 20 and 100 when no number
+    /// is given.
     #[arg(long, conflicts_with_all = ["gate", "stacks"])]
     fleet: bool,
     /// Measure the gate and the watcher instead: a tick's time, memory and calls, the image, the reaction.

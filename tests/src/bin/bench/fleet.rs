@@ -140,7 +140,7 @@ fn write_live(live: &Path, examples: &[Example]) -> Result<()> {
             "namespace: {namespace}\nname: {name}\ncard: {card}\npeak: {peak}\nheadroom: 2GiB\nimage: {image}\n\
              port: 8004\nservice: {{ port: 8000 }}\n\
              windows: {{ night: {{ start: \"{start}\", end: \"{end}\", time_zone: UTC }} }}\n\
-             storage: {{ size: 1Gi, class: local-stand-in, mount_path: /data }}\n\
+             storage: {{ size: 1Gi, class: local-stand-in, mount_path: /data, deletion_policy: delete }}\n\
              config:\n  /app/config.yaml: |\n    server:\n      port: 8004\n\
              env: {{ TTS_BF16: \"off\", HF_HOME: /data/hf_cache }}\n"
         );

@@ -1,14 +1,15 @@
 //! How long the provider takes, as ratios: to the same API calls sent raw over
 //! ten connections, and to as many resources that do nothing, in the same run.
 //!
-//! `cargo xtask bench` builds the provider in release and starts this; with
-//! `--fleet` each tenant has a stack of its own ([`fleet`]); with `--gate` it is
+//! `cargo xtask bench` builds the provider in release and starts this, and ends
+//! with a stack for each tenant ([`fleet`]), which `--fleet` measures alone; with `--gate` it is
 //! the agent, and [`gate`] measures that instead, with `--stacks` the generator
 //! and [`stacks`].
 
 mod fleet;
 mod gate;
 mod raw;
+mod remote;
 mod stacks;
 mod start;
 mod table;
@@ -21,9 +22,18 @@ use anyhow::{Context, Result};
 use e2e::{Binary, Example, Scratch, Workspace};
 
 use raw::Raw;
+use remote::Remote;
 
 /// So many tenants are planned, and no more than planned.
 const LARGEST: usize = 1_000;
+
+/// The storage of the tenants.
+const STORAGE: &str =
+    r#"{ size = "1Gi", class = "local-stand-in", mount_path = "/data", deletion_policy = "delete" }"#;
+
+/// From so many tenants on the state is kept by a server, as a remote backend keeps it: the local one writes
+/// the whole state after each resource.
+const REMOTE_FROM: usize = 200;
 
 /// What one size took.
 #[derive(Debug)]
@@ -41,6 +51,9 @@ struct Row {
     nothing_plan: Duration,
     nothing_apply: Duration,
     nothing_plan_again: Duration,
+    /// How many calls apply, plan again and destroy made: ours, counted in a run of their own, and raw.
+    calls: Option<[usize; 3]>,
+    raw_calls: [usize; 3],
 }
 
 fn main() -> ExitCode {
@@ -79,14 +92,16 @@ fn run() -> Result<()> {
     if standard {
         eprintln!("{LARGEST} tenants, plan alone ...");
         let (ours, nothing) = plans(LARGEST)?;
-        println!("The plan of {LARGEST} new tenants in one state: {}.", table::ratio(ours, nothing));
+        println!("The plan of {LARGEST} new tenants in one state: {}.\n", table::ratio(ours, nothing));
+        fleet::run(&[])?;
     }
     Ok(())
 }
 
-/// A tenant that sleeps, on the card that all of them share.
+/// A tenant that sleeps, on the card that all of them share. Its claim goes with it, so that a destroy deletes
+/// what the raw calls delete.
 fn example(scratch: &Scratch, card: &str) -> Example {
-    Example::asleep(scratch, card, "http://dcgm.example.org:9400/metrics")
+    Example::asleep(scratch, card, "http://dcgm.example.org:9400/metrics").set("storage", STORAGE)
 }
 
 /// All of them in one state.
@@ -100,8 +115,15 @@ fn configuration(examples: &[Example]) -> String {
 
 /// As many resources that do nothing as so many tenants have of ours.
 fn nothing(tenants: usize) -> Result<Workspace> {
+    nothing_in(tenants, None)
+}
+
+/// The same, with the state where the tenants' state is.
+fn nothing_in(tenants: usize, remote: Option<&Remote>) -> Result<Workspace> {
     let count = 2 * tenants + 1;
-    let hcl = format!("resource \"terraform_data\" \"nothing\" {{\n  count = {count}\n  input = \"x\"\n}}\n");
+    let mut hcl =
+        format!("resource \"terraform_data\" \"nothing\" {{\n  count = {count}\n  input = \"x\"\n}}\n");
+    hcl.push_str(&remote.map(|remote| remote.hcl("nothing")).unwrap_or_default());
     Workspace::new(Binary::Terraform, &hcl)
 }
 
@@ -122,7 +144,10 @@ fn measure(count: usize) -> Result<Row> {
     let scratches: Vec<Scratch> = (0..count).map(|_| Scratch::reserve("bench")).collect();
     let card = format!("card-{}", scratches.first().context("a bench needs a tenant")?.namespace);
     let examples: Vec<Example> = scratches.iter().map(|scratch| example(scratch, &card)).collect();
-    let workspace = Workspace::new(Binary::Terraform, &configuration(&examples))?;
+    let remote = if count < REMOTE_FROM { None } else { Some(Remote::start()?) };
+    let mut hcl = configuration(&examples);
+    hcl.push_str(&remote.as_ref().map(|remote| remote.hcl("ours")).unwrap_or_default());
+    let workspace = Workspace::new(Binary::Terraform, &hcl)?;
     let watch = watch::Watch::start("terraform-provider-gpu");
     let plan = timed(|| workspace.plan())?;
     let apply = timed(|| workspace.apply())?;
@@ -131,12 +156,13 @@ fn measure(count: usize) -> Result<Row> {
     raw.learn(&examples)?;
     let destroy = timed(|| workspace.destroy())?;
     let peak_rss_kib = watch.stop();
+    let calls = if count < REMOTE_FROM { Some(counted(&workspace)?) } else { None };
     raw.clear()?;
     let raw_apply = timed(|| raw.apply())?;
     let raw_reads = timed(|| raw.read())?;
     let raw_delete = timed(|| raw.delete())?;
 
-    let nothing = nothing(count)?;
+    let nothing = nothing_in(count, remote.as_ref())?;
     let nothing_plan = timed(|| nothing.plan())?;
     let nothing_apply = timed(|| nothing.apply())?;
     let nothing_plan_again = timed(|| nothing.plan_is_empty())?;
@@ -154,7 +180,18 @@ fn measure(count: usize) -> Result<Row> {
         nothing_plan,
         nothing_apply,
         nothing_plan_again,
+        calls,
+        raw_calls: raw.calls(),
     })
+}
+
+/// The API calls of apply, plan again and destroy, by the provider's own log; what is logged is not timed.
+fn counted(workspace: &Workspace) -> Result<[usize; 3]> {
+    Ok([
+        workspace.api_calls(&["apply", "-auto-approve"])?,
+        workspace.api_calls(&["plan"])?,
+        workspace.api_calls(&["destroy", "-auto-approve"])?,
+    ])
 }
 
 pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {

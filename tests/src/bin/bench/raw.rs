@@ -129,7 +129,15 @@ impl Raw {
         })
     }
 
-    /// Namespaces first, then everything: a read, an apply, and a Deployment's birth.
+    /// How many calls [`Raw::apply`], [`Raw::read`] and [`Raw::delete`] send, without the looks of a wait.
+    pub(crate) fn calls(&self) -> [usize; 3] {
+        let births = self.calls.iter().filter(|call| call.birth.is_some()).count();
+        let whole = self.calls.iter().filter(|call| call.whole).count();
+        [self.calls.len() + births, self.calls.len(), whole]
+    }
+
+    /// Namespaces first, then everything: an apply, and a Deployment's birth. No look comes before: this is
+    /// the least that makes the objects.
     pub(crate) fn apply(&self) -> Result<()> {
         self.runtime.block_on(async {
             self.each(|call| call.kind == Kind::Namespace, |call| self.create(call)).await?;
@@ -163,7 +171,6 @@ impl Raw {
     }
 
     async fn create(&self, call: &Call) -> Result<()> {
-        self.get(&call.path).await?;
         self.patch(&call.path, &call.manager, &call.body).await?;
         match &call.birth {
             Some(birth) => self.patch(&call.path, "gpu-bench-birth", birth).await,

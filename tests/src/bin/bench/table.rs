@@ -8,12 +8,12 @@ use crate::Row;
 /// Renders all sizes, seconds with the ratio to the reference behind them.
 pub(crate) fn render(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| tenants | objects | plan (x nothing) | apply (x raw) | plan again (x nothing + reads) | destroy (x raw) | provider peak RSS | raw apply / reads / delete | nothing plan / apply / plan |\n|-|-|-|-|-|-|-|-|-|\n",
+        "| tenants | objects | plan (x nothing) | apply (x raw) | plan again (x nothing + reads) | destroy (x raw) | provider peak RSS | raw apply / reads / delete | nothing plan / apply / plan | API calls, ours / raw: apply, plan again, destroy |\n|-|-|-|-|-|-|-|-|-|-|\n",
     );
     for row in rows {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} MiB | {} / {} / {} s | {} / {} / {} s |",
+            "| {} | {} | {} | {} | {} | {} | {} MiB | {} / {} / {} s | {} / {} / {} s | {} |",
             row.tenants,
             row.objects,
             ratio(row.plan, row.nothing_plan),
@@ -27,10 +27,20 @@ pub(crate) fn render(rows: &[Row]) -> String {
             seconds(row.nothing_plan),
             seconds(row.nothing_apply),
             seconds(row.nothing_plan_again),
+            calls(row),
         );
     }
     text.push_str("\nAims at 100 tenants: plan 5x, apply 3x, plan again 3x, destroy 3x, 40 MiB.");
     text
+}
+
+/// How many calls ours made and how many were sent raw; a wait's looks are among ours alone.
+fn calls(row: &Row) -> String {
+    let [apply, reads, delete] = row.raw_calls;
+    match row.calls {
+        Some([a, r, d]) => format!("{a} / {apply}, {r} / {reads}, {d} / {delete}"),
+        None => format!("not counted / {apply}, {reads}, {delete}"),
+    }
 }
 
 /// Seconds, with the ratio to the reference behind them.
