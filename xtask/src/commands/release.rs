@@ -42,7 +42,7 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     let licence = places.repository.join("LICENSE");
     let files = Files::pack(&programs, &licence, &arch.platform(), &out)?;
     if Some(arch) == here {
-        release::try_out(places, &files, &programs.join(release::PROVIDER))?;
+        release::try_out(places, &files, &programs)?;
     } else {
         step::say(format!("not tried: programs for {} do not run here", arch.platform()));
     }

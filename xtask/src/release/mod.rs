@@ -85,13 +85,14 @@ pub(crate) fn build(places: &Places, arch: Arch) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Installs the provider from its archives with both CLIs, and where that can be done starts it in a root folder
-/// that has nothing but it, to see that it finds the cluster's name in the DNS there.
+/// Installs the provider from its archives with both CLIs, and where that can be done starts it and the generator
+/// in root folders that have nothing but them, to see that the one finds the cluster's name in the DNS there and
+/// the other checks our live repository.
 ///
 /// # Errors
-/// When a CLI does not take the archive, or the provider does not find the name.
-pub(crate) fn try_out(places: &Places, files: &Files, provider: &Path) -> Result<()> {
+/// When a CLI does not take the archive, or one of the programs does not do its work.
+pub(crate) fn try_out(places: &Places, files: &Files, programs: &Path) -> Result<()> {
     let tools = toolbox::user_tools(places)?;
     trial::install(&tools, files)?;
-    trial::in_an_empty_root(&tools, provider)
+    trial::in_an_empty_root(&tools, programs, &places.repository.join("stacks"))
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::dns::NameServer;
-use super::{Files, PROVIDER, VERSION};
+use super::{Files, GENERATOR, PROVIDER, VERSION};
 use crate::mirror;
 use crate::step;
 
@@ -79,16 +79,50 @@ pub(super) fn install(tools: &Path, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Lets the provider look a cluster's name up in a root folder with nothing in it but terraform, the provider
-/// and the address of a name server: no C library, and none of what that loads to find names.
+/// Runs provider and generator in root folders with nothing in them but what they are about: no C library, and
+/// none of what that loads to find names or time zones.
+///
+/// # Errors
+/// As [`finds_a_cluster`] and [`checks_stacks`].
+pub(super) fn in_an_empty_root(tools: &Path, programs: &Path, live: &Path) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        step::say(format!(
+            "{PROVIDER} AND {GENERATOR} ARE NOT TRIED IN AN EMPTY ROOT: only root may change the root. Run this \
+             as root before you publish"
+        ));
+        return Ok(());
+    }
+    finds_a_cluster(tools, &programs.join(PROVIDER))?;
+    checks_stacks(&programs.join(GENERATOR), live)
+}
+
+/// Lets the generator check a live repository that lies alone with it.
+///
+/// # Errors
+/// When it does not run there, or finds another result than here.
+fn checks_stacks(generator: &Path, live: &Path) -> Result<()> {
+    let root = scratch(generator.parent().context("a program without a folder")?, "generator")?;
+    fs::copy(generator, root.join(GENERATOR)).context("cannot copy the generator")?;
+    step::output(Command::new("cp").arg("-r").arg(live).arg(root.join("live")))?;
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("chroot");
+        command.arg(&root).arg(format!("/{GENERATOR}")).args(arguments).env_clear().env("PATH", env_path());
+        step::output(command)
+    };
+    let version = run(&["--version"])?;
+    ensure!(version.contains(VERSION), "in an empty root: {version}");
+    run(&["check", "/live"])?;
+    fs::remove_dir_all(&root).with_context(|| format!("cannot remove {}", root.display()))?;
+    step::say(format!("{GENERATOR} checks a live repository in an empty root"));
+    Ok(())
+}
+
+/// Lets the provider look a cluster's name up where there is nothing but terraform, the provider and the address
+/// of a name server.
 ///
 /// # Errors
 /// When the name is not asked for, or not found.
-pub(super) fn in_an_empty_root(tools: &Path, provider: &Path) -> Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        step::say("not tried in an empty root: only root may change the root");
-        return Ok(());
-    }
+fn finds_a_cluster(tools: &Path, provider: &Path) -> Result<()> {
     let server: SocketAddr = SERVER.parse().context("no address")?;
     let names = NameServer::start(server)?;
     let root = scratch(provider.parent().context("a program without a folder")?, "root")?;
@@ -146,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::places::{Places, Profile};
-    use crate::release::{AGENT, Arch, GENERATOR};
+    use crate::release::{AGENT, Arch};
 
     #[test]
     #[ignore = "needs the tools and a built workspace, which `cargo xtask test` has"]
