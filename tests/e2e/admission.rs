@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// What the policy adds, which tells whether it is in force.
 const MARK: &str = "e2e.example.org/admitted";
 
-/// A policy for the Deployments, Services and ConfigMaps of one namespace.
+/// A policy for what a tenant consists of, in one namespace.
 struct Policy<'a> {
     scratch: &'a Scratch,
 }
@@ -38,8 +38,8 @@ impl Policy<'_> {
                 "apiGroups": [group], "apiVersions": ["v1"], "resources": [resource], "operations": ["CREATE", "UPDATE"],
             })
         };
-        // Adds a label to everything; of a Deployment it also reorders the environment, sets a default,
-        // adds a toleration beside ours, and takes the image from a mirror.
+        // Adds a label to everything and a default to the pods of CronJobs; of a Deployment it also reorders the
+        // environment, sets a default, adds a toleration beside ours, and takes the image from a mirror.
         let labels = format!(
             r#"has(object.metadata.labels)
                 ? [JSONPatch{{op: "add", path: "/metadata/labels/{}", value: "yes"}}]
@@ -55,6 +55,10 @@ impl Policy<'_> {
               !object.spec.template.spec.tolerations.exists(it, has(it.key) && it.key == "spot")
             ? [JSONPatch{op: "add", path: "/spec/template/spec/tolerations/-", value: {"key": "spot", "operator": "Exists"}}]
             : [])"#;
+        let tick = r#"object.kind != "CronJob" ? [] : [
+            JSONPatch{op: "add", path: "/spec/jobTemplate/spec/template/spec/dnsConfig",
+                value: {"options": [{"name": "ndots", "value": "2"}]}}
+        ]"#;
         let patch =
             |expression: &str| json!({"patchType": "JSONPatch", "jsonPatch": {"expression": expression}});
         [
@@ -64,8 +68,9 @@ impl Policy<'_> {
                     "failurePolicy": "Fail", "reinvocationPolicy": "Never",
                     "matchConstraints": {"resourceRules": [
                         rule("apps", "deployments"), rule("", "services"), rule("", "configmaps"),
+                        rule("batch", "cronjobs"), rule("", "persistentvolumeclaims"),
                     ]},
-                    "mutations": [patch(&labels), patch(pod)],
+                    "mutations": [patch(&labels), patch(pod), patch(tick)],
                 },
             }),
             json!({
@@ -87,16 +92,38 @@ impl Drop for Policy<'_> {
     }
 }
 
+/// What the policy has put in the place of ours is named, and nothing that it has added.
+fn overrides_are_told(said: &str) -> Result<()> {
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ").replace(" │ ", " ");
+    ensure!(said.contains("overrides what is set here"), "{said}");
+    let image = r#"containers[server].image is "mirror.example.org/fake-model:dev" instead of"#;
+    ensure!(said.contains(image), "{said}");
+    for added in ["spot", "ndots", MARK, "env["] {
+        let told = said.split("overrides what is set here").nth(1).unwrap_or_default();
+        let told = told.split("The cluster's values stay").next().unwrap_or_default();
+        ensure!(!told.contains(added), "{added} is no override: {told}");
+    }
+    Ok(())
+}
+
 #[test]
 fn what_admission_makes_of_our_fields_is_told_once_and_never_planned() -> Result<()> {
     let scratch = Scratch::reserve("admission");
     let namespace = scratch.namespace.as_str();
     let example =
         Example::asleep(&scratch, &format!("card-{namespace}"), "http://dcgm.example.org:9400/metrics");
-    let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
-    let said = workspace.apply()?;
-    ensure!(!said.contains("overrides"), "nothing is overridden yet: {said}");
+    // In force before anything of the tenant is there.
+    Kubectl.run(&["create", "namespace", namespace])?;
     let _policy = Policy::enforce(&scratch)?;
+    let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
+    overrides_are_told(&workspace.apply()?)?;
+    for kind in ["deployment", "service", "configmap", "cronjob", "pvc"] {
+        let all = Kubectl.run(&["-n", namespace, "get", kind, "-l", &format!("{MARK}=yes"), "-o", "name"])?;
+        ensure!(!all.trim().is_empty(), "no {kind} went through the policy");
+    }
+    workspace.plan_is_empty()?;
+    let again = workspace.apply()?;
+    ensure!(!again.contains("overrides"), "it is told once: {again}");
 
     // Somebody else's write takes our fields through the policy.
     Kubectl.run(&["-n", namespace, "label", "deployment/chatterbox-tts", "team=speech"])?;
@@ -109,18 +136,7 @@ fn what_admission_makes_of_our_fields_is_told_once_and_never_planned() -> Result
 
     let changed = example.set("env", r#"{ TTS_BF16 = "on", HF_HOME = "/data/hf_cache", THREADS = "2" }"#);
     workspace.write(&changed.hcl())?;
-    let said = workspace.apply()?;
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ").replace(" │ ", " ");
-    ensure!(said.contains("overrides what is set here"), "{said}");
-    ensure!(
-        said.contains(r#"containers[server].image is "mirror.example.org/fake-model:dev" instead of"#),
-        "{said}"
-    );
-    for added in ["spot", "ndots", MARK, "env["] {
-        let told = said.split("overrides what is set here").nth(1).unwrap_or_default();
-        let told = told.split("The cluster's values stay").next().unwrap_or_default();
-        ensure!(!told.contains(added), "{added} is no override: {told}");
-    }
+    workspace.apply()?;
     let deployment = Kubectl.get(namespace, "deployment", "chatterbox-tts")?;
     let pod = &deployment["spec"]["template"]["spec"];
     ensure!(pod["dnsConfig"]["options"][0]["name"] == "ndots", "{pod}");

@@ -78,9 +78,38 @@ fn each_resource_data_source_and_function_has_an_example_and_each_resource_an_im
             "{import}"
         );
     }
-    workspace.write(&read("resources/gpu_exporter/resource.tf")?)?;
-    workspace.plan()?;
     Workspace::whole(Binary::Terraform, &read("provider/provider.tf")?)?.ok(&["validate"]).map(drop)
+}
+
+/// What the example of an exporter asks of the Prometheus operator, which this cluster has not.
+const MONITOR: &str = r#"
+  service_monitor = {
+    labels = { release = "kube-prometheus-stack" }
+  }
+"#;
+
+/// No node here has the label of a GPU, so its pods run nowhere.
+#[test]
+fn the_exporter_s_example_is_applied_and_imported() -> Result<()> {
+    let scratch = Scratch::reserve("exporter");
+    let namespace = scratch.namespace.as_str();
+    let own = |text: &str| in_scratch(text, namespace).replace("gpu-exporter", &format!("{namespace}-x"));
+    let example = read("resources/gpu_exporter/resource.tf")?;
+    ensure!(example.contains(MONITOR), "the example asks for no ServiceMonitor");
+    let resources = own(&example.replace(MONITOR, ""));
+    let workspace = Workspace::new(Binary::Terraform, &resources)?;
+    workspace.apply()?;
+    workspace.plan_is_empty()?;
+    let import = own(&read("resources/gpu_exporter/import.sh")?);
+    let words: Vec<&str> = import.split_whitespace().collect();
+    let second = Workspace::new(Binary::Terraform, &resources)?;
+    second.ok(&["import", "-input=false", "-no-color", words[2], words[3]])?;
+    let plan = second.plan_json()?;
+    let changes = plan["resource_changes"].as_array().into_iter().flatten();
+    let exporter = changes.filter(|it| it["address"] == words[2]).map(|it| it["change"]["actions"].clone());
+    let exporter: Vec<Value> = exporter.collect();
+    ensure!(exporter == [json!(["no-op"])] || exporter == [json!(["update"])], "{exporter:?}");
+    workspace.destroy().map(drop)
 }
 
 #[test]
@@ -114,5 +143,16 @@ fn examples_are_applied_looked_up_computed_and_imported() -> Result<()> {
         ensure!(words.len() == 4 && words[..2] == ["terraform", "import"], "{import}");
         second.ok(&["import", "-input=false", "-no-color", words[2], words[3]])?;
     }
+
+    // Of the tools, tofu is the one that imports by identity.
+    let blocks: String = types
+        .iter()
+        .map(|name| read(&format!("resources/{name}/import-by-identity.tf")))
+        .collect::<Result<Vec<_>>>()?
+        .join("\n")
+        .replace("= \"tts\"", &format!("= \"{namespace}\""));
+    let third = Workspace::new(Binary::Tofu, &format!("{resources}{}", in_scratch(&blocks, namespace)))?;
+    let plan = third.plan()?;
+    ensure!(plan.contains(&format!("Plan: {} to import", types.len())), "{plan}");
     workspace.destroy().map(drop)
 }

@@ -67,3 +67,58 @@ fn a_token_without_rights_names_the_verb_and_the_resource() -> Result<()> {
     ensure!(refused.contains("get") || refused.contains("patch"), "no verb is named: {refused}");
     Ok(())
 }
+
+/// What only a real API server shows: whose a field is, and who holds an object that is to go.
+#[test]
+fn who_steers_a_field_or_holds_an_object_is_named() -> Result<()> {
+    let scratch = Scratch::reserve("holders");
+    let namespace = scratch.namespace.as_str();
+    let example = Example::asleep(&scratch, &format!("card-{namespace}"), NO_SOURCE)
+        .with("  timeouts = { delete = \"10s\" }");
+    let workspace = Workspace::new(Binary::Terraform, &example.hcl())?;
+    workspace.apply()?;
+
+    // As Argo CD and another program mark what they know.
+    let argo =
+        ["-n", namespace, "label", "deployment,service", "--all", "argocd.argoproj.io/instance=models"];
+    Kubectl.run(&argo)?;
+    let tracking = "argocd.argoproj.io/tracking-id=models:apps/Deployment:tts/chatterbox-tts";
+    Kubectl.run(&["-n", namespace, "annotate", "deployment,service,configmap", "--all", tracking])?;
+    let theirs = serde_json::json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "chatterbox-tts", "namespace": namespace, "annotations": {"team": "speech"}},
+    });
+    let apply = ["apply", "--server-side", "--field-manager=colleague", "-f", "-"];
+    Kubectl.run_with_input(&apply, &theirs.to_string())?;
+    workspace.plan_is_empty()?;
+
+    // After the plan somebody takes a field that it does not show as changed.
+    let ours = example.set("annotations", r#"{ Service = { owner = "models" } }"#);
+    workspace.write(&ours.hcl())?;
+    workspace.ok(&["plan", "-input=false", "-no-color", "-out=saved.tfplan"])?;
+    let mut taken = theirs.clone();
+    taken["metadata"]["labels"] = serde_json::json!({"app.kubernetes.io/managed-by": "colleague"});
+    let force = [&apply[..], &["--force-conflicts"]].concat();
+    Kubectl.run_with_input(&force, &taken.to_string())?;
+    let refused = workspace.fails(&["apply", "-input=false", "-no-color", "saved.tfplan"])?;
+    for word in ["Service", "colleague", "app.kubernetes.io/managed-by"] {
+        ensure!(refused.contains(word), "{word} is not named: {refused}");
+    }
+    workspace.write(&example.hcl())?;
+    workspace.apply()?;
+    workspace.plan_is_empty()?;
+
+    let finalizers = |list: &str| {
+        let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+        Kubectl.run(&["-n", namespace, "patch", "service/chatterbox-tts", "--type=merge", "-p", &patch])
+    };
+    finalizers(r#"["e2e.example.org/hold"]"#)?;
+    let refused = workspace.fails(&["destroy", "-auto-approve", "-input=false", "-no-color"])?;
+    for word in ["chatterbox-tts", "e2e.example.org/hold"] {
+        ensure!(refused.contains(word), "{word} is not named: {refused}");
+    }
+    finalizers("null")?;
+    workspace.destroy()?;
+    ensure!(!Kubectl.exists(namespace, "service", "chatterbox-tts")?);
+    Ok(())
+}

@@ -4,10 +4,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Binary, Kubectl, Scratch, Workspace, wait};
+use e2e::{Binary, Kubectl, Scratch, Surroundings, Workspace, wait};
 use serde_json::Value;
 
 const BY_HAND: &str = include_str!("moving/by-hand.yaml");
+/// The stack that made it, and under which address each object is in its state.
+const OLD_STACK: &str = include_str!("moving/by-hand.tf");
+const IN_OLD_STATE: [(&str, &str); 7] = [
+    ("kubernetes_namespace.tts", ""),
+    ("kubernetes_persistent_volume_claim.models", "/chatterbox-models"),
+    ("kubernetes_config_map.chatterbox_config", "/chatterbox-config"),
+    ("kubernetes_deployment.chatterbox", "/chatterbox-tts"),
+    ("kubernetes_service.chatterbox", "/chatterbox-tts"),
+    ("kubernetes_role.window", "/chatterbox-window"),
+    ("kubernetes_role_binding.window", "/chatterbox-window"),
+];
+/// What the old stack's provider cannot read of a Deployment.
+const GPU_LIMIT: &str = "          resources: { limits: { nvidia.com/gpu: 1 } }\n";
 /// The server's image in the guide, and one that is in the cluster.
 const IMAGES: (&str, &str) =
     ("registry.example.org/chatterbox-tts:915ae289", "gpu-tenancy.local/fake-model:dev");
@@ -26,7 +39,8 @@ fn examples(file: &str) -> Result<String> {
 fn in_scratch(text: &str, namespace: &str) -> String {
     text.replace("name: tts\n", &format!("name: {namespace}\n"))
         .replace("namespace: tts", &format!("namespace: {namespace}"))
-        .replace("\"tts", &format!("\"{namespace}"))
+        .replace("= \"tts\"", &format!("= \"{namespace}\""))
+        .replace("\"tts/", &format!("\"{namespace}/"))
         .replace("gpu-1-0", &format!("card-{namespace}"))
         .replace(IMAGES.0, IMAGES.1)
         .replace(AGENT.0, AGENT.1)
@@ -62,15 +76,63 @@ fn uid(namespace: &str, kind: &str, name: &str) -> Result<Value> {
     Ok(Kubectl.get(namespace, kind, name)?["metadata"]["uid"].clone())
 }
 
+/// Every object of the stack by hand, with its identity.
+fn uids(namespace: &str) -> Result<Vec<(String, Value)>> {
+    let uid_of = |name: String| {
+        let (kind, object) = name.split_once('/').context("a name without a kind")?;
+        let uid = uid(namespace, kind, object)?;
+        Ok((name, uid))
+    };
+    let mut all: Vec<(String, Value)> = objects(namespace)?.into_iter().map(uid_of).collect::<Result<_>>()?;
+    all.push(("namespace".to_owned(), uid("default", "namespace", namespace)?));
+    Ok(all)
+}
+
+/// Lets a state hold the stack by hand, and then forget it as the guide says. Nothing in the cluster changes.
+fn forget(binary: Binary, namespace: &str) -> Result<()> {
+    let kubeconfig = Surroundings::get().kubeconfig.display().to_string();
+    let own = |text: &str| in_scratch(text, namespace).replace("KUBECONFIG", &kubeconfig);
+    let before = uids(namespace)?;
+    let stack = Workspace::of_kubernetes(binary, &own(OLD_STACK))?;
+    for (address, name) in IN_OLD_STATE {
+        let id = format!("{namespace}{name}");
+        stack.ok(&["import", "-input=false", "-no-color", address, &id])?;
+    }
+    // Only its provider stays of what was written.
+    let provider = OLD_STACK.split("resource \"").next().context("no provider")?;
+    stack.write(&own(&format!("{provider}{}", examples("forget.tf")?)))?;
+    let plan = stack.plan()?;
+    ensure!(plan.contains("Plan: 0 to add, 0 to change, 0 to destroy"), "{plan}");
+    let kept = match binary {
+        Binary::Terraform => "will no longer be managed by Terraform, but will not be destroyed",
+        Binary::Tofu => "will be removed from the OpenTofu state but will not be destroyed",
+    };
+    ensure!(plan.matches(kept).count() == IN_OLD_STATE.len(), "{plan}");
+    if binary == Binary::Tofu {
+        ensure!(plan.contains(&format!("{} to forget", IN_OLD_STATE.len())), "{plan}");
+    }
+    stack.apply()?;
+    let left = stack.ok(&["state", "list"])?;
+    ensure!(left.trim().is_empty(), "still in the state: {left}");
+    ensure!(uids(namespace)? == before, "forgetting changed the cluster");
+    Ok(())
+}
+
 #[test]
 fn a_stack_by_hand_is_taken_over_asleep_and_never_while_it_works() -> Result<()> {
     let scratch = Scratch::reserve("moving");
     let namespace = scratch.namespace.as_str();
-    Kubectl.run_with_input(&["apply", "-f", "-"], &in_scratch(BY_HAND, namespace))?;
+    ensure!(BY_HAND.contains(GPU_LIMIT));
+    Kubectl.run_with_input(&["apply", "-f", "-"], &in_scratch(&BY_HAND.replace(GPU_LIMIT, ""), namespace))?;
     let by_hand = objects(namespace)?;
     ensure!(by_hand.len() == 10, "{by_hand:?}");
     Kubectl.run(&["-n", namespace, "scale", "deployment", TENANT, "--replicas=1"])?;
     let worked = wait::until("the pod by hand works", Duration::from_secs(90), || working(namespace))?;
+
+    for binary in Binary::BOTH {
+        forget(binary, namespace)?;
+    }
+    ensure!(working(namespace)?.as_ref() == Some(&worked), "the pod that worked is not as it was");
 
     let workspace = Workspace::whole(Binary::Terraform, &in_scratch(&examples("main.tf")?, namespace))?;
     let refused = workspace.fails(&["apply", "-auto-approve", "-input=false", "-no-color"])?;
@@ -121,8 +183,7 @@ fn a_stack_by_hand_is_taken_over_asleep_and_never_while_it_works() -> Result<()>
     Ok(())
 }
 
-/// The old stack forgets each of its objects; terraform itself is not asked, because nothing here can have its
-/// provider.
+/// The old stack forgets each of its objects.
 #[test]
 fn the_guide_forgets_every_object_that_the_stack_by_hand_had() -> Result<()> {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides/moving-over.md");

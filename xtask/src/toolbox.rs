@@ -85,6 +85,15 @@ const TERRAFORM: GoTool = GoTool {
     tags: "",
 };
 
+/// What stacks that were written by hand are made with, for the test of the guide that moves one over.
+const KUBERNETES_PROVIDER: GoTool = GoTool {
+    name: "terraform-provider-kubernetes",
+    module: "tests/tools/terraform-provider-kubernetes",
+    package: "github.com/hashicorp/terraform-provider-kubernetes",
+    stamps: &[],
+    tags: "",
+};
+
 /// Runs the unit tests of alert rules.
 const PROMTOOL: GoTool = GoTool {
     name: "promtool",
@@ -127,6 +136,7 @@ pub(crate) fn user_tools(places: &Places) -> Result<PathBuf> {
         ("tfplugindocs", go.built(places, &TFPLUGINDOCS)?),
         ("promtool", go.built(places, &PROMTOOL)?),
         ("gofakes3", go.built(places, &GOFAKES3)?),
+        ("terraform-provider-kubernetes", go.built(places, &KUBERNETES_PROVIDER)?),
         ("terraform", terraform(places, &go)?),
     ];
     let mut content = Content::default();
