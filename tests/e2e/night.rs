@@ -300,6 +300,15 @@ fn a_pod_deleted_at_noon_waits_in_admit() -> Result<()> {
         ensure!(status["initContainerStatuses"][0]["state"]["running"].is_object(), "{status}");
         Ok(Some(()))
     })?;
+    let first = pod(namespace)?["metadata"]["name"].as_str().context("the pod has no name")?.to_owned();
+    Kubectl.run(&["-n", namespace, "delete", "pod", &first, "--wait=false", "--grace-period=1"])?;
+    wait::until("the successor of the deleted pod waits in admit", Duration::from_secs(120), || {
+        let seen = pod(namespace)?;
+        ensure!(seen["metadata"]["name"] != first.as_str(), "the deleted pod is still there");
+        let status = &seen["status"];
+        ensure!(status["initContainerStatuses"][0]["state"]["running"].is_object(), "{status}");
+        Ok(Some(()))
+    })?;
     let state = night.card.state()?;
     ensure!(state.free_mib == 15360 - 450, "it took memory outside its window: {state:?}");
     night.tick_sleeps("No window is open")?;
