@@ -71,7 +71,7 @@ impl Bench {
 
 /// One resource, and what it stands on.
 pub(super) struct Circle<'a, S> {
-    bench: &'a Bench,
+    pub(super) bench: &'a Bench,
     pub(super) proxy: Proxy,
     pub(super) names: Names,
     subject: PhantomData<S>,
@@ -104,14 +104,41 @@ impl<'a, S: Subject> Circle<'a, S> {
         let read = instance(self.driver().await.read(S::TYPE, &made).await)?;
         note(Op::Read);
         self.proxy.begin(None);
+        instance(self.driver().await.import(S::TYPE, &S::id(&self.names)).await)?;
+        note(Op::Import);
+        self.proxy.begin(None);
+        if let Some(said) = S::look_up(&self.driver().await, &self.names).await {
+            no_errors(&said)?;
+            note(Op::LookUp);
+        }
+        self.proxy.begin(None);
         let changed = instance(self.driver().await.update(S::TYPE, &read, &second).await)?;
         note(Op::Update);
         self.proxy.begin(None);
         let back = instance(self.driver().await.update(S::TYPE, &changed, &first).await)?;
         note(Op::Back);
+        let Some(suspended) = S::suspended(&self.names) else {
+            self.proxy.begin(None);
+            gone(self.driver().await.destroy(S::TYPE, &back).await)?;
+            note(Op::Delete);
+            self.leave(stand).await?;
+            return Ok(recorded);
+        };
+        self.wake().await?;
         self.proxy.begin(None);
-        gone(self.driver().await.destroy(S::TYPE, &back).await)?;
+        let asleep = instance(self.driver().await.update(S::TYPE, &back, &suspended).await)?;
+        note(Op::Suspend);
+        self.proxy.begin(None);
+        gone(self.driver().await.destroy(S::TYPE, &asleep).await)?;
         note(Op::Delete);
+        let made = instance(self.driver().await.create(S::TYPE, &first).await)?;
+        self.wake().await?;
+        self.proxy.begin(None);
+        gone(self.driver().await.destroy(S::TYPE, &made).await)?;
+        note(Op::DeleteAwake);
+        // What it has in common with the one asleep is in the matrix already.
+        let asleep: BTreeSet<Call> = recorded[&Op::Delete].iter().cloned().collect();
+        recorded.entry(Op::DeleteAwake).or_default().retain(|call| !asleep.contains(call));
         self.leave(stand).await?;
         Ok(recorded)
     }
@@ -149,8 +176,31 @@ impl<'a, S: Subject> Circle<'a, S> {
                 made = self.update(next(Op::Update), made, second.clone(), tally).await?;
                 made = self.update(next(Op::Back), made, first.clone(), tally).await?;
             }
+            if let Some(row) = next(Op::Import) {
+                self.import(&row, tally).await?;
+            }
+            if let Some(row) = next(Op::LookUp) {
+                self.look_up(&row, tally).await?;
+            }
+            if let Some(suspended) = S::suspended(&self.names)
+                && let Some(row) = next(Op::Suspend)
+            {
+                self.wake().await?;
+                made = self.update(Some(row.clone()), made, suspended, tally).await?;
+                if !row.is_misled() {
+                    self.is_at_rest().await?;
+                }
+                made = self.update(None, made, first.clone(), tally).await?;
+            }
         }
-        self.delete(next(Op::Delete), made, tally).await?;
+        let row = match next(Op::DeleteAwake) {
+            Some(row) => {
+                self.wake().await?;
+                Some(row)
+            }
+            None => next(Op::Delete),
+        };
+        self.delete(row, made, tally).await?;
         *at = None;
         self.leave(stand).await
     }
@@ -247,7 +297,7 @@ impl<'a, S: Subject> Circle<'a, S> {
     }
 
     /// Lets an operation meet a row, and judges what it says.
-    async fn meet(
+    pub(super) async fn meet(
         &self,
         row: Option<&Row>,
         tally: &mut Tally,
@@ -394,7 +444,9 @@ impl<'a, S: Subject> Circle<'a, S> {
             let listed =
                 self.bench.api.list(kind.api_version(), kind.as_str(), system, "").await.unwrap_or_default();
             let names = listed.iter().filter_map(|it| it["metadata"]["name"].as_str());
-            let ours = |name: &&str| self.names.stands().iter().any(|(own, _)| name.contains(own));
+            // A part of the name, whole: the names of another life begin with ours.
+            let is_ours = |part: &str| self.names.stands().iter().any(|(own, _)| part == *own);
+            let ours = |name: &&str| name.split('.').any(is_ours);
             for name in names.filter(ours) {
                 let name = Ref::new(kind.api_version(), kind.as_str(), Some(system), name);
                 let _ = self.bench.api.delete(&name, None).await;
@@ -403,7 +455,7 @@ impl<'a, S: Subject> Circle<'a, S> {
     }
 }
 
-fn no_errors(said: &Diagnostics) -> Result<(), String> {
+pub(super) fn no_errors(said: &Diagnostics) -> Result<(), String> {
     if said.has_errors() { Err(format!("an error where nothing fails: {}", told(said))) } else { Ok(()) }
 }
 

@@ -10,6 +10,7 @@ use tfplugin::testing::Instance;
 use tokio::process::Command;
 
 use super::circle::Circle;
+use super::judge;
 use super::rows::{Op, Row};
 use super::subject::Subject;
 use super::surrounding;
@@ -69,15 +70,18 @@ impl Workspace<'_> {
         Workspace { installed, folder, host: host.to_owned() }
     }
 
-    fn write<S: Subject>(&self, model: &S::Model) {
+    fn write<S: Subject>(&self, model: &S::Model, data: Option<Value>) {
         let state = Instance { state: model.to_value(), private: Vec::new(), identity: None }.to_json();
         let mut arguments: Value = serde_json::from_str(&state).unwrap();
         without_nulls(&mut arguments);
-        let whole = json!({
+        let mut whole = json!({
             "terraform": {"required_providers": {"gpu": {"source": "gpu-tenancy/gpu"}}},
             "provider": {"gpu": {"host": self.host, "token": "none"}},
             "resource": {S::TYPE: {"it": arguments}},
         });
+        if let Some(data) = data {
+            whole["data"] = data;
+        }
         std::fs::write(self.folder.path().join("main.tf.json"), whole.to_string()).unwrap();
     }
 
@@ -114,6 +118,8 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
+const IMPORT: [&str; 3] = ["import", "-input=false", "-no-color"];
+
 /// Runs a row. Answers whether its call came at all.
 pub(super) async fn run<S: Subject>(
     circle: &Circle<'_, S>,
@@ -122,31 +128,63 @@ pub(super) async fn run<S: Subject>(
 ) -> Result<bool, String> {
     let stand = circle.stand().await?;
     let workspace = Workspace::new(installed, &circle.proxy.host);
-    let (first, second) = (S::first(&circle.names), S::second(&circle.names));
-    let (before, after) = if row.op == Op::Back { (second, first) } else { (first, second) };
-    let is_change = matches!(row.op, Op::Update | Op::Back);
-    workspace.write::<S>(&before);
+    let names = &circle.names;
+    let (first, second) = (S::first(names), S::second(names));
+    let (before, after) = match row.op {
+        Op::Update => (first, second),
+        Op::Back => (second, first),
+        Op::Suspend => (first, S::suspended(names).ok_or("it cannot sleep")?),
+        _ => (first.clone(), first),
+    };
+    let address = format!("{}.it", S::TYPE);
+    let id = S::id(names);
+    let import = [&IMPORT[..], &[&address, &id]].concat();
     if row.op != Op::Create {
+        workspace.write::<S>(&before, None);
         workspace.ok(&APPLY).await?;
     }
-    if is_change {
-        workspace.write::<S>(&after);
+    let claims = circle.claims().await?;
+    match row.op {
+        Op::Suspend | Op::DeleteAwake => circle.wake().await?,
+        Op::Import => workspace.ok(&["state", "rm", &address]).await?,
+        _ => {}
     }
+    let data = if row.op == Op::LookUp { S::data(names) } else { None };
+    let hurried = if row.fault.hangs() { S::hurried(after.clone()) } else { after.clone() };
+    workspace.write::<S>(&hurried, data.clone());
     circle.proxy.begin(Some((row.call.clone(), row.fault)));
     let output = match row.op {
         Op::Create => workspace.run(&APPLY).await,
         Op::Read => workspace.run(&["plan", "-input=false", "-no-color"]).await,
         // A refresh before it would make other calls than the operation itself.
-        Op::Update | Op::Back => workspace.run(&[&APPLY[..], &["-refresh=false"]].concat()).await,
-        Op::Delete => workspace.run(&[&DESTROY[..], &["-refresh=false"]].concat()).await,
+        Op::LookUp => workspace.run(&["plan", "-input=false", "-no-color", "-refresh=false"]).await,
+        Op::Update | Op::Back | Op::Suspend => {
+            workspace.run(&[&APPLY[..], &["-refresh=false"]].concat()).await
+        }
+        Op::Import => workspace.run(&import).await,
+        Op::Delete | Op::DeleteAwake => workspace.run(&[&DESTROY[..], &["-refresh=false"]].concat()).await,
     };
     let met = circle.proxy.heal();
-    workspace.is_untainted().map_err(|why| format!("{why}: {}", printed(&output)))?;
-    if row.op != Op::Delete {
-        if row.op != Op::Read {
+    let text = printed(&output);
+    workspace.is_untainted().map_err(|why| format!("{why}: {text}"))?;
+    if met > 0 {
+        judge::of_print(&text, !output.status.success(), row, names)?;
+    }
+    workspace.write::<S>(&after, data);
+    if row.op == Op::Import && !output.status.success() {
+        workspace.ok(&import).await?;
+    }
+    if !matches!(row.op, Op::Delete | Op::DeleteAwake) {
+        if !matches!(row.op, Op::Read | Op::LookUp) {
             workspace.ok(&APPLY).await?;
         }
         workspace.plan_is_empty().await?;
+        if row.op != Op::Create && circle.claims().await? != claims {
+            return Err("another claim has taken the place of the one before".to_owned());
+        }
+    }
+    if row.op == Op::Suspend && !row.is_misled() {
+        circle.is_at_rest().await?;
     }
     workspace.ok(&DESTROY).await?;
     let left = circle.ours().await?;
@@ -155,4 +193,13 @@ pub(super) async fn run<S: Subject>(
     }
     circle.leave(stand).await?;
     Ok(met > 0)
+}
+
+impl<S: Subject> Circle<'_, S> {
+    /// The uids of the claims in the tenant's namespace.
+    async fn claims(&self) -> Result<Vec<String>, String> {
+        let listed = self.bench.api.list("v1", "PersistentVolumeClaim", &self.names.namespace, "").await;
+        let listed = listed.map_err(|failure| format!("{failure:?}"))?;
+        Ok(listed.iter().filter_map(|it| it["metadata"]["uid"].as_str().map(str::to_owned)).collect())
+    }
 }

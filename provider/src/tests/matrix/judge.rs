@@ -32,27 +32,51 @@ const REMEDIES: [&str; 14] = [
 /// Whether an operation that failed names the object, the verb and a remedy.
 pub(super) fn of_messages(said: &Diagnostics, row: &Row, names: &Names) -> Result<(), String> {
     let text = told(said);
-    if text.contains("Provider bug") {
-        return Err(format!("a rule of Terraform's is broken: {text}"));
-    }
-    if !said.has_errors() && !text.contains(INCOMPLETE) {
-        return Ok(());
-    }
     for diagnostic in said.iter() {
         let named = REMEDIES.iter().any(|remedy| diagnostic.detail.contains(remedy));
         if diagnostic.severity == tfplugin::Severity::Error && !named {
             return Err(format!("no remedy is named: {text}"));
         }
     }
-    let named = name(&row.call, names).is_none_or(|name| text.contains(&name));
+    of_text(&text, said.has_errors(), row, names)
+}
+
+/// The same of what a terraform printed, whose lines are broken and in a frame.
+pub(super) fn of_print(printed: &str, failed: bool, row: &Row, names: &Names) -> Result<(), String> {
+    let words: Vec<&str> = printed.split_whitespace().filter(|word| !"│╷╵".contains(word)).collect();
+    let text = words.join(" ");
+    let told = text.split_once("Error: ").map_or("", |(_, told)| told);
+    if failed && !REMEDIES.iter().any(|remedy| told.contains(remedy)) {
+        return Err(format!("no remedy is named: {text}"));
+    }
+    of_text(&text, failed, row, names)
+}
+
+fn of_text(text: &str, failed: bool, row: &Row, names: &Names) -> Result<(), String> {
+    if text.contains("Provider bug") {
+        return Err(format!("a rule of Terraform's is broken: {text}"));
+    }
+    if !failed && !text.contains(INCOMPLETE) {
+        return Ok(());
+    }
+    // What a lost answer leaves behind may be told by the look that follows it, and a look that finds
+    // nothing is an answer: then it is told that the tenant or the card is not there.
+    if row.is_misled() {
+        let subject = [&names.namespace, &names.card, &names.other_card];
+        let asked = name(&row.call, names).is_none_or(|name| text.contains(&name));
+        let named = asked || subject.iter().any(|name| text.contains(name.as_str()));
+        return if named { Ok(()) } else { Err(format!("the object is not named: {text}")) };
+    }
+    let named = name(&row.call, names).is_none_or(|name| {
+        // People know a ledger by its card.
+        let card = name.strip_prefix("card.").and_then(|rest| rest.strip_suffix(".ledger"));
+        text.contains(&name) || card.is_some_and(|card| text.contains(&format!("ledger of card {card}")))
+    });
     if !named {
         return Err(format!("the object is not named: {text}"));
     }
-    // What a lost answer leaves behind may be told by the look that follows it, and a look that finds
-    // nothing is an answer: then it is told that the object is not there.
     let verbs = verbs(&row.call);
-    let is_answer = row.call.method == "GET" && row.fault.fate == Fate::Refused(404);
-    if row.fault.fate != Fate::AnswerLost && !is_answer && !verbs.iter().any(|verb| text.contains(verb)) {
+    if row.fault.fate != Fate::AnswerLost && !verbs.iter().any(|verb| text.contains(verb)) {
         return Err(format!("none of {verbs:?} is named: {text}"));
     }
     Ok(())
@@ -79,7 +103,7 @@ fn verbs(call: &Call) -> &'static [&'static str] {
         "GET" => &["get", "list", "go away"],
         "PATCH" => &["apply", "patch"],
         "POST" => &["create"],
-        "PUT" => &["update"],
+        "PUT" => &["update", "change"],
         _ => &["delete", "go away"],
     }
 }

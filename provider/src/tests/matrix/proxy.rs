@@ -40,6 +40,8 @@ struct Inside {
     calls: Vec<Call>,
     fault: Option<(Call, Fault)>,
     met: u32,
+    /// What a gate does whose Job has been made.
+    gate: Vec<Ask>,
 }
 
 /// The proxy of one worker. It ends with the test's runtime.
@@ -67,8 +69,13 @@ impl Proxy {
     /// Counts calls anew, and lets one of them meet its fate.
     pub(super) fn begin(&self, fault: Option<(Call, Fault)>) {
         let mut inside = self.inside.lock().unwrap();
-        let names = std::mem::take(&mut inside.names);
-        *inside = Inside { names, fault, ..Inside::default() };
+        let (names, gate) = (std::mem::take(&mut inside.names), std::mem::take(&mut inside.gate));
+        *inside = Inside { names, gate, fault, ..Inside::default() };
+    }
+
+    /// Plays the gate from now on: each Job that is made is made without a pod, and this is done at once.
+    pub(super) fn play_gate(&self, does: Vec<Ask>) {
+        self.inside.lock().unwrap().gate = does;
     }
 
     /// Lets everything through again. Answers with how often a call met its fate.
@@ -127,41 +134,53 @@ async fn answer(
     inside: Arc<Mutex<Inside>>,
     upstream: Arc<Cluster>,
 ) -> Result<Response<Full<Bytes>>, &'static str> {
-    let fate = inside.lock().unwrap().take(request.method().as_str(), request.uri());
+    let (fate, gate) = {
+        let mut inside = inside.lock().unwrap();
+        (inside.take(request.method().as_str(), request.uri()), inside.gate.clone())
+    };
     match fate {
         Some(Fate::Refused(status)) => Ok(refusal(status, request.method().as_str())),
         Some(Fate::Dropped) => Err("dropped"),
         Some(Fate::AnswerLost) => {
-            forward(request, &upstream).await.map_err(|_| "the API server does not answer")?;
+            forward(request, &upstream, &gate).await.map_err(|_| "the API server does not answer")?;
             Err("dropped after the work")
         }
         Some(fate @ (Fate::Hung | Fate::HungAfter)) => {
             if fate == Fate::HungAfter {
-                forward(request, &upstream).await.map_err(|_| "the API server does not answer")?;
+                forward(request, &upstream, &gate).await.map_err(|_| "the API server does not answer")?;
             }
             std::future::pending::<Infallible>().await;
             Err("never")
         }
         None => {
-            let answer = forward(request, &upstream).await.map_err(|_| "the API server does not answer")?;
+            let answer =
+                forward(request, &upstream, &gate).await.map_err(|_| "the API server does not answer")?;
             Ok(response(answer))
         }
     }
 }
 
-async fn forward(request: Request<Incoming>, upstream: &Cluster) -> Result<Answer, ()> {
+async fn forward(request: Request<Incoming>, upstream: &Cluster, gate: &[Ask]) -> Result<Answer, ()> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(drop)?.to_bytes();
     let known = ["application/apply-patch+yaml", "application/merge-patch+json", "application/json"];
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let ask = Ask {
+    let asks_the_gate = head.method == http::Method::POST && head.uri.path().ends_with("/jobs");
+    let mut ask = Ask {
         method: head.method,
         path: head.uri.path_and_query().unwrap().to_string(),
         content_type: content_type
             .map(|it| known.into_iter().find(|known| *known == it).expect("a content type of ours")),
         body: serde_json::from_slice(&body).ok(),
     };
-    upstream.send(&ask).await.map_err(drop)
+    if asks_the_gate && let Some(body) = &mut ask.body {
+        body["spec"]["suspend"] = json!(true);
+    }
+    let answer = upstream.send(&ask).await.map_err(drop)?;
+    for does in gate.iter().filter(|_| asks_the_gate && answer.status < 300) {
+        upstream.send(does).await.map_err(drop)?;
+    }
+    Ok(answer)
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {

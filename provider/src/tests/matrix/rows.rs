@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-use super::fault::{FAULTS, Fault};
+use super::fault::{FAULTS, Fate, Fault};
 use super::proxy::Call;
 
 /// How often the same look counts as a call of its own; a wait looks as often as it takes.
@@ -18,11 +18,29 @@ pub(super) enum Op {
     Update,
     /// From the second shape to the first.
     Back,
+    /// What exists is taken into a state.
+    Import,
+    /// Its data source.
+    LookUp,
+    /// It is awake, and an update puts it to sleep.
+    Suspend,
     Delete,
+    /// It is awake when it is destroyed.
+    DeleteAwake,
 }
 
 impl Op {
-    pub(super) const ALL: [Op; 5] = [Op::Create, Op::Read, Op::Update, Op::Back, Op::Delete];
+    pub(super) const ALL: [Op; 9] = [
+        Op::Create,
+        Op::Read,
+        Op::Update,
+        Op::Back,
+        Op::Import,
+        Op::LookUp,
+        Op::Suspend,
+        Op::Delete,
+        Op::DeleteAwake,
+    ];
 }
 
 impl fmt::Display for Op {
@@ -32,7 +50,11 @@ impl fmt::Display for Op {
             Op::Read => "read",
             Op::Update => "update",
             Op::Back => "update back",
+            Op::Import => "import",
+            Op::LookUp => "look-up",
+            Op::Suspend => "suspend while awake",
             Op::Delete => "delete",
+            Op::DeleteAwake => "delete while awake",
         })
     }
 }
@@ -43,6 +65,13 @@ pub(super) struct Row {
     pub(super) op: Op,
     pub(super) call: Call,
     pub(super) fault: Fault,
+}
+
+impl Row {
+    /// Whether a look is told that something is not there, which is an answer and a wrong one.
+    pub(super) fn is_misled(&self) -> bool {
+        self.call.method == "GET" && self.fault.fate == Fate::Refused(404)
+    }
 }
 
 impl fmt::Display for Row {
@@ -57,6 +86,8 @@ pub(super) struct Rows {
     left: BTreeMap<Op, VecDeque<Row>>,
     /// How many rows the whole matrix has.
     pub(super) whole: usize,
+    /// Those that a sample leaves out, by the call.
+    pub(super) left_out: BTreeMap<(Op, Call), Vec<Fault>>,
 }
 
 impl Rows {
@@ -73,9 +104,13 @@ impl Rows {
             let of_each = if whole { FAULTS.len() } else { FAULTS.len().div_ceil(calls.len().max(1)) };
             let left = rows.left.entry(*op).or_default();
             for (number, call) in calls.into_iter().enumerate() {
-                for turn in 0..of_each {
+                for turn in 0..FAULTS.len() {
                     let fault = FAULTS[(number * of_each + turn) % FAULTS.len()];
-                    left.push_back(Row { op: *op, call: call.clone(), fault });
+                    if turn < of_each {
+                        left.push_back(Row { op: *op, call: call.clone(), fault });
+                    } else {
+                        rows.left_out.entry((*op, call.clone())).or_default().push(fault);
+                    }
                 }
             }
         }
@@ -105,6 +140,11 @@ impl Rows {
 
     pub(super) fn has(&self, op: Op) -> bool {
         self.left.get(&op).is_some_and(|left| !left.is_empty())
+    }
+
+    /// The operations of which there is any row.
+    pub(super) fn ops(&self) -> impl Iterator<Item = Op> + '_ {
+        self.left.iter().filter(|(_, left)| !left.is_empty()).map(|(op, _)| *op)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,13 +1,18 @@
 //! The resources that go through the matrix, each in two shapes that an update leads between.
 
-use tfplugin::{Attr, Model, Set};
+use serde_json::json;
+use tfplugin::testing::Driver;
+use tfplugin::{Attr, DataSource as _, Diagnostics, Model, Set};
 
 use super::super::{CARD, EXPORTER, FLOOR, SERVICE, chatterbox, claim, t4, texts, window};
 use crate::card::{CardModel, ResidentModel};
 use crate::exporter::ExporterModel;
 use crate::floor::FloorModel;
+use crate::provider::Gpu;
 use crate::service::ServiceModel;
 use crate::service::parts::{FrontModel, NetworkModel, PeerModel, StorageModel, TimeoutsModel, WindowModel};
+use crate::sources::card::{CardSource, CardSourceModel};
+use crate::sources::status::{StatusModel, StatusSource};
 
 /// How long an operation may take that nothing hinders: a namespace with a claim took eleven seconds to go
 /// on an idle machine.
@@ -45,6 +50,28 @@ pub(super) trait Subject: Send + Sync + 'static {
     fn hurried(model: Self::Model) -> Self::Model {
         model
     }
+
+    /// The first shape, put to sleep by hand; nothing of what cannot sleep.
+    fn suspended(_names: &Names) -> Option<Self::Model> {
+        None
+    }
+
+    /// What its data source says, and nothing where it has none.
+    async fn look_up(_driver: &Driver<Gpu>, _names: &Names) -> Option<Diagnostics> {
+        None
+    }
+
+    /// Its data source, as written into a configuration.
+    fn data(_names: &Names) -> Option<serde_json::Value> {
+        None
+    }
+}
+
+async fn looked_up<M: Model>(driver: &Driver<Gpu>, type_name: &str, asked: &M) -> Diagnostics {
+    match driver.look_up(type_name, asked).await {
+        Ok((_, remarks)) => remarks,
+        Err(refused) => refused,
+    }
 }
 
 fn timeouts(length: &str) -> Attr<TimeoutsModel> {
@@ -75,6 +102,8 @@ impl Subject for Tenant {
             vram_floor: Self::id(names).as_str().into(),
             storage: Attr::Known(storage),
             timeouts: timeouts(PATIENCE),
+            // Nothing of it ever runs: one that is awake has a pod that waits for a node.
+            node_selector: texts(&[("gpu-tenancy.dev/matrix", "nowhere")]),
             ..chatterbox()
         }
     }
@@ -102,6 +131,19 @@ impl Subject for Tenant {
 
     fn hurried(model: ServiceModel) -> ServiceModel {
         ServiceModel { timeouts: timeouts(HURRY), ..model }
+    }
+
+    fn suspended(names: &Names) -> Option<ServiceModel> {
+        Some(ServiceModel { suspend: Attr::Known(true), ..Self::first(names) })
+    }
+
+    async fn look_up(driver: &Driver<Gpu>, names: &Names) -> Option<Diagnostics> {
+        let asked = StatusModel { tenant: Self::id(names).as_str().into(), ..StatusModel::default() };
+        Some(looked_up(driver, StatusSource::TYPE_NAME, &asked).await)
+    }
+
+    fn data(names: &Names) -> Option<serde_json::Value> {
+        Some(json!({StatusSource::TYPE_NAME: {"looked": {"tenant": Self::id(names)}}}))
     }
 }
 
@@ -132,6 +174,15 @@ impl Subject for Card {
             residents: Attr::Known([("llama".to_owned(), Attr::Known(llama))].into()),
             ..Self::first(names)
         }
+    }
+
+    async fn look_up(driver: &Driver<Gpu>, names: &Names) -> Option<Diagnostics> {
+        let asked = CardSourceModel { name: names.card.as_str().into(), ..CardSourceModel::default() };
+        Some(looked_up(driver, CardSource::TYPE_NAME, &asked).await)
+    }
+
+    fn data(names: &Names) -> Option<serde_json::Value> {
+        Some(json!({CardSource::TYPE_NAME: {"looked": {"name": names.card}}}))
     }
 }
 
