@@ -31,6 +31,8 @@ fn page(path: &str) -> BTreeMap<String, Vec<(String, Shape)>> {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(path)).unwrap();
     let (_, schema) = text.split_once("## Schema").unwrap();
+    // What comes behind tells of imports, and the attributes of an identity are none of a block.
+    let schema = schema.split_once("\n## Import").map_or(schema, |(schema, _)| schema);
     let mut blocks: BTreeMap<String, Vec<(String, Shape)>> = BTreeMap::new();
     let (mut block, mut written) = (String::new(), false);
     for line in schema.lines() {

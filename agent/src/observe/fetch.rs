@@ -106,7 +106,9 @@ async fn exchange_by(
     let exchange = async {
         let response = sent.await.map_err(|why| {
             let why = root_cause(&why);
-            let remedy = if why.contains("UnknownIssuer") { UNKNOWN_ISSUER } else { "" };
+            // An authority that was made anew under its old name gives a bad signature.
+            let unknown = why.contains("UnknownIssuer") || why.contains("BadSignature");
+            let remedy = if unknown { UNKNOWN_ISSUER } else { "" };
             format!("{told} {url} failed: {why}{remedy}")
         })?;
         let status = response.status();
