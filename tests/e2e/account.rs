@@ -5,9 +5,12 @@ use e2e::Kubectl;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-/// kubectl with a token of a ServiceAccount, as its pods have one.
+/// kubectl with a ServiceAccount's token: one made for the test, or the one that lies in a container.
 pub(crate) struct Account {
-    kubeconfig: NamedTempFile,
+    /// What comes before kubectl's own arguments.
+    begin: Vec<String>,
+    /// The file that is named there.
+    _kubeconfig: Option<NamedTempFile>,
 }
 
 impl Account {
@@ -25,13 +28,19 @@ impl Account {
         config["users"][0]["user"] = json!({"token": token.trim()});
         let kubeconfig = NamedTempFile::new()?;
         std::fs::write(kubeconfig.path(), config.to_string())?;
-        Ok(Self { kubeconfig })
+        let path = kubeconfig.path().to_str().context("the folder's name is no text")?;
+        // Of two that are given, kubectl takes the last.
+        let begin = vec!["--kubeconfig".to_owned(), path.to_owned()];
+        Ok(Self { begin, _kubeconfig: Some(kubeconfig) })
+    }
+
+    /// The kubectl that these words reach, with whatever token it finds there.
+    pub(crate) fn behind(begin: Vec<String>) -> Self {
+        Self { begin, _kubeconfig: None }
     }
 
     pub(crate) fn run(&self, namespace: &str, arguments: &[&str], input: &Value) -> Result<String> {
-        let path = self.kubeconfig.path().to_str().context("the folder's name is no text")?;
-        // Of two that are given, kubectl takes the last.
-        let mut all = vec!["--kubeconfig", path, "-n", namespace];
+        let mut all: Vec<&str> = self.begin.iter().map(String::as_str).chain(["-n", namespace]).collect();
         all.extend(arguments);
         Kubectl.run_with_input(&all, &input.to_string())
     }

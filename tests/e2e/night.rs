@@ -5,6 +5,7 @@ mod changes;
 mod closing;
 mod elsewhere;
 mod hands;
+mod inside;
 mod measured;
 mod memory;
 mod pauses;

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::{Binary, Example, Kubectl, Scratch, Surroundings, Workspace, wait};
 use serde_json::{Value, json};
 
+use super::inside::{self, Keep};
 use super::{DEPLOYMENT, PATIENCE};
 use crate::account::{Account, with_token};
 
@@ -60,7 +61,12 @@ fn gates_and_watchers_may_do_what_they_do_and_nothing_else() -> Result<()> {
     let (scratch, resident) = (Scratch::reserve("rights"), Scratch::reserve("rights-resident"));
     let applied = applied(&scratch, &resident)?;
     let Applied { own, card, other, .. } = &applied;
-    let gate = Account::of(own, &format!("{DEPLOYMENT}-gate"))?;
+    // The gate and admit have one account, and from within admit it is tried where it is used.
+    let gate = if Surroundings::get().pods {
+        inside::container(own, Keep::All, "admit")?
+    } else {
+        Account::of(own, &format!("{DEPLOYMENT}-gate"))?
+    };
     of_a_tenant(&gate, &applied).context("as the gate")?;
     gate.may_not(SYSTEM, &["get", "configmap", &format!("card.{other}.declared")])?;
     let rules = gate.rules(SYSTEM)?;
@@ -219,5 +225,11 @@ fn the_token_is_in_the_gate_and_in_admit_alone() -> Result<()> {
     let count = |kind: &str| template["spec"][kind].as_array().map_or(0, Vec::len);
     let all = count("initContainers") + count("containers");
     ensure!(all == 3, "expected admit, copy-config and server: {template:#}");
+    if Surroundings::get().pods {
+        let server = inside::container(namespace, Keep::Servers, "server")?;
+        let why = server.may(namespace, &["get", "pods"]).err().context("the server has a token")?;
+        // This is what kubectl tries where it finds neither a kubeconfig nor a token.
+        ensure!(format!("{why:#}").contains("localhost:8080"), "another failure than no token: {why:#}");
+    }
     workspace.destroy().map(drop)
 }
