@@ -17,4 +17,5 @@ mod night;
 mod peak;
 mod review;
 mod stacks;
+mod upgrade;
 mod waiting;

@@ -1,7 +1,8 @@
 //! A state that the first provider of all wrote is read, and becomes today's by an update in place.
 //!
 //! `first_light/state.json` is the state file that terraform kept after an apply with the provider of commit
-//! 2fb439a against a real API server, as it was.
+//! 2fb439a against a real API server, as it was. `requests.json` beside it holds what that provider sent, from which
+//! `tests/e2e/upgrade.rs` makes the objects themselves again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
