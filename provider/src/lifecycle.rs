@@ -184,7 +184,8 @@ impl Lifecycle<'_> {
         kept: Kept,
     ) -> Result<Option<Looked>, Failure> {
         let kept = if kept.objects.is_empty() { self.recover(desired).await? } else { kept };
-        let mut seen = self.engine.read(desired, &kept).await?;
+        let shown = |key: &Key| picture::shown(before, key);
+        let mut seen = self.engine.read(desired, &shown, &kept).await?;
         // Promised by a create that was not finished, and never made.
         for key in before.known().into_iter().flatten().filter_map(|(key, _)| key.parse().ok()) {
             seen.found.entry(key).or_insert(Found::Gone);

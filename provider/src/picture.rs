@@ -138,6 +138,11 @@ pub(crate) fn changes(
     (apply, shown)
 }
 
+/// The fields that a state shows of one of its objects; nothing where it shows a digest.
+pub(crate) fn shown(objects: &Attr<Map<String>>, key: &Key) -> Option<Leaves> {
+    leaves_of(objects.known()?.get(&key.to_string())?.as_str()?)
+}
+
 /// Reads the text of one object back; nothing where it is a digest.
 fn leaves_of(text: &str) -> Option<Leaves> {
     serde_json::from_str(text).ok()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use serde_json::Value;
-use tenancy::leaves::{diff, from_fields_v1, leaves};
+use tenancy::leaves::{Leaves, diff, from_fields_v1, leaves};
 use tenancy::objects::{Key, Kind, Object, Objects, Tenure};
 
 use super::put::accepting;
@@ -32,12 +32,22 @@ pub(crate) enum Found {
     Drifted { live: BTreeMap<String, Option<Value>>, by: Vec<String> },
 }
 
+/// The fields that a state shows of an object, where it shows any.
+type Shows<'a> = dyn Fn(&Key) -> Option<Leaves> + Sync + 'a;
+
 impl Engine<'_> {
-    /// Compares what is remembered with what is there. `desired` are the
-    /// objects of the last apply.
-    pub(crate) async fn read(&self, desired: &Objects, kept: &Kept) -> Result<Seen, Failure> {
+    /// Compares what is remembered with what is there. `desired` are the objects that the state stands for
+    /// today, and `shown` the fields that it shows of them: what the version of the provider that wrote it did
+    /// not set yet was taken away by nobody.
+    pub(crate) async fn read(
+        &self,
+        desired: &Objects,
+        shown: &Shows<'_>,
+        kept: &Kept,
+    ) -> Result<Seen, Failure> {
         let keys: Vec<Key> = kept.objects.keys().filter_map(|key| key.parse().ok()).collect();
-        let outcomes = join_all(keys.iter().map(|key| self.read_one(key, desired.get(key), kept))).await;
+        let look = |key| self.read_one(key, desired.get(key), shown, kept);
+        let outcomes = join_all(keys.iter().map(look)).await;
         let mut seen = Seen { found: BTreeMap::new(), failed: BTreeMap::new(), kept: kept.clone() };
         for (key, outcome) in keys.into_iter().zip(outcomes) {
             let (found, failed) = outcome?;
@@ -55,6 +65,7 @@ impl Engine<'_> {
         &self,
         key: &Key,
         desired: Option<&Object>,
+        shown: &Shows<'_>,
         kept: &Kept,
     ) -> Result<(Found, Option<String>), Failure> {
         let Some(remembered) = kept.objects.get(&key.to_string()) else { return Ok((Found::Gone, None)) };
@@ -69,16 +80,25 @@ impl Engine<'_> {
         if kept::digest(&owned) == remembered.fields {
             return Ok((Found::Clean, failed));
         }
-        Ok((self.drift(object, &live, &owned).await?, failed))
+        Ok((self.drift(object, shown(key), &live, &owned).await?, failed))
     }
 
     /// The fields that we set, do not own any more, and that would change if we
     /// applied again. A dry run tells, because only it knows what admission
     /// makes of our fields.
-    async fn drift(&self, object: &Object, live: &Live, owned: &BTreeSet<String>) -> Result<Found, Failure> {
+    async fn drift(
+        &self,
+        object: &Object,
+        shown: Option<Leaves>,
+        live: &Live,
+        owned: &BTreeSet<String>,
+    ) -> Result<Found, Failure> {
         let body = accepting(object, live);
         let ours = leaves(&body);
-        let lost: BTreeSet<String> = ours.keys().filter(|path| !owned.contains(*path)).cloned().collect();
+        let shown: Option<BTreeSet<String>> = shown.map(|leaves| leaves.into_keys().collect());
+        let was_set = |path: &&String| shown.as_ref().is_none_or(|shown| is_at_any(path, shown));
+        let lost = ours.keys().filter(|path| !owned.contains(*path)).filter(was_set);
+        let lost: BTreeSet<String> = lost.cloned().collect();
         let before = leaves(&live.0);
         let manner = Manner { dry_run: true, ..self.manner(true) };
         let after = match self.api.apply(&reference(object), with_uid(body, live.uid()), manner).await {

@@ -62,8 +62,8 @@ pub(super) async fn of_update(
 }
 
 /// The leaves of the pod's template that the plan changes. Where plans show
-/// digests, what the configuration changes of it; a hand's change then cannot be
-/// told from one of another field, and is named as a possibility.
+/// digests, what the configuration changes of it; what a hand or another version of
+/// this provider changed cannot be told from another field then, and is named as a possibility.
 fn restarting(prior: &ServiceModel, planned: &ServiceModel, agent_image: &Attr<String>) -> Vec<String> {
     let changed = picture::differing(&prior.objects, &planned.objects);
     let is_pod = |path: &String| path.starts_with("spec.template.");
@@ -79,7 +79,9 @@ fn restarting(prior: &ServiceModel, planned: &ServiceModel, agent_image: &Attr<S
         let (before, after) = (template(prior, agent_image), template(planned, agent_image));
         paths.extend(diff(&before, &after).into_keys().filter(is_pod));
         if paths.is_empty() {
-            paths.push("perhaps, because a hand changed a field that the digest does not name".to_owned());
+            let perhaps = "perhaps, because a hand or another version of this provider changed a field that the \
+                           digest does not name";
+            paths.push(perhaps.to_owned());
         }
     }
     paths
