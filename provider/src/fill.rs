@@ -305,9 +305,22 @@ impl Fill {
     /// has judged a sample, and only what it says of both samples counts; the
     /// caller sees to that.
     pub(crate) fn check(&mut self, problems: Vec<Problem>) {
+        let mut found = Diagnostics::new();
         for problem in problems {
-            self.problems.error(path_of(&problem), summary_of(&problem), problem.message.clone());
+            let path = path_of(&problem);
+            // What does not parse is missing from what was judged: more about the same place would
+            // be said of something that nobody wrote.
+            if self.problems.iter().any(|told| told.path.steps().starts_with(path.steps())) {
+                continue;
+            }
+            // Terraform has no line for an element that an expression makes, so words name it.
+            let detail = match problem.path.len() {
+                0 | 1 => problem.message.clone(),
+                _ => format!("{path}: {}", problem.message),
+            };
+            found.error(path, summary_of(&problem), detail);
         }
+        self.problems.extend(found);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
@@ -117,7 +118,13 @@ impl<T: Field + 'static> Rules<T> {
 
     /// Refuses an object in which not exactly one of this and these attributes is set.
     pub fn exactly_one_of(self, others: &[&str]) -> Rules<T> {
-        self.at_least_one_of(others).conflicts_with(others)
+        // Two of the others exclude each other as well, and none of them has this rule.
+        self.at_least_one_of(others).among(others, |siblings| {
+            let all = std::iter::once(siblings.name).chain(siblings.others.iter().map(String::as_str));
+            let mut set = all.filter(|name| siblings.is_set(name) == Some(true));
+            let (one, other) = (set.next()?, set.next()?);
+            Some(format!("{one} and {other} cannot be set together. Remove one of them."))
+        })
     }
 
     /// A change needs a new resource. Within elements of a set, which have no
@@ -232,9 +239,13 @@ impl<T: Field + Display + PartialEq + 'static> Rules<T> {
 
 impl<T: Field + Display + PartialOrd + 'static> Rules<T> {
     /// Refuses numbers outside of `range`.
-    pub fn range(self, range: impl RangeBounds<T> + std::fmt::Debug + Send + Sync + 'static) -> Rules<T> {
+    pub fn range(self, range: impl RangeBounds<T> + Send + Sync + 'static) -> Rules<T> {
         self.validate(move |value| {
-            if range.contains(value) { Ok(()) } else { Err(format!("must be in {range:?}, but is {value}")) }
+            if range.contains(value) {
+                Ok(())
+            } else {
+                Err(format!("must be {}, but is {value}", in_words(&range)))
+            }
         })
     }
 }
@@ -283,18 +294,30 @@ impl<T: Field + Elements + 'static> Rules<T> {
 
 impl<T: Field + Measured + 'static> Rules<T> {
     /// Refuses text or collections whose length is outside of `range`.
-    pub fn length(
-        self,
-        range: impl RangeBounds<usize> + std::fmt::Debug + Send + Sync + 'static,
-    ) -> Rules<T> {
+    pub fn length(self, range: impl RangeBounds<usize> + Send + Sync + 'static) -> Rules<T> {
         self.validate(move |value| {
             let length = value.length();
             if range.contains(&length) {
                 Ok(())
             } else {
-                Err(format!("must have a length in {range:?}, but has {length} {}", T::UNIT))
+                Err(format!("must have a length {}, but has {length} {}", in_words(&range), T::UNIT))
             }
         })
+    }
+}
+
+/// A range as people say it, for whom `1..=9` is a riddle.
+fn in_words<T: Display>(range: &impl RangeBounds<T>) -> String {
+    match (range.start_bound(), range.end_bound()) {
+        (Included(least), Included(most)) => format!("from {least} to {most}"),
+        (Included(least), Excluded(above)) => format!("from {least} to below {above}"),
+        (Included(least), Unbounded) => format!("from {least} up"),
+        (Excluded(below), Included(most)) => format!("above {below} and up to {most}"),
+        (Excluded(below), Excluded(above)) => format!("above {below} and below {above}"),
+        (Excluded(below), Unbounded) => format!("above {below}"),
+        (Unbounded, Included(most)) => format!("up to {most}"),
+        (Unbounded, Excluded(above)) => format!("below {above}"),
+        (Unbounded, Unbounded) => "of any size".to_owned(),
     }
 }
 

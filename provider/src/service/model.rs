@@ -50,7 +50,7 @@ model! {
         /// When it may be awake, by name.
         pub(crate) windows: Attr<Map<WindowModel>> = optional().exactly_one_of(&["on_demand", "always"]),
         /// Awake whenever there is work and room, at any hour. `demand` says where work is seen.
-        pub(crate) on_demand: Attr<bool> = optional().conflicts_with(&["always"]),
+        pub(crate) on_demand: Attr<bool> = optional(),
         /// Awake at all times: Terraform owns the replicas and no gate runs.
         pub(crate) always: Attr<bool> = optional(),
         /// Asleep until a person says otherwise.

@@ -253,7 +253,7 @@ model! {
         /// HTTP probe of a single-threaded server kills it in the middle of its work.
         pub(crate) tcp: Attr<TcpModel> = optional().exactly_one_of(&["http", "exec"]),
         /// A GET answers with 200 to 399.
-        pub(crate) http: Attr<HttpModel> = optional().conflicts_with(&["exec"]),
+        pub(crate) http: Attr<HttpModel> = optional(),
         /// A command in the container exits with 0.
         pub(crate) exec: Attr<List<String>> = optional(),
         /// Between two tries. `10s` unless set.

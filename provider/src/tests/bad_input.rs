@@ -7,7 +7,9 @@ use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told, window, wi
 use crate::card::{CardModel, PrometheusModel, ResidentModel, SourceModel};
 use crate::floor::FloorModel;
 use crate::service::ServiceModel;
-use crate::service::parts::{ProbeModel, StorageModel, TcpModel, TimeoutsModel};
+use crate::service::parts::{
+    NetworkModel, PeerModel, ProbeModel, StorageModel, TcpModel, TimeoutsModel, VolumeModel,
+};
 
 /// One wrong configuration: the path of the message and words that it holds.
 type Row<M> = (&'static str, fn(&mut M), &'static str, &'static str);
@@ -57,6 +59,38 @@ async fn of_a_tenant() {
             "Europe/London",
         ),
         ("no length", |it| it.windows = window("02:00", "02:00", "UTC"), "windows[\"night\"]", "no length"),
+        (
+            "too short, in words that say which",
+            |it| it.windows = window("02:00", "02:07", "UTC"),
+            "windows[\"night\"]",
+            "windows[\"night\"]: It lasts 7 minutes",
+        ),
+        (
+            "on no day",
+            |it| {
+                if let Attr::Known(windows) = &mut it.windows
+                    && let Some(Attr::Known(night)) = windows.get_mut("night")
+                {
+                    night.days = Attr::Known(Vec::new());
+                }
+            },
+            "windows[\"night\"]",
+            "days is empty",
+        ),
+        (
+            "a volume of two sources, of which neither is the first",
+            |it| {
+                let both = VolumeModel {
+                    mount_path: "/voices".into(),
+                    claim: "voices".into(),
+                    secret: "voices".into(),
+                    ..VolumeModel::default()
+                };
+                it.volumes = Attr::Known([("voices".to_owned(), Attr::Known(both))].into());
+            },
+            "volumes[\"voices\"]",
+            "claim and secret cannot be set together",
+        ),
         ("no such time", |it| it.windows = window("25:00", "06:00", "UTC"), "windows[\"night\"]", "HH:MM"),
         ("no windows", |it| it.windows = Attr::Known([].into()), "windows", "at least one"),
         (
@@ -223,6 +257,18 @@ async fn of_a_card() {
             "must be set",
         ),
         (
+            "two sources, of which neither is the first",
+            |it| {
+                it.source = Attr::Known(SourceModel {
+                    dcgm: "http://dcgm:9400/metrics".into(),
+                    nvidia_gpu_exporter: "http://other:9835/metrics".into(),
+                    ..SourceModel::default()
+                });
+            },
+            "source[\"exporter\"]",
+            "dcgm and nvidia_gpu_exporter cannot be set together",
+        ),
+        (
             "a Prometheus that is asked for an expression",
             |it| {
                 it.source = Attr::Known(SourceModel {
@@ -276,4 +322,17 @@ async fn every_problem_is_told_at_once() {
     };
     let said = driver.validate(SERVICE, &config).await;
     assert_eq!(said.iter().count(), 3, "{}", told(&said));
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_what_did_not_parse() {
+    let driver = without_cluster().await;
+    let peer = PeerModel { range: "10.0.0.0/33".into(), ..PeerModel::default() };
+    let network = NetworkModel {
+        callers: Attr::Known([("office".to_owned(), Attr::Known(peer))].into()),
+        ..NetworkModel::default()
+    };
+    let config = ServiceModel { network: Attr::Known(network), ..chatterbox() };
+    let said = driver.validate(SERVICE, &config).await;
+    assert_eq!(said.iter().count(), 1, "it names somebody, in a way that is none:\n{}", told(&said));
 }

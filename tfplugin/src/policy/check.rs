@@ -96,13 +96,44 @@ mod tests {
             found(config),
             [
                 ("mode", r#"mode must be one of "copy", "mount", but is "move"."#),
-                ("inline", "inline must have a length in 1..=3, but has 4 characters."),
-                ("inner", "inner must have a length in ..=1, but has 2 elements."),
-                (r#"inner["a"].port"#, r#"inner["a"].port must be in 1..=65535, but is 0."#),
-                (r#"inner["b"].port"#, r#"inner["b"].port must be in 1..=65535, but is 0."#),
+                ("inline", "inline must have a length from 1 to 3, but has 4 characters."),
+                ("inner", "inner must have a length up to 1, but has 2 elements."),
+                (r#"inner["a"].port"#, r#"inner["a"].port must be from 1 to 65535, but is 0."#),
+                (r#"inner["b"].port"#, r#"inner["b"].port must be from 1 to 65535, but is 0."#),
             ]
             .map(|(path, detail)| (path.to_owned(), detail.to_owned()))
         );
+    }
+
+    model! {
+        /// One way of three.
+        struct Way {
+            /// By land.
+            land: Attr<String> = optional().exactly_one_of(&["sea", "air"]),
+            /// By sea.
+            sea: Attr<String> = optional(),
+            /// By air.
+            air: Attr<String> = optional(),
+        }
+    }
+
+    #[test]
+    fn of_three_exactly_one_is_one_whichever_has_the_rule() {
+        let said = |land: bool, sea: bool, air: bool| -> Vec<String> {
+            let given = |is: bool| if is { "x".into() } else { Attr::Null };
+            let config = Way { land: given(land), sea: given(sea), air: given(air) };
+            let diagnostics = configuration(&Way::schema(), &Model::to_value(&config));
+            diagnostics.into_iter().map(|one| one.detail).collect()
+        };
+        let together =
+            |one, other| [format!("{one} and {other} cannot be set together. Remove one of them.")];
+        assert_eq!(said(false, true, true), together("sea", "air"));
+        assert_eq!(said(true, false, true), together("land", "air"));
+        assert_eq!(said(true, true, true), together("land", "sea"));
+        assert_eq!(said(false, false, false), ["One of land, sea, air must be set, and none is."]);
+        for (land, sea, air) in [(true, false, false), (false, true, false), (false, false, true)] {
+            assert!(said(land, sea, air).is_empty());
+        }
     }
 
     model! {
@@ -180,7 +211,7 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert_eq!(
             found[0],
-            "shelves.room must be in 1..=9, but is 0. The element of shelves is { label = \"b\", code = (sensitive), room = 0 }."
+            "shelves.room must be from 1 to 9, but is 0. The element of shelves is { label = \"b\", code = (sensitive), room = 0 }."
         );
         let cut = format!("label = \"{}…", "x".repeat(39));
         assert!(

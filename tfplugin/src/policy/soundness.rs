@@ -237,7 +237,7 @@ mod tests {
             texts(&Wrong::schema(), Use::Resource),
             [
                 "town_shop: count has a name that Terraform keeps for itself",
-                "town_shop: count has a default that it refuses: it must be in 1..=9, but is 0.",
+                "town_shop: count has a default that it refuses: it must be from 1 to 9, but is 0.",
                 "town_shop: about has a rule about lower, and there is no such attribute",
                 "town_shop: made is only written and yet computed or with a default",
                 "town_shop: compared is only written and yet compared with a prior value, which it never has",

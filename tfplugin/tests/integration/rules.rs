@@ -464,7 +464,7 @@ async fn an_element_of_a_set_is_told_by_what_is_in_it() {
     let details: Vec<&str> = said.iter().map(|one| one.detail.as_str()).collect();
     assert_eq!(
         details,
-        ["loose.size must be in 1..=1000, but is 0. The element of loose is { size = 0 }."],
+        ["loose.size must be from 1 to 1000, but is 0. The element of loose is { size = 0 }."],
         "the other element is not meant"
     );
 }

@@ -249,7 +249,7 @@ fn a_function_is_called(cli: Cli) {
         assert_eq!(said.code, 1, "{}", said.text);
         said.text
     };
-    assert_has(&said(r#""hello", 10"#), &["times", "must be in 1..=9, but is 10"]);
+    assert_has(&said(r#""hello", 10"#), &["times", "must be from 1 to 9, but is 10"]);
     assert_has(&said(r#""hello", 1, "ann", """#), &["guests", "must have a name"]);
     assert_has(&said(r#"null, 1"#), &["word", "must not be null"]);
 }
@@ -399,7 +399,7 @@ fn errors_point_at_the_line() {
     assert_eq!(said.code, 1, "{}", said.text);
     assert_has(
         &said.text,
-        &[r#"name = "a/b""#, "has a slash", "times = 10", "times must be in 1..=9, but is 10."],
+        &[r#"name = "a/b""#, "has a slash", "times = 10", "times must be from 1 to 9, but is 10."],
     );
     assert_has(&said.text, &[r#"guests["ann"].title must have a length"#, r#"ann = { title = "" }"#]);
 }

@@ -194,6 +194,11 @@ pub(crate) fn window(model: &WindowModel, path: &Path, fill: &mut Fill) -> Optio
         fill.met_unknown();
         days.push(fill.sample.of(Day::Mon, Day::Tue));
     }
+    // Empty would count as every day, and whoever computes a list means it otherwise.
+    if model.days.known().is_some_and(|days| days.is_empty()) {
+        let path = path.field("days");
+        fill.wrong(&path, "No days", format!("{path} is empty. Name a day, or leave it out for every day."));
+    }
     for (index, day) in model.days.known().into_iter().flatten().enumerate() {
         let path = path.field("days").index(index);
         match day {

@@ -43,7 +43,11 @@ fn refusal(error: FunctionError, signature: Option<&Signature>) -> proto::call_f
     let position = signature.and_then(|signature| signature.position(&error.path));
     // Terraform names the argument; what is deeper is named here.
     let deep = error.path.steps().len() > 1 && !error.text.contains(&error.path.to_string());
-    let text = if deep { format!("{}: {}", error.path, error.text) } else { error.text };
+    let mut text = if deep { format!("{}: {}", error.path, error.text) } else { error.text };
+    // Terraform and OpenTofu put a full stop behind it.
+    if text.ends_with('.') {
+        text.pop();
+    }
     let error =
         proto::FunctionError { text, function_argument: position.and_then(|it| i64::try_from(it).ok()) };
     proto::call_function::Response { result: None, error: Some(error) }
