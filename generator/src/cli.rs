@@ -9,9 +9,10 @@ use tenancy::card::model::CardModel;
 use tenancy::names::NodeName;
 use tenancy::window::Zone;
 
+use crate::failure::Failure;
 use crate::init::Start;
 use crate::new::Draft;
-use crate::say::{print, print_json};
+use crate::say::{print, print_json, unprinted};
 use crate::stacks::{self, Wish};
 use crate::{commands, review, schema};
 
@@ -125,9 +126,9 @@ enum Command {
         /// The first day of the week, as `2026-11-23`. Today unless given.
         #[arg(long)]
         from: Option<Date>,
-        /// Time zone of the table.
-        #[arg(long, default_value = "UTC")]
-        time_zone: Zone,
+        /// Time zone of the table. That of the fleet's `defaults`, or else UTC, unless given.
+        #[arg(long)]
+        time_zone: Option<Zone>,
         /// What to print.
         #[arg(long, value_enum, default_value_t = FitFormat::Text)]
         format: FitFormat,
@@ -169,7 +170,7 @@ enum Form {
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum Format {
-    /// A table for people.
+    /// Words for people.
     Text,
     /// Everything, for programs.
     Json,
@@ -229,7 +230,7 @@ pub fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Fit { path, from, time_zone, format } => {
-            stacks::fit(&path, from, &time_zone, format).map_err(|failure| (failure, format.of_failure()))
+            stacks::fit(&path, from, time_zone, format).map_err(|failure| (failure, format.of_failure()))
         }
         Command::Review(arguments) => stacks::review(&arguments)
             .map_err(|failure| (failure, if arguments.for_programs() { Format::Json } else { Format::Text })),
@@ -245,13 +246,16 @@ pub fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
     };
-    done.unwrap_or_else(|(failure, format)| {
+    let code = done.unwrap_or_else(|(failure, format)| {
         match format {
             Format::Text => failure.print(),
             Format::Json => print_json(&failure.json()),
         }
         ExitCode::FAILURE
-    })
+    });
+    let Some(error) = unprinted() else { return code };
+    Failure::Asked(format!("standard output cannot be written: {error}")).print();
+    ExitCode::FAILURE
 }
 
 /// Prints help, the version or what is wrong with the command line. clap's own

@@ -220,9 +220,7 @@ pub(crate) fn export(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: true })?;
-    if !allow_overcommit {
-        fits(&fleet)?;
-    }
+    let allowed = fits(&fleet, allow_overcommit)?;
     let made = export::kustomize(&fleet).map_err(|error| Failure::Ours(error.to_string()))?;
     let is_empty = match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),
@@ -241,6 +239,9 @@ pub(crate) fn export(
         return Ok(ExitCode::SUCCESS);
     }
     print(&format!("{} files; {} says how to apply them.\n", made.len(), folder.join("README.md").display()));
+    if let Some(allowed) = allowed {
+        print(&format!("note: {}\n", allowed.trim_end()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -252,7 +253,10 @@ fn put(root: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
             std::fs::create_dir_all(folder)?;
         }
         let mut file = std::fs::File::options().write(true).create_new(true).open(path)?;
-        file.write_all(text.as_bytes())
+        file.write_all(text.as_bytes()).inspect_err(|_| {
+            // Ours and half written. What cannot be removed is named by the next run, which finds it there.
+            let _ = std::fs::remove_file(path);
+        })
     };
     for (path, text) in files {
         let path = root.join(path);

@@ -9,6 +9,7 @@ use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure::{Block, Body};
 
 use crate::leaf::{MADE_UNITS, UNITS};
+use crate::load::TENANTS;
 use crate::write::Change;
 
 /// A tenant that a stack described until now, or a claim of it.
@@ -36,6 +37,9 @@ pub enum Fate {
     Gone {
         /// What its destruction does to its storage.
         claim: Claim,
+        /// The file of the one new tenant in its namespace, where it is the one that goes from there: perhaps
+        /// somebody renamed a file that says no `name`.
+        renamed: Option<String>,
     },
     /// The stack stays and describes a tenant that nobody had before.
     Replaced {
@@ -82,6 +86,13 @@ pub fn farewells(changes: &[Change]) -> Vec<Farewell> {
     }
     let leavers: BTreeSet<&String> = left.iter().map(|(_, tenant, _)| &tenant.id).collect();
     let had_a_tenant: BTreeSet<&String> = left.iter().map(|(stack, ..)| stack).collect();
+    let gone: Vec<&str> =
+        leavers.iter().filter(|id| !arrived.contains_key(**id)).map(|id| id.as_str()).collect();
+    let newcomers: Vec<(&str, &str)> = arrived
+        .iter()
+        .filter(|(id, stack)| !leavers.contains(id) && !had_a_tenant.contains(stack))
+        .map(|(id, stack)| (id.as_str(), unit(stack)))
+        .collect();
     for (stack, tenant, next) in &left {
         let fate = match (arrived.get(&tenant.id), next) {
             // Another layout: the state stays where it is.
@@ -91,12 +102,27 @@ pub fn farewells(changes: &[Change]) -> Vec<Farewell> {
             (None, Some(by)) if !leavers.contains(by) => {
                 Fate::Replaced { by: by.clone(), claim: tenant.claim }
             }
-            (None, _) => Fate::Gone { claim: tenant.claim },
+            (None, _) => {
+                let renamed = renamed(&tenant.id, &gone, &newcomers);
+                Fate::Gone { claim: tenant.claim, renamed }
+            }
         };
         told.push(Farewell { stack: stack.clone(), tenant: tenant.id.clone(), fate });
     }
     told.sort_by(|a, b| a.stack.cmp(&b.stack));
     told
+}
+
+/// The file that a tenant's may have become: of the one that is new where only this one goes.
+fn renamed(tenant: &str, gone: &[&str], newcomers: &[(&str, &str)]) -> Option<String> {
+    let namespace = |id: &str| id.split('/').next().map(str::to_owned);
+    let here = namespace(tenant);
+    let mut others = gone.iter().filter(|id| **id != tenant && namespace(id) == here);
+    let mut new = newcomers.iter().filter(|(id, _)| namespace(id) == here);
+    match (others.next(), new.next(), new.next()) {
+        (None, Some((_, stack)), None) => Some(format!("{TENANTS}/{stack}.yaml")),
+        _ => None,
+    }
 }
 
 /// The name of a stack without the folder of its layout.
@@ -137,11 +163,18 @@ impl std::fmt::Display for Farewell {
                     false => "",
                 })
             }
-            Fate::Gone { claim } => {
+            Fate::Gone { claim, renamed } => {
                 write!(
                     f,
-                    "{tenant} is still in the cluster: removing it from its stack destroys nothing. Run {first}`terragrunt \
-                     destroy` in {here} on the commit before, then merge its removal.{claim}"
+                    "{tenant} leaves its stack, which destroys nothing in the cluster. If it was ever applied, run \
+                     {first}`terragrunt destroy` in {here} on the commit before, then merge its removal.{claim}"
+                )?;
+                let Some(file) = renamed else { return Ok(()) };
+                let name = tenant.rsplit('/').next().unwrap_or(tenant);
+                write!(
+                    f,
+                    " If it is only the file that was renamed, write `name: {name}` into {file}, and it stays the \
+                     tenant that it is."
                 )
             }
             Fate::Replaced { by, claim } => {
@@ -230,6 +263,26 @@ mod tests {
         ];
         let told: Vec<String> = farewells(&changes).iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(told.join("\n"));
+    }
+
+    /// The file's name is the tenant's, so this makes another one unless the file says `name`.
+    #[test]
+    fn a_file_that_was_renamed_without_a_name_is_told_how_to_keep_its_tenant() {
+        let renamed = [
+            change("old/main.tf", main_tf("tts/old", NFS), None),
+            change("new/main.tf", None, main_tf("tts/new", NFS)),
+        ];
+        let said = told(&renamed);
+        assert!(
+            said.contains("only the file that was renamed, write `name: old` into tenants/new.yaml"),
+            "{said}"
+        );
+        // Of two nobody knows which became which, and of another namespace it is another tenant.
+        let two = [&renamed[..], &[change("more/main.tf", None, main_tf("tts/more", NFS))]].concat();
+        let elsewhere = [renamed[0].clone(), change("new/main.tf", None, main_tf("stt/new", NFS))];
+        for changes in [&two[..], &elsewhere] {
+            assert!(!told(changes).contains("renamed"), "{}", told(changes));
+        }
     }
 
     const NFS: &str = "storage = { size = \"1Gi\", mount_path = \"/d\" }";

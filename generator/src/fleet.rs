@@ -12,6 +12,7 @@ use tenancy::measured::Address;
 use tenancy::names::{CardName, EnvName, ExporterName, Namespace};
 use tenancy::quantity::Mib;
 use tenancy::tenant::{AbsolutePath, Tenant};
+use tenancy::window::Zone;
 
 use crate::leaf::{Binary, Layout, PlanObjects};
 
@@ -42,6 +43,8 @@ pub struct Fleet {
     pub binary: Option<Binary>,
     /// How the stacks are laid out.
     pub layout: Layout,
+    /// The zone of windows that name none, in which people are told times.
+    pub zone: Option<Zone>,
 }
 
 /// One of our exporters and what only its stack knows.

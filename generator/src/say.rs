@@ -1,16 +1,15 @@
 //! What is printed of changes, for people and for programs.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::sync::Mutex;
 
 use serde_json::json;
 
-use crate::Farewell;
 use crate::write::{Change, Origin, diff};
 
 /// Changes for programs.
-pub(crate) fn told(changes: &[Change], show_diff: bool, farewells: &[Farewell]) -> serde_json::Value {
+pub(crate) fn told(changes: &[Change], show_diff: bool, notes: &[String]) -> serde_json::Value {
     let each = changes.iter().map(|change| change_told(change, show_diff));
-    let notes: Vec<String> = farewells.iter().map(ToString::to_string).collect();
     json!({ "version": 1, "changes": each.collect::<Vec<_>>(), "notes": notes })
 }
 
@@ -64,7 +63,21 @@ pub(crate) fn print_json(value: &serde_json::Value) {
     print(&format!("{value:#}\n"));
 }
 
+/// Why something could not be printed.
+static UNPRINTED: Mutex<Option<io::Error>> = Mutex::new(None);
+
 /// Prints to standard output; a reader that went away, such as `head`, is no error.
 pub(crate) fn print(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
+    let mut out = anstream::stdout();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && let Ok(mut unprinted) = UNPRINTED.lock()
+    {
+        unprinted.get_or_insert(error);
+    }
+}
+
+/// Why something of what was printed never arrived, for the end of the command.
+pub(crate) fn unprinted() -> Option<io::Error> {
+    UNPRINTED.lock().ok().and_then(|mut unprinted| unprinted.take())
 }

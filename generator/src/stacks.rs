@@ -13,7 +13,7 @@ use crate::fit::{self, Verdict};
 use crate::fleet::Fleet;
 use crate::say::{print, print_json, report, told};
 use crate::write::{Change, Mode, WriteError, diff};
-use crate::{Farewell, LocalDisk, farewells, load, render, review, write};
+use crate::{LocalDisk, farewells, load, render, review, write};
 
 /// The stacks are not what they should be, or the fleet does not fit.
 const DIFFERS: u8 = 2;
@@ -31,56 +31,56 @@ pub(crate) struct Wish {
 pub(crate) fn generate(root: &Path, wish: &Wish) -> Result<ExitCode, Failure> {
     let mode = if wish.dry_run { Mode::Check } else { Mode::Write { overwrite: wish.overwrite } };
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: !wish.dry_run })?;
-    if !wish.allow_overcommit {
-        fits(&fleet)?;
-    }
+    let allowed = fits(&fleet, wish.allow_overcommit)?;
     let changes = changes(&fleet, root, mode).inspect_err(|failure| {
         if let (Failure::Write(WriteError::Edited(edited)), Format::Text) = (failure, wish.format) {
             print(&edited.iter().map(diff).collect::<String>());
         }
     })?;
     let farewells = farewells(&changes);
+    let notes: Vec<String> = farewells.iter().map(ToString::to_string).chain(allowed).collect();
     if wish.format == Format::Json {
-        print_json(&told(&changes, wish.diff, &farewells));
+        print_json(&told(&changes, wish.diff, &notes));
         return Ok(ExitCode::SUCCESS);
     }
     report(&changes, if wish.dry_run { "would " } else { "" }, wish.diff);
     if changes.is_empty() {
         print("Everything is as it should be.\n");
     }
-    print(&notes(&farewells));
+    print(&as_notes(&notes));
     Ok(ExitCode::SUCCESS)
 }
 
-fn notes(farewells: &[Farewell]) -> String {
-    farewells.iter().map(|farewell| format!("note: {farewell}\n")).collect()
+fn as_notes(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("note: {}\n", note.trim_end())).collect()
 }
 
 /// Refuses what a gate would refuse every night: tenants that can never all be
-/// awake in the windows they were given.
-pub(crate) fn fits(fleet: &Fleet) -> Result<(), Failure> {
-    let utc = jiff::tz::TimeZone::UTC;
-    let today = Timestamp::now().to_zoned(utc.clone()).date();
-    let cards = fit::fit(fleet, today, &utc);
-    match fit::worst(&cards) {
-        Verdict::Refuses => {
-            let told = fit::refusals(&cards, &utc, "UTC");
-            Err(Failure::DoesNotFit { told, cards: fit::refusing(cards) })
-        }
-        _ => Ok(()),
+/// awake in the windows they were given. Where that is allowed, says what it is.
+pub(crate) fn fits(fleet: &Fleet, allow_overcommit: bool) -> Result<Option<String>, Failure> {
+    let zone = fleet.zone.clone().unwrap_or_else(Zone::utc);
+    let today = Timestamp::now().to_zoned(zone.rules().clone()).date();
+    let cards = fit::fit(fleet, today, zone.rules());
+    if fit::worst(&cards) != Verdict::Refuses {
+        return Ok(None);
     }
+    let told = fit::refusals(&cards, zone.rules(), zone.name());
+    if allow_overcommit {
+        return Ok(Some(format!("not everybody fits, and the gate refuses the last to ask:\n{told}")));
+    }
+    Err(Failure::DoesNotFit { told, cards: fit::refusing(cards) })
 }
 
 /// `gpu-stacks check`.
 pub(crate) fn check(root: &Path, show_diff: bool, format: Format) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
     let changes = changes(&fleet, root, Mode::Check)?;
-    let farewells = farewells(&changes);
+    let notes: Vec<String> = farewells(&changes).iter().map(ToString::to_string).collect();
     match format {
-        Format::Json => print_json(&told(&changes, show_diff, &farewells)),
+        Format::Json => print_json(&told(&changes, show_diff, &notes)),
         Format::Text => {
             report(&changes, "`generate` would ", show_diff);
-            print(&notes(&farewells));
+            print(&as_notes(&notes));
         }
     }
     Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
@@ -90,10 +90,11 @@ pub(crate) fn check(root: &Path, show_diff: bool, format: Format) -> Result<Exit
 pub(crate) fn fit(
     root: &Path,
     from: Option<Date>,
-    zone: &Zone,
+    zone: Option<Zone>,
     format: FitFormat,
 ) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
+    let zone = zone.or_else(|| fleet.zone.clone()).unwrap_or_else(Zone::utc);
     let from = from.unwrap_or_else(|| Timestamp::now().to_zoned(zone.rules().clone()).date());
     let cards = fit::fit(&fleet, from, zone.rules());
     match format {

@@ -196,7 +196,7 @@ fn new_writes_from_flags_and_never_over_a_file() {
 fn new_without_a_terminal_names_what_is_missing_and_wrong_and_writes_nothing() {
     let folder = Folder::begun();
     let before = files_below(folder.0.path());
-    insta::assert_snapshot!(folder.run(&["new", "voice", "--server", "piper"]).err, @"error: there is no terminal to ask at, and no flag says --namespace, --card (or --device cpu), --peak, --window or --always. Nothing was written");
+    insta::assert_snapshot!(folder.run(&["new", "voice", "--server", "piper"]).err, @"error: there is no terminal to ask at, and no flag says --namespace, --card (or --device cpu), --peak, --window, --always or --on-demand. Nothing was written");
     let wrong = folder.run(&["new", "v", "--server", "pipr", "--namespace", "tts", "--device", "cpu"]);
     assert_eq!(wrong.code, 1);
     assert!(wrong.err.contains("`piper` is the nearest"), "{}", wrong.err);
@@ -221,6 +221,12 @@ fn what_cannot_fit_is_not_generated_unless_told() {
     assert_eq!(json["cards"][0]["card"], "gpu-1-0", "{json}");
     assert_eq!(folder.run(&["generate", "--allow-overcommit"]).code, 0);
     assert_eq!(folder.run(&["fit"]).code, 2);
+    // Who was told once still sees what it is that was let through, or the next shortage hides behind it.
+    let told = folder.run(&["generate", "--allow-overcommit", "--dry-run"]).out;
+    assert!(
+        told.contains("note: not everybody fits, and the gate refuses the last to ask:\ncard gpu-1-0"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -393,4 +399,100 @@ fn the_layout_of_units_keeps_the_places_of_states() {
     assert_eq!(folder.run(&["generate"]).code, 0);
     let is_a_unit = |unit: &str| folder.path(&format!(".terragrunt-stack/{unit}/terragrunt.hcl")).exists();
     assert_eq!((is_a_unit("narrator"), is_a_unit("writer")), (false, true));
+}
+
+/// A slice of MIG is a device of its own, and its model says how large the whole card is.
+#[test]
+fn a_slice_of_mig_is_not_as_large_as_its_card() {
+    let folder = Folder::begun();
+    folder.edit(
+        "fleet.yaml",
+        "index: 0\n    model: T4",
+        "uuid: MIG-41b35147-b2b1-5d2c-a5f6-ffe6f4f8a1d1\n    model: A100-40",
+    );
+    let fit = folder.run(&["fit"]).out;
+    assert!(fit.contains("card gpu-1-0 (size not declared)") && !fit.contains("usually has"), "{fit}");
+    assert!(fit.contains("nobody can say without `memory:` of the card"), "{fit}");
+    let explained = folder.run(&["explain", "fleet.yaml:7"]).out;
+    assert!(explained.contains("a MIG slice has only part of what an A100-40 has"), "{explained}");
+    folder.edit("fleet.yaml", "model: A100-40", "model: A100-40\n    memory: 20GiB");
+    assert!(folder.run(&["fit"]).out.contains("card gpu-1-0 (20,480 MiB, "));
+    folder.edit("tenants/writer.yaml", "server: llama-cpp", "server: llama-cpp\nprecision: fp8");
+    let refused = folder.run(&["check"]).err;
+    assert!(refused.contains("fp8"), "the model still says what it computes in: {refused}");
+}
+
+#[test]
+fn new_makes_a_tenant_on_demand() {
+    let folder = Folder::begun();
+    let new =
+        ["new", "helper", "--server", "ollama", "--namespace", "llm", "--card", "gpu-1-0", "--peak", "4GiB"];
+    let refused = folder.run(&new);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("--window, --always or --on-demand"), "{}", refused.err);
+    let queue = ["--set", "demand.http.url=http://queue.llm/depth", "--set", "demand.http.json_path=$.depth"];
+    for on_demand in [&["--on-demand"][..], &["--set", "on_demand=true"]] {
+        let made = folder.run(&[&new[..], on_demand, &queue, &["--dry-run"]].concat());
+        assert_eq!((made.code, made.err.as_str()), (0, ""));
+        assert!(made.out.contains("\non_demand: true\n"), "{}", made.out);
+    }
+    let blind = folder.run(&[&new[..], &["--on-demand"]].concat());
+    assert_eq!(blind.code, 1);
+    assert!(blind.err.contains("Nothing tells the gate whether there is work"), "{}", blind.err);
+    assert!(!folder.path("tenants/helper.yaml").exists());
+}
+
+/// A disk that is full, or a quota: what cannot be told is an error, and no file stays half.
+#[test]
+fn what_could_not_be_written_is_an_error() {
+    let folder = Folder::begun();
+    let full = |arguments: &[&str]| {
+        let out = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-stacks"));
+        let output = command.args(arguments).current_dir(folder.0.path()).stdout(out).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for asked in
+        [&["fit"][..], &["fit", "--format", "json"], &["schema", "fleet"], &["explain", "fleet.yaml"]]
+    {
+        let (code, err) = full(asked);
+        assert_eq!(code, 1, "{asked:?}");
+        assert!(err.contains("error: standard output cannot be written: No space left on device"), "{err}");
+    }
+    // No file may grow beyond nothing, and a write that tries is refused rather than killed.
+    let limited = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
+    let new = ["new", "reader", "--server", "piper", "--device", "cpu", "--namespace", "tts"];
+    let mut command = Command::new("sh");
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_gpu-stacks")]).args(new);
+    let output = command.current_dir(folder.0.path()).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(
+        err.contains("tenants/reader.yaml: cannot be written") && err.contains("Nothing was written"),
+        "{err}"
+    );
+    assert!(!folder.path("tenants/reader.yaml").exists(), "half a file stays");
+    assert_eq!(folder.run(&new).code, 0);
+}
+
+/// The zone of the fleet's windows is the one that its people read.
+#[test]
+fn fit_tells_times_in_the_zone_of_the_fleet() {
+    let folder = Folder::begun();
+    folder.edit("fleet.yaml", "time_zone: UTC", "time_zone: Europe/London");
+    let summer = folder.run(&["fit", "--from", "2027-07-05"]).out;
+    assert!(summer.contains("times in Europe/London\n  daily 02:00-06:00: "), "{summer}");
+    let utc = folder.run(&["fit", "--from", "2027-07-05", "--time-zone", "UTC"]).out;
+    assert!(utc.contains("times in UTC\n  daily 01:00-05:00: "), "{utc}");
+}
+
+/// A window that the clocks jump over.
+#[test]
+fn fit_says_of_a_window_that_does_not_open_how_long_it_is_on_other_days() {
+    let folder = Folder::begun();
+    folder.edit("fleet.yaml", "time_zone: UTC", "time_zone: Europe/London");
+    folder.edit("tenants/narrator.yaml", "\"02:00\", end: \"06:00\"", "\"01:10\", end: \"01:40\"");
+    let fit = folder.run(&["fit", "--from", "2027-03-22"]).out;
+    let note = "clocks change in the night of tts/narrator that starts on 2027-03-28: it does not open, on other days it lasts 0h30";
+    assert!(fit.contains(note), "{fit}");
 }

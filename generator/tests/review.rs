@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gpu_stacks::fit::Verdict;
-use gpu_stacks::review::model::Action;
+use gpu_stacks::review::model::{Action, Span};
 use gpu_stacks::review::{Input, Review, Settings, Stack, gather, html, markdown, plan, review, svg};
 use serde_json::{Value, json};
 
@@ -105,6 +105,22 @@ fn a_card_that_declares_no_size_has_that_of_its_model() {
     let (verdict, page) = sizes(fleet);
     assert_ne!(verdict, Verdict::Unknown);
     assert!(page.contains("\n15,360 MiB, as a T4 usually has, of which"), "{page}");
+}
+
+/// What is short from midnight to midnight has room for words at neither side of its block.
+#[test]
+fn a_shortage_of_a_whole_day_is_told_within_the_picture() {
+    let mut review = reviewed("pull-request");
+    let days = review.cards.iter_mut().flat_map(|card| &mut card.days);
+    let refuses = |span: &Span| span.after.verdict == Verdict::Refuses;
+    let day = days.into_iter().find(|day| day.spans.iter().any(refuses)).unwrap();
+    day.spans.retain(refuses);
+    day.spans.truncate(1);
+    (day.spans[0].from_minute, day.spans[0].to_minute) = (0, day.minutes);
+    let picture = svg::render(&review);
+    // At the upper right, above the panel, whose right edge this is.
+    let told = "<text class=\"short\" x=\"840.0\" y=\"-7.0\" text-anchor=\"end\">450 MiB short</text>";
+    assert!(picture.contains(told), "{picture}");
 }
 
 #[test]

@@ -133,6 +133,34 @@ fn a_choice_is_made_with_the_arrows_and_a_dry_run_asks_for_no_consent() {
     assert_eq!(desk.tenants(), BEGUN);
 }
 
+#[test]
+fn a_tenant_on_demand_is_asked_where_its_work_is_seen() {
+    let desk = Desk::new();
+    let flags = ["helper", "--server", "ollama", "--namespace", "llm", "--card", "gpu-1-0", "--peak", "2GiB"];
+    let mut terminal = desk.asked(&flags);
+    answer(&mut terminal, "When may it be awake?", &format!("{DOWN}{DOWN}{ENTER}"));
+    answer(&mut terminal, "Where does the gate see whether there is work?", ENTER);
+    answer(&mut terminal, "Its address?", "http://prometheus.monitoring:9090\r");
+    answer(&mut terminal, "The query?", "sum(queue{model=\"x\"})\r");
+    answer(&mut terminal, "Write it?", ENTER);
+    let (said, code) = ended(terminal);
+    assert_eq!(code, 0, "{said}");
+    insta::assert_snapshot!(desk.read("tenants/helper.yaml"), @r#"
+    # yaml-language-server: $schema=../schema/tenant.json
+
+    namespace: llm
+    server: ollama
+    card: gpu-1-0
+    peak: 2GiB # a guess; say `measured:` when you have seen it
+    on_demand: true
+
+    demand:
+      prometheus:
+        url: http://prometheus.monitoring:9090
+        query: sum(queue{model="x"})
+    "#);
+}
+
 /// Leaves at each question in turn.
 fn leaves(keys: impl Fn(&mut PtySession)) {
     let desk = Desk::new();

@@ -1,10 +1,12 @@
 //! Each effective value of the fleet: what fleet.yaml says, what its cards and
 //! exporters are without being told, and who lives where.
 
+use tenancy::card::model::with_article;
 use tenancy::defaults::{self, reason};
 use tenancy::tenant::Toleration;
 
 use super::{Explained, From, key_on, walk};
+use crate::fit::is_mig;
 use crate::fleet::Fleet;
 use crate::layer;
 use crate::load::FLEET;
@@ -90,9 +92,17 @@ fn of_cards(fleet: &Fleet, node: &Node, all: &mut Vec<Explained>) {
     for (name, card) in &fleet.cards {
         let at = |key| ["cards", name.as_str(), key];
         if let Some(model) = fleet.models.get(name) {
-            let (about, rest) = (model.name, "the node's label nvidia.com/gpu.memory says what this one has");
-            let how = format!("what a {about} usually has ({}); {rest}", model.memory_source);
-            unsaid.follows(&at("memory"), model.memory_mib.spelled(), how);
+            let about = with_article(model.name);
+            if is_mig(card) {
+                let how = format!(
+                    "a MIG slice has only part of what {about} has; `nvidia-smi` on the node says how much"
+                );
+                unsaid.follows(&at("memory"), "not known", how);
+            } else {
+                let rest = "the node's label nvidia.com/gpu.memory says what this one has";
+                let how = format!("what {about} usually has ({}); {rest}", model.memory_source);
+                unsaid.follows(&at("memory"), model.memory_mib.spelled(), how);
+            }
             let precisions: Vec<&str> = model.precisions().map(|precision| precision.as_str()).collect();
             let (major, minor) = model.compute;
             let how = format!("model: {}, compute capability {major}.{minor}", model.architecture);

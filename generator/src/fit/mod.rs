@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tenancy::card::{Card, Resident};
+use tenancy::card::{Card, Device, Resident};
 use tenancy::floor::{Basis, Floor};
 use tenancy::names::{CardName, ResidentName};
 use tenancy::quantity::Mib;
@@ -185,7 +185,7 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
                 Some(Claim { floor: &claim.floor, schedule, slices: server.slices })
             })
             .collect();
-        let model = fleet.models.get(&card.name).filter(|_| card.memory_mib.is_none());
+        let model = fleet.models.get(&card.name).copied().filter(|_| size_follows_from_model(card));
         let mut space = Space::of(card, fleet.reserved.get(&card.name).copied());
         space.memory = space.memory.or(model.map(|model| model.memory_mib));
         space.slices = fleet.slices.get(&card.name).copied();
@@ -195,6 +195,17 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
         found
     };
     fleet.cards.values().map(of_card).collect()
+}
+
+/// Whether a card is as large as its model usually is: nobody said otherwise, and it is a whole card. A slice of
+/// MIG is a device with a UUID of its own and a part of the card's memory.
+pub fn size_follows_from_model(card: &Card) -> bool {
+    card.memory_mib.is_none() && !is_mig(card)
+}
+
+/// Whether a card is a slice of MIG.
+pub(crate) fn is_mig(card: &Card) -> bool {
+    matches!(&card.device, Device::Uuid(uuid) if uuid.starts_with("MIG-"))
 }
 
 /// The tenants of a card whose peak is read in the cluster.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
+use tenancy::card::model::with_article;
 use tenancy::quantity::Mib;
 use tenancy::window::Day;
 
@@ -32,8 +33,9 @@ pub fn text(cards: &[CardFit], zone: &TimeZone, zone_name: &str) -> String {
         if let Some(model) = card.memory_of_model {
             let _ = writeln!(
                 out,
-                "  note: that is what a {model} usually has; the node's label nvidia.com/gpu.memory says what this \
-                 one has, and `memory:` of the card is where it belongs"
+                "  note: that is what {} usually has; the node's label nvidia.com/gpu.memory says what this \
+                 one has, and `memory:` of the card is where it belongs",
+                with_article(model)
             );
         }
         for change in &card.clock_changes {
@@ -196,17 +198,14 @@ fn signed(amount: i64) -> String {
 
 fn clock_change(out: &mut String, change: &ClockChange) {
     let length = |minutes: i64| format!("{}h{:02}", minutes / 60, minutes % 60);
-    let is = if change.minutes == 0 {
-        "does not open".to_owned()
-    } else {
-        format!("lasts {}", length(change.minutes))
+    let usual = length(change.usual_minutes);
+    let is = match change.minutes {
+        0 => format!("does not open, on other days it lasts {usual}"),
+        minutes => format!("lasts {} instead of {usual}", length(minutes)),
     };
     let _ = writeln!(
         out,
-        "  note: clocks change in the {} of {} that starts on {}: it {is} instead of {}",
-        change.window,
-        change.tenant,
-        change.date,
-        length(change.usual_minutes)
+        "  note: clocks change in the {} of {} that starts on {}: it {is}",
+        change.window, change.tenant, change.date,
     );
 }

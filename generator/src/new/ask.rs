@@ -125,10 +125,15 @@ fn schedule(draft: &mut Draft) -> Result<(), InquireError> {
     let choices = vec![
         Choice { word: "windows".into(), about: "at certain hours, when the card has room".into() },
         Choice { word: "always".into(), about: "at all times, with its memory kept for it".into() },
+        Choice { word: "on demand".into(), about: "at any hour, when there is work and room".into() },
     ];
-    if Select::new("When may it be awake?", choices).prompt()?.word == "always" {
-        draft.always = true;
-        return Ok(());
+    match Select::new("When may it be awake?", choices).prompt()?.word.as_str() {
+        "always" => {
+            draft.always = true;
+            return Ok(());
+        }
+        "on demand" => return demand(draft),
+        _ => {}
     }
     let name = parsed::<WindowName>("The window's name?", "night", "such as night or day")?;
     let start = parsed::<TimeOfDay>("It opens at?", "02:00", "in the fleet's time zone")?;
@@ -140,6 +145,44 @@ fn schedule(draft: &mut Draft) -> Result<(), InquireError> {
         days: None,
     });
     Ok(())
+}
+
+/// Without a place where its work is seen a tenant on demand never wakes.
+fn demand(draft: &mut Draft) -> Result<(), InquireError> {
+    draft.on_demand = true;
+    if draft.sets.iter().any(|set| set.top() == "demand") {
+        return Ok(());
+    }
+    let choices = vec![
+        Choice { word: "prometheus".into(), about: "a query; above 0 means work".into() },
+        Choice {
+            word: "http".into(),
+            about: "a GET that is answered with JSON, and a JSONPath in it".into(),
+        },
+    ];
+    let kind = Select::new("Where does the gate see whether there is work?", choices).prompt()?.word;
+    let (key, question, help) = match kind.as_str() {
+        "http" => ("json_path", "The JSONPath?", "such as $.depth; above 0, true or not empty means work"),
+        _ => ("query", "The query?", "such as sum(queue_depth)"),
+    };
+    let address =
+        said("Its address?", "as a pod of the tenant's namespace reaches it, such as http://queue.llm")?;
+    for (key, value) in [("url", address), (key, said(question, help)?)] {
+        let set = format!("demand.{kind}.{key}={value}").parse();
+        draft
+            .sets
+            .push(set.map_err(|why: tenancy::Invalid| InquireError::InvalidConfiguration(why.to_string()))?);
+    }
+    Ok(())
+}
+
+/// Asks until something is said.
+fn said(question: &str, help: &str) -> Result<String, InquireError> {
+    let judge = |text: &str| match text.trim().is_empty() {
+        true => Ok(Validation::Invalid("the gate cannot do without it".into())),
+        false => Ok(Validation::Valid),
+    };
+    Text::new(question).with_help_message(help).with_validator(judge).prompt()
 }
 
 /// A name that has no file yet: the usual one, or that with the first free number.

@@ -34,11 +34,14 @@ pub struct Draft {
     #[arg(long, value_enum)]
     pub device: Option<Device>,
     /// A window, as `night=02:00-06:00` or `day=09:00-17:00@mon,fri`. May be given several times.
-    #[arg(long = "window", value_name = "NAME=START-END[@DAYS]", conflicts_with = "always")]
+    #[arg(long = "window", value_name = "NAME=START-END[@DAYS]", conflicts_with_all = ["always", "on_demand"])]
     pub windows: Vec<WindowFlag>,
     /// Awake at all times.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "on_demand")]
     pub always: bool,
+    /// Awake whenever there is work and room. `--set demand.…` says where work is seen.
+    #[arg(long)]
+    pub on_demand: bool,
     /// Any other key, as `env.LOG_LEVEL=debug`. The value is YAML. May be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<Set>,
@@ -98,7 +101,7 @@ impl Draft {
             ("--namespace", self.namespace.is_some() || said("namespace")),
             ("--card (or --device cpu)", self.card.is_some() || on_cpu || said("card")),
             ("--peak", self.peak.is_some() || on_cpu || said("peak")),
-            ("--window or --always", self.has_schedule() || on_cpu),
+            ("--window, --always or --on-demand", self.has_schedule() || on_cpu),
         ]
         .into_iter()
         .filter(|(_, given)| !given)
@@ -108,7 +111,10 @@ impl Draft {
 
     fn has_schedule(&self) -> bool {
         let said = |key: &str| self.sets.iter().any(|set| set.top() == key);
-        self.always || !self.windows.is_empty() || said("windows") || said("always")
+        self.always
+            || self.on_demand
+            || !self.windows.is_empty()
+            || ["windows", "always", "on_demand"].into_iter().any(said)
     }
 
     /// The tenant file.
@@ -131,6 +137,7 @@ impl Draft {
         );
         let always = self.always || (!self.has_schedule() && self.device == Some(Device::Cpu));
         line("always", always.then(|| "true".to_owned()));
+        line("on_demand", self.on_demand.then(|| "true".to_owned()));
         if !self.windows.is_empty() && !self.sets.iter().any(|set| set.top() == "windows") {
             text.push_str("\nwindows:\n");
             for WindowFlag { name, start, end, days } in &self.windows {

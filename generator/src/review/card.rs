@@ -78,7 +78,7 @@ impl<'g> View<'g> {
         let reserved = ground.reserved.get(name).copied();
         let mut space = card.map_or_else(|| Space::unknown(name), |card| Space::of(card, reserved));
         let model = ground.models.get(name).copied();
-        let of_model = model.filter(|_| card.is_some() && space.memory.is_none());
+        let of_model = model.filter(|_| card.is_some_and(fit::size_follows_from_model));
         space.memory = space.memory.or(of_model.map(|model| model.memory_mib));
         space.slices = ground.slices.get(name).copied();
         let mut view =

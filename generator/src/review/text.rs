@@ -1,6 +1,7 @@
 //! How values are spelled, alike in all renderers.
 
 use serde_json::Value;
+use tenancy::card::model::with_article;
 use tenancy::quantity::Mib;
 
 use super::look::signed;
@@ -130,7 +131,7 @@ pub(super) fn size(card: &CardReview) -> String {
     let facts = [&card.before, &card.after].map(|side| {
         let facts = side.as_ref()?;
         Some(match (facts.memory_mib, facts.memory_of_model) {
-            (Some(memory), Some(model)) => format!("{}, as a {model} usually has", Mib(memory)),
+            (Some(memory), Some(model)) => format!("{}, as {} usually has", Mib(memory), with_article(model)),
             (Some(memory), None) => Mib(memory).to_string(),
             (None, _) => "Size not declared".to_owned(),
         })

@@ -116,6 +116,7 @@ pub fn fleet(file: FleetFile<'_>, tenants: &[TenantFile], problems: &mut Problem
         backend: backend?,
         binary,
         layout: raw.layout.as_ref().map_or_else(Default::default, |layout| layout.value),
+        zone: raw.defaults.as_ref().and_then(|defaults| Some(defaults.time_zone.as_ref()?.value.clone())),
     };
     problems.is_empty().then_some(fleet)
 }

@@ -155,6 +155,12 @@ impl fmt::Display for Precision {
     }
 }
 
+/// The name of a model in a sentence, as it is read aloud: `a T4`, `an L4`.
+pub fn with_article(model: &str) -> String {
+    let article = if model.starts_with(['A', 'H', 'L', 'R']) { "an" } else { "a" };
+    format!("{article} {model}")
+}
+
 impl CardModel {
     /// Whether it computes in this precision; if not, why.
     ///
@@ -163,8 +169,13 @@ impl CardModel {
     pub fn computes(&self, precision: Precision) -> Result<(), String> {
         match precision.since() {
             Some((least, family)) if self.compute < least => Err(format!(
-                "a {} ({}, compute capability {}.{}) has no {precision}; it came with {family} ({}.{})",
-                self.name, self.architecture, self.compute.0, self.compute.1, least.0, least.1
+                "{} ({}, compute capability {}.{}) has no {precision}; it came with {family} ({}.{})",
+                with_article(self.name),
+                self.architecture,
+                self.compute.0,
+                self.compute.1,
+                least.0,
+                least.1
             )),
             _ => Ok(()),
         }
@@ -266,6 +277,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_model_is_named_as_it_is_read_aloud() {
+        let named = ["T4", "L4", "A100-40", "H200", "RTX-5090", "P40", "V100-16"].map(with_article);
+        assert_eq!(named, ["a T4", "an L4", "an A100-40", "an H200", "an RTX-5090", "a P40", "a V100-16"]);
     }
 
     #[test]

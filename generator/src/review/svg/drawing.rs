@@ -196,10 +196,18 @@ impl<'c> Drawing<'c> {
                 i64::try_from(side.headroom_mib).unwrap_or(i64::MAX) - side.left_mib.unwrap_or_default();
             let short = format!("{} short", signed(short));
             let end = x + width + 5.0;
-            let fits_right = end + letters(&short) < self.x(self.day.minutes);
-            let (at, anchor) = if fits_right { (end, "start") } else { (x - 5.0, "end") };
-            // Below the line that it is about, which would run through it.
-            self.words(words, "short", at, self.y(size) + 14.0, &short, anchor);
+            let last = self.x(self.day.minutes);
+            // Below the line that it is about, which would run through it. What is short all day has no room at
+            // either side, and says so beside the panel's title.
+            let below = self.y(size) + 14.0;
+            let (at, y, anchor) = if end + letters(&short) < last {
+                (end, below, "start")
+            } else if x - 5.0 - letters(&short) > self.left {
+                (x - 5.0, below, "end")
+            } else {
+                (last, -7.0, "end")
+            };
+            self.words(words, "short", at, y, &short, anchor);
         }
     }
 
