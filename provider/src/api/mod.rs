@@ -67,6 +67,15 @@ pub(crate) struct Manner<'a> {
     pub(crate) dry_run: bool,
 }
 
+/// What a delete came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    /// The object is absent.
+    Gone,
+    /// It is on its way out, and something has to end first.
+    Going,
+}
+
 /// What an apply came to.
 #[derive(Debug, Clone)]
 pub(crate) struct Applied {
@@ -203,13 +212,13 @@ impl Api {
     ///
     /// # Errors
     /// Everything but success and 404.
-    pub(crate) async fn delete(&self, object: &Ref, uid: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn delete(&self, object: &Ref, uid: Option<&str>) -> Result<Deleted, Failure> {
         let conditions = uid.map(|uid| json!({ "uid": uid }));
         match self.delete_if(object, conditions).await {
-            Ok(()) => Ok(()),
-            Err(failure) if failure.status() == Some(404) => Ok(()),
+            Ok(deleted) => Ok(deleted),
+            Err(failure) if failure.status() == Some(404) => Ok(Deleted::Gone),
             Err(failure) => match (failure.status(), uid) {
-                (Some(409), Some(uid)) if !self.is_there(object, uid).await? => Ok(()),
+                (Some(409), Some(uid)) if !self.is_there(object, uid).await? => Ok(Deleted::Going),
                 _ => Err(failure),
             },
         }
@@ -231,14 +240,16 @@ impl Api {
     pub(crate) async fn delete_unchanged(&self, object: &Ref, seen: &Live) -> Result<bool, Failure> {
         let conditions = json!({"uid": seen.uid(), "resourceVersion": seen.version()});
         match self.delete_if(object, Some(conditions)).await {
-            Ok(()) => Ok(true),
+            Ok(_) => Ok(true),
             Err(failure) if failure.status() == Some(404) => Ok(true),
             Err(failure) if failure.status() == Some(409) => Ok(false),
             Err(failure) => Err(failure),
         }
     }
 
-    async fn delete_if(&self, object: &Ref, conditions: Option<Value>) -> Result<(), Failure> {
+    /// An object that is removed at once is answered with a Status or with what it was. One that waits for a
+    /// finalizer or its grace period is always answered with itself.
+    async fn delete_if(&self, object: &Ref, conditions: Option<Value>) -> Result<Deleted, Failure> {
         let mut body = json!({
             "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
         });
@@ -251,7 +262,8 @@ impl Api {
             content_type: Some("application/json"),
             body: Some(body),
         };
-        self.call(object.to_string(), Verb::Delete, &ask).await.map(drop)
+        let answer = self.call(object.to_string(), Verb::Delete, &ask).await?;
+        Ok(if answer.body["kind"] == "Status" { Deleted::Gone } else { Deleted::Going })
     }
 
     /// All objects of a kind in a namespace whose labels match.

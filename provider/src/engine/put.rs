@@ -253,8 +253,7 @@ impl Engine<'_> {
     /// A claim that was never bound cannot be changed, but it holds nothing, so another takes its place.
     async fn remake_claim(&self, object: &Object, live: &Live) -> Result<Put, Failure> {
         let name = reference(object);
-        self.api.delete(&name, Some(live.uid())).await?;
-        self.wait_gone(&name, live.uid(), Instant::now() + CLAIM_PATIENCE).await?;
+        self.delete(&name, live.uid(), Instant::now() + CLAIM_PATIENCE).await?;
         let mut put = self.bear(object).await?;
         put.remarks
             .push(format!("{name} was not bound yet, so it was made anew to change it. No data was lost."));

@@ -6,11 +6,11 @@ use futures::future::join_all;
 use tenancy::objects::{Key, Kind};
 
 use super::{Engine, Kept, KeptObject};
-use crate::api::{Failure, Ref};
+use crate::api::{Deleted, Failure, Ref};
 
 /// The first pause between two looks at what should be gone; it doubles up to the last.
 const FIRST_LOOK: Duration = Duration::from_millis(30);
-const LAST_LOOK: Duration = Duration::from_secs(1);
+const LAST_LOOK: Duration = Duration::from_millis(250);
 
 /// What a removal came to.
 #[derive(Debug, Default)]
@@ -22,61 +22,86 @@ pub(crate) struct Removed {
     pub(crate) remarks: Vec<String>,
 }
 
+/// What became of an object that was to go.
+enum Asked {
+    Gone,
+    /// It was deleted, and is not seen to be absent yet.
+    Going,
+    /// It stays on purpose, and why.
+    Stays(String),
+}
+
 impl Engine<'_> {
-    /// Removes these objects and waits until they are gone: all at once but
-    /// for namespaces, which come last.
+    /// Removes these objects and waits until they are gone. All but namespaces are deleted at once, then
+    /// those, and then all are waited for together: a namespace takes seconds of its own, which need not
+    /// begin when the last claim has come to its end.
     pub(crate) async fn remove(&self, kept: &Kept, deadline: Instant) -> Removed {
         let mut removed = Removed { left: kept.clone(), ..Removed::default() };
+        let mut going = Vec::new();
         let (ground, rest): (Vec<_>, Vec<_>) = kept
             .objects
             .iter()
             .filter_map(|(key, object)| Some((key.parse::<Key>().ok()?, object)))
             .partition(|(key, _)| key.kind == Kind::Namespace);
         for stage in [rest, ground] {
-            let outcomes =
-                join_all(stage.iter().map(|(key, object)| self.remove_one(key, object, deadline))).await;
-            for ((key, _), outcome) in stage.into_iter().zip(outcomes) {
-                match outcome {
-                    Ok(remark) => {
-                        removed.left.objects.remove(&key.to_string());
-                        removed.remarks.extend(remark);
+            let asked = join_all(stage.iter().map(|(key, object)| self.ask_away(key, object))).await;
+            for ((key, object), asked) in stage.into_iter().zip(asked) {
+                match asked {
+                    Ok(Asked::Going) => {
+                        going.push((key, object));
+                        continue;
                     }
-                    Err(failure) => removed.failures.push((key, failure)),
+                    Ok(Asked::Gone) => {}
+                    Ok(Asked::Stays(why)) => removed.remarks.push(why),
+                    Err(failure) => {
+                        removed.failures.push((key, failure));
+                        continue;
+                    }
                 }
+                removed.left.objects.remove(&key.to_string());
             }
             if !removed.failures.is_empty() {
                 break;
             }
         }
+        let waits = going.iter().map(|(key, object)| async {
+            self.wait_gone(&object.reference(key), &object.uid, deadline).await
+        });
+        for (outcome, (key, _)) in join_all(waits).await.into_iter().zip(&going) {
+            match outcome {
+                Ok(()) => drop(removed.left.objects.remove(&key.to_string())),
+                Err(failure) => removed.failures.push((key.clone(), failure)),
+            }
+        }
         removed
     }
 
-    async fn remove_one(
-        &self,
-        key: &Key,
-        object: &KeptObject,
-        deadline: Instant,
-    ) -> Result<Option<String>, Failure> {
+    async fn ask_away(&self, key: &Key, object: &KeptObject) -> Result<Asked, Failure> {
         let name = object.reference(key);
         if object.retained {
-            return Ok(Some(format!(
+            return Ok(Asked::Stays(format!(
                 "{name} stays with its data, as `deletion_policy` or `existing_claim` says. A tenant of the same \
                  name takes it up again; to be rid of it, delete it with kubectl."
             )));
         }
         if object.entry {
-            return self.drop_fields(&name, &object.uid).await.map(|_| None);
+            return self.drop_fields(&name, &object.uid).await.map(|_| Asked::Gone);
         }
         if key.kind == Kind::Namespace {
-            let remark = self.leave_ground(&name, object).await?;
-            if remark.is_none() {
-                self.wait_gone(&name, &object.uid, deadline).await?;
-            }
-            return Ok(remark);
+            return Ok(self.leave_ground(&name, object).await?.map_or(Asked::Going, Asked::Stays));
         }
-        self.api.delete(&name, Some(&object.uid)).await?;
-        self.wait_gone(&name, &object.uid, deadline).await?;
-        Ok(None)
+        Ok(match self.api.delete(&name, Some(&object.uid)).await? {
+            Deleted::Gone => Asked::Gone,
+            Deleted::Going => Asked::Going,
+        })
+    }
+
+    /// Deletes an object and waits until it is gone.
+    pub(crate) async fn delete(&self, name: &Ref, uid: &str, deadline: Instant) -> Result<(), Failure> {
+        match self.api.delete(name, Some(uid)).await? {
+            Deleted::Gone => Ok(()),
+            Deleted::Going => self.wait_gone(name, uid, deadline).await,
+        }
     }
 
     /// Waits until the object of this uid is absent.

@@ -8,7 +8,7 @@ use tenancy::objects::{Key, Kind, Object, Objects, Tenure};
 
 use super::put::{Put, Shown};
 use super::{Engine, Kept, reference};
-use crate::api::{Failure, Live, Ref};
+use crate::api::{Deleted, Failure, Live, Ref};
 
 /// How long an apply waits for a namespace that is being deleted. An emptied one
 /// goes within seconds; one that held a claim took eleven.
@@ -224,9 +224,11 @@ impl Engine<'_> {
                 continue;
             }
             match self.api.delete(&name, Some(&uid)).await {
-                Ok(()) => {
+                Ok(deleted) => {
                     report.kept.objects.remove(&key.to_string());
-                    going.push((name, uid));
+                    if deleted == Deleted::Going {
+                        going.push((name, uid));
+                    }
                 }
                 Err(_) => left.push(name),
             }

@@ -83,7 +83,7 @@ impl<'a> GateJob<'a> {
         let name = name(tenant);
         let live = engine.api.get(&name).await?;
         match live.filter(|live| live.managers().contains(&engine.manager)) {
-            Some(live) => engine.api.delete(&name, Some(live.uid())).await,
+            Some(live) => engine.api.delete(&name, Some(live.uid())).await.map(drop),
             None => Ok(()),
         }
     }
@@ -153,8 +153,7 @@ impl<'a> GateJob<'a> {
 
     async fn remove(&self, deadline: Instant) -> Result<(), Failure> {
         let Some(live) = self.engine.api.get(&self.name).await? else { return Ok(()) };
-        self.engine.api.delete(&self.name, Some(live.uid())).await?;
-        self.engine.wait_gone(&self.name, live.uid(), deadline).await
+        self.engine.delete(&self.name, live.uid(), deadline).await
     }
 
     async fn tick(&self, made: Instant) -> Result<Tick, Failure> {

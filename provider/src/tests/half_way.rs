@@ -251,6 +251,7 @@ async fn who_holds_what_does_not_go_away_is_named() {
     let said = told(&after.diagnostics);
     assert!(said.contains("Service tts/chatterbox-tts does not go away"), "{said}");
     assert!(said.contains("service.kubernetes.io/load-balancer-cleanup"), "{said}");
+    assert!(cluster.get("/api/v1/namespaces/tts").is_none(), "its own seconds run beside those of the rest");
     cluster.0.lock().unwrap().objects.remove(service);
     let gone = driver.destroy(SERVICE, &after.instance.unwrap()).await;
     assert!(gone.instance.is_none(), "{}", told(&gone.diagnostics));

@@ -209,6 +209,11 @@ const CARD_CASES: &[CardCase] = &[
     ("the seed's gauge as the device", |c| {
         c["source"]["device"] = json!({"dcgm": "http://gpu-pod-exporter.nvidia.svc/metrics"});
     }),
+    ("https, and a watcher that knows no authority", |c| {
+        c["source"]["device"] = json!({"dcgm": "https://dcgm:9400/metrics"});
+        c["watch"] = json!(true);
+    }),
+    ("a Secret for an address that everybody can read along", |c| c["source"]["secret"] = json!("thanos")),
     ("no memory", |c| {
         c["memory_mib"] = json!(0);
         c["residents"] = json!({});

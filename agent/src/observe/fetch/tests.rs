@@ -76,12 +76,13 @@ async fn a_source_behind_tls_and_a_token_is_asked_with_what_the_secret_holds() {
     let both = mounted(&[("ca.crt", &format!("{}{ca}", stranger.as_ref().pem())), ("token", TOKEN)]);
     assert_eq!(ask(&both).await.unwrap().1, "a 1\n");
 
-    let secrets: [(&str, TempDir); 7] = [
+    let secrets: [(&str, TempDir); 8] = [
         ("no Secret", mounted(&[])),
         ("no token", mounted(&[("ca.crt", &ca)])),
         ("an old token", mounted(&[("ca.crt", &ca), ("token", "s3cr3t-of-yesterday")])),
         ("a token of two lines", mounted(&[("ca.crt", &ca), ("token", "s3cr3t\nof-two")])),
         ("another authority", mounted(&[("ca.crt", &stranger.as_ref().pem()), ("token", TOKEN)])),
+        ("its authority of before", mounted(&[("ca.crt", &authority("known").as_ref().pem())])),
         ("no PEM", mounted(&[("ca.crt", "MIIB"), ("token", TOKEN)])),
         (
             "a broken certificate",

@@ -425,7 +425,7 @@ impl<'a, S: Subject> Circle<'a, S> {
         }
         // One that a failed call was told to leave.
         let left = Ref::new("v1", "Namespace", None, &self.names.namespace);
-        self.bench.api.delete(&left, None).await.map_err(|failure| format!("{failure:?}"))
+        self.bench.api.delete(&left, None).await.map(drop).map_err(|failure| format!("{failure:?}"))
     }
 
     /// Everything of a life that went wrong, so that it is in nobody's way.
