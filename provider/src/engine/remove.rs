@@ -8,9 +8,23 @@ use tenancy::objects::{Key, Kind};
 use super::{Engine, Kept, KeptObject};
 use crate::api::{Deleted, Failure, Ref};
 
-/// The first pause between two looks at what should be gone; it doubles up to the last.
-const FIRST_LOOK: Duration = Duration::from_millis(30);
-const LAST_LOOK: Duration = Duration::from_millis(250);
+/// The shortest and the longest pause between two looks at what should be gone.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(30), Duration::from_secs(1));
+/// Nothing becomes of a namespace sooner after its delete: `namespaceDeletionGracePeriod` of Kubernetes'
+/// namespace controller (pkg/controller/namespace/namespace_controller.go).
+const NAMESPACE_GRACE: Duration = Duration::from_secs(5);
+
+/// How long to wait before the next look at an object of this kind: short while its end is due, and
+/// the longer the longer it was `waited` for.
+fn pause(kind: &str, waited: Duration) -> Duration {
+    let (shortest, longest) = PAUSES;
+    let pause = match kind {
+        "Namespace" if waited < NAMESPACE_GRACE => NAMESPACE_GRACE - waited,
+        "Namespace" => waited / 50,
+        _ => waited / 2,
+    };
+    pause.clamp(shortest, longest)
+}
 
 /// What a removal came to.
 #[derive(Debug, Default)]
@@ -106,7 +120,7 @@ impl Engine<'_> {
 
     /// Waits until the object of this uid is absent.
     pub(crate) async fn wait_gone(&self, name: &Ref, uid: &str, deadline: Instant) -> Result<(), Failure> {
-        let mut pause = FIRST_LOOK;
+        let begun = Instant::now();
         loop {
             let live = self.api.get(name).await?;
             let Some(live) = live.filter(|live| live.uid() == uid) else { return Ok(()) };
@@ -130,8 +144,7 @@ impl Engine<'_> {
                     ),
                 });
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LAST_LOOK);
+            tokio::time::sleep(pause(&name.kind, begun.elapsed())).await;
         }
     }
 

@@ -18,6 +18,9 @@ use tenancy::objects::{Kind, rest_path};
 
 /// Over how many connections.
 const CONNECTIONS: usize = 10;
+/// The cluster comes to a namespace five seconds after its delete (`namespaceDeletionGracePeriod` of Kubernetes'
+/// namespace controller), and by name: so long after one of that name, another would be gone too soon.
+const FORGOTTEN: Duration = Duration::from_secs(6);
 
 /// One object: where it lives, what is applied, and as which wave.
 struct Call {
@@ -121,11 +124,13 @@ impl Raw {
         self.calls.len()
     }
 
-    /// Removes what the provider retained, and waits until it is gone.
+    /// Removes what the provider retained, and waits until it is gone and nobody remembers it.
     pub(crate) fn clear(&self) -> Result<()> {
         self.runtime.block_on(async {
             self.each(|call| call.whole, |call| self.remove(call)).await?;
-            self.absent().await
+            self.absent().await?;
+            tokio::time::sleep(FORGOTTEN).await;
+            Ok(())
         })
     }
 
