@@ -62,9 +62,7 @@ impl GateConfig {
         let until_next_s = guard_interval_s.saturating_sub(TICK_GOING_S);
         TickLength { stays_s: until_next_s.min(deadline_s.saturating_sub(TICK_COMING_S)), deadline_s }
     }
-}
 
-impl GateConfig {
     /// Between two ticks of its CronJobs at this time, in seconds. Guard ticks run through the windows; round
     /// the clock there are those of [`crate::defaults::SWEEP_INTERVAL_S`], and on demand the guard's.
     pub fn looks_every_s(&self, now: Timestamp) -> u32 {

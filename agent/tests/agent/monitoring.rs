@@ -154,7 +154,7 @@ fn dashboard_shows(emitted: &BTreeSet<(String, BTreeSet<String>)>) {
 
 #[test]
 fn every_alert_has_a_section_and_cases_and_both_forms_are_the_same_rules() {
-    let sections: BTreeSet<String> = read("docs/troubleshooting.md")
+    let sections: BTreeSet<String> = read("docs/alerts.md")
         .lines()
         .filter_map(|line| line.strip_prefix("## "))
         .map(|title| title.to_lowercase().replace('\'', "").replace(' ', "-"))
@@ -166,7 +166,7 @@ fn every_alert_has_a_section_and_cases_and_both_forms_are_the_same_rules() {
     assert_eq!(alerts.len(), sections.len());
     let cases = cases();
     for Alert { alert, annotations, labels, .. } in &alerts {
-        let (_, anchor) = annotations["runbook"].split_once("docs/troubleshooting.md#").unwrap();
+        let (_, anchor) = annotations["runbook"].split_once("docs/alerts.md#").unwrap();
         assert!(sections.contains(anchor), "{anchor} is not in {sections:?}");
         assert!(["info", "warning", "critical"].contains(&labels["severity"].as_str()), "{alert}");
         let expected =
