@@ -238,7 +238,7 @@ fn missing(root: &Path, path: &str, error: &io::Error) -> Problem {
     if path == FLEET && error.kind() == io::ErrorKind::NotFound {
         let reason = format!("there is no {FLEET} in {}", root.display());
         return Problem::with_path(root.join(FLEET).display().to_string(), reason)
-            .accepted("Name the folder of a live repository, `gpu-stacks generate PATH`, or write its fleet.yaml first.");
+            .accepted("Name the folder of a live repository, `gpu-stacks generate PATH`, or make one with `gpu-stacks init`.");
     }
     unreadable(path, error)
 }

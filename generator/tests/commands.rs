@@ -405,11 +405,25 @@ fn the_layout_of_units_keeps_the_places_of_states() {
 #[test]
 fn a_slice_of_mig_is_not_as_large_as_its_card() {
     let folder = Folder::begun();
-    folder.edit(
-        "fleet.yaml",
-        "index: 0\n    model: T4",
-        "uuid: MIG-41b35147-b2b1-5d2c-a5f6-ffe6f4f8a1d1\n    model: A100-40",
+    let slice = "uuid: MIG-41b35147-b2b1-5d2c-a5f6-ffe6f4f8a1d1\n    model: A100-40";
+    folder.edit("fleet.yaml", "index: 0\n    model: T4", slice);
+    // dcgm-exporter's page has the slice under its card's UUID, and the gate would find no such device on it.
+    let refused = folder.run(&["fit"]);
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    assert!(
+        refused.err.contains("nobody would ever be admitted to it. Give `prometheus`"),
+        "{}",
+        refused.err
     );
+    let series =
+        |of: &str| format!("'gpu_tenancy_mig_instance_memory_{of}_bytes{{instance_uuid=\"MIG-1\"}}'");
+    let source = format!(
+        "prometheus: {{ url: \"http://prometheus.monitoring:9090\", free: {}, used: {}, total: {}, unit: bytes }}",
+        series("free"),
+        series("used"),
+        series("total")
+    );
+    folder.edit("fleet.yaml", "dcgm: http://nvidia-dcgm-exporter.gpu-operator:9400/metrics", &source);
     let fit = folder.run(&["fit"]).out;
     assert!(fit.contains("card gpu-1-0 (size not declared)") && !fit.contains("usually has"), "{fit}");
     assert!(fit.contains("nobody can say without `memory:` of the card"), "{fit}");

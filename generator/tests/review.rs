@@ -273,6 +273,36 @@ fn a_comment_of_a_thousand_remarks_or_deletions_keeps_its_limit_and_says_what_it
     assert!(text.contains("**5000 resources are deleted or replaced, more than a comment can name"));
 }
 
+/// What the provider refuses at the apply is said before the merge.
+#[test]
+fn a_tenant_that_moves_to_another_card_is_to_be_asleep() {
+    let moved = |schedule: Value, actions: &str| {
+        let floor = |card: &str| json!({"card": card, "tenant": "tts/t", "peak": "4GiB", "headroom": "1GiB"});
+        let mut service = json!({"namespace": "tts", "name": "t", "image": "i", "vram_floor": "tts/t",
+            "storage": {"size": "1Gi", "mount_path": "/d"}});
+        service.as_object_mut().unwrap().extend(schedule.as_object().unwrap().clone());
+        let change = |kind: &str, before: Value, after: Value| {
+            let change = json!({"actions": [actions], "before": before, "after": after});
+            json!({"address": format!("{kind}.x"), "type": kind, "change": change})
+        };
+        let changes = [
+            change("gpu_vram_floor", floor("a"), floor(if actions == "update" { "b" } else { "a" })),
+            change("gpu_windowed_service", service.clone(), service),
+        ];
+        of(vec![stack("s", json!(changes))]).will_not.join("\n")
+    };
+    let night = json!({"windows": {"night": {"start": "22:00", "end": "23:00", "time_zone": "UTC"}}});
+    let told = moved(night.clone(), "update");
+    assert!(
+        told.contains("Move tts/t from card a to b while it is awake: it is refused then. Apply while"),
+        "{told}"
+    );
+    assert!(told.contains("bound to the old node, the pod stays Pending."), "{told}");
+    let always = moved(json!({"always": true}), "update");
+    assert!(always.contains("Move tts/t from card a to b without a restart. Its claim"), "{always}");
+    assert!(!moved(night, "no-op").contains("Move"));
+}
+
 /// `--filter-affected` plans the changed stacks alone; the others live on the card all the same.
 #[test]
 fn who_was_not_planned_is_counted_from_the_live_repository() {

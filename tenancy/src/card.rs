@@ -51,6 +51,13 @@ pub enum Device {
     Uuid(String),
 }
 
+impl Device {
+    /// Whether it is a slice of MIG: a device with a UUID and memory of its own, on a card that has more.
+    pub fn is_mig_slice(&self) -> bool {
+        matches!(self, Self::Uuid(uuid) if uuid.starts_with("MIG-"))
+    }
+}
+
 /// Where a card's figures are read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

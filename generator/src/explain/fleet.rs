@@ -6,7 +6,6 @@ use tenancy::defaults::{self, reason};
 use tenancy::tenant::Toleration;
 
 use super::{Explained, From, key_on, walk};
-use crate::fit::is_mig;
 use crate::fleet::Fleet;
 use crate::layer;
 use crate::load::FLEET;
@@ -93,7 +92,7 @@ fn of_cards(fleet: &Fleet, node: &Node, all: &mut Vec<Explained>) {
         let at = |key| ["cards", name.as_str(), key];
         if let Some(model) = fleet.models.get(name) {
             let about = with_article(model.name);
-            if is_mig(card) {
+            if card.device.is_mig_slice() {
                 let how = format!(
                     "a MIG slice has only part of what {about} has; `nvidia-smi` on the node says how much"
                 );

@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tenancy::card::{Card, Device, Resident};
+use tenancy::card::{Card, Resident};
 use tenancy::floor::{Basis, Floor};
 use tenancy::names::{CardName, ResidentName};
 use tenancy::quantity::Mib;
@@ -200,12 +200,7 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
 /// Whether a card is as large as its model usually is: nobody said otherwise, and it is a whole card. A slice of
 /// MIG is a device with a UUID of its own and a part of the card's memory.
 pub fn size_follows_from_model(card: &Card) -> bool {
-    card.memory_mib.is_none() && !is_mig(card)
-}
-
-/// Whether a card is a slice of MIG.
-pub(crate) fn is_mig(card: &Card) -> bool {
-    matches!(&card.device, Device::Uuid(uuid) if uuid.starts_with("MIG-"))
+    card.memory_mib.is_none() && !card.device.is_mig_slice()
 }
 
 /// The tenants of a card whose peak is read in the cluster.

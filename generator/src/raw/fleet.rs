@@ -45,12 +45,13 @@ record! {
         pub node: At<NodeName>,
         /// Its position on the node, as nvidia-smi counts, until its UUID is known.
         pub index: Option<At<u32>>,
-        /// The UUID that the driver reports, `GPU-…`. Instead of `index`.
+        /// The UUID that the driver reports, `GPU-…`, or that of a slice of MIG, `MIG-…`, whose figures only a
+        /// `prometheus` has. Instead of `index`.
         pub uuid: Option<At<String>>,
         /// Where its figures are read, such as `{ dcgm: "http://dcgm-exporter.gpu-operator:9400/metrics" }`.
         pub source: RawSource,
         /// Which model it is, such as `T4`: what it can compute in, and how large it is where `memory`
-        /// does not say.
+        /// does not say. A slice of MIG is never as large as its card: give its `memory`.
         pub model: Option<At<&'static CardModel>>,
         /// How many slices of it the device plugin offers (its `replicas`), so that `fit` tells when
         /// tenants want more.

@@ -1,7 +1,8 @@
 //! What an apply will not do, and how to go back after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use tenancy::card::Card;
 use tenancy::names::TenantId;
 use tenancy::window::Schedule;
 
@@ -54,6 +55,7 @@ pub(super) fn will_not(read: &Read<'_>, tenants: &[TenantReview]) -> Vec<String>
             "Set the replicas of a Deployment whose tenant has windows: they belong to its gate.".to_owned(),
         );
     }
+    told.extend(tenants.iter().filter_map(|tenant| cannot_move_awake(read, &tenant.tenant.parse().ok()?)));
     let kept = read.seen.iter().filter(|seen| is_service(seen) && seen.action == Some(Action::Delete));
     let kept: Vec<String> = kept
         .filter_map(|seen| seen.tenant.as_ref())
@@ -64,6 +66,32 @@ pub(super) fn will_not(read: &Read<'_>, tenants: &[TenantReview]) -> Vec<String>
         told.push(format!("Delete data: the claims of {} stay.", kept.join(", ")));
     }
     told
+}
+
+/// A claim leaves its card only while its tenant sleeps, and storage does not follow to another node.
+fn cannot_move_awake(read: &Read<'_>, tenant: &TenantId) -> Option<String> {
+    let from = &read.before.floors.get(tenant)?.card;
+    let to = &read.after.floors.get(tenant)?.card;
+    let service = read.before.services.get(tenant)?;
+    if from == to {
+        return None;
+    }
+    let gated = service.schedule != Schedule::Always && service.processor == Processor::Gpu;
+    let awake = if gated {
+        " while it is awake: it is refused then. Apply while it sleeps, or apply `suspend` first"
+    } else {
+        " without a restart"
+    };
+    let node = |cards: &BTreeMap<_, Card>, name| cards.get(name).map(|card| card.node.clone());
+    let stays_on_one = node(&read.before.cards, from)
+        .is_some_and(|before| node(&read.after.cards, to).is_some_and(|after| before == after));
+    let storage = if service.storage.is_some() && !stays_on_one {
+        ". Its claim on storage stays the one that it is: where its volume is bound to the old node, the pod stays \
+         Pending"
+    } else {
+        ""
+    };
+    Some(format!("Move {tenant} from card {from} to {to}{awake}{storage}."))
 }
 
 fn is_service(seen: &Seen<'_>) -> bool {

@@ -59,6 +59,13 @@ fn device(device: &Device, problems: &mut Vec<Problem>) {
 }
 
 fn source(card: &Card, problems: &mut Vec<Problem>) {
+    if card.device.is_mig_slice() && !matches!(card.source.device, DeviceSource::Prometheus(_)) {
+        let message = "No exporter's page has the figures of a MIG slice as those of a card, so nobody would ever be \
+                       admitted to it. Give `prometheus` with the series of the slice, such as \
+                       `gpu_tenancy_mig_instance_memory_free_bytes{instance_uuid=\"MIG-…\"}` of our exporter, or turn MIG off and name the \
+                       whole card by its `GPU-…`.";
+        problems.push(Problem::at("source", message));
+    }
     let device = card.source.device.url();
     for url in std::iter::once(device).chain(card.source.pods.as_deref()) {
         if let Some(reason) = url_problem(url) {

@@ -201,6 +201,7 @@ type CardCase = (&'static str, fn(&mut Value));
 
 const CARD_CASES: &[CardCase] = &[
     ("not a UUID", |c| c["device"] = json!({"uuid": "0"})),
+    ("a slice of MIG on a page of cards", |c| c["device"] = json!({"uuid": "MIG-41b35147"})),
     ("not a URL", |c| c["source"]["device"] = json!({"dcgm": "dcgm:9400"})),
     ("no host", |c| c["source"]["pods"] = json!("http:///metrics")),
     ("the gauge per pod as the device", |c| {
