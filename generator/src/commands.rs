@@ -45,14 +45,19 @@ pub(crate) fn init(root: &Path, start: &Start, format: Format) -> Result<ExitCod
     for path in own.keys() {
         print(&format!("create {path}\n"));
     }
-    let at = root.display();
+    // As somebody types it where this was typed.
+    let at = root.display().to_string();
+    let (on, go) = match at.as_str() {
+        "." => (String::new(), String::new()),
+        at => (format!(" {at}"), format!("cd {at} && ")),
+    };
     print(&format!(
         "and {} files that follow from them. Of these only {OWN} is yours too: terragrunt's hooks, arguments and \
          retries of all stacks go there.\n\nNext: name your node and your card in {}, then\n\
-         \x20 gpu-stacks generate {at}\n  gpu-stacks fit {at}\n  cd {at} && terragrunt run --all -- plan\n\n\
+         \x20 gpu-stacks generate{on}\n  gpu-stacks fit{on}\n  {go}terragrunt run --all -- plan\n\n\
          The plan wants the provider gpu-tenancy/gpu installed, and no cluster.\n",
         generated.len() + 1,
-        root.join("fleet.yaml").display(),
+        if on.is_empty() { "fleet.yaml".to_owned() } else { root.join("fleet.yaml").display().to_string() },
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -93,6 +93,13 @@ fn init_names_the_node_the_card_and_the_zone_it_was_told() {
         "Europe/London",
     ]);
     assert_eq!(run.code, 0, "{}", run.err);
+    assert!(
+        run.out.contains("\n  gpu-stacks fit live\n  cd live && terragrunt run --all -- plan\n"),
+        "{}",
+        run.out
+    );
+    let here = Folder::new().run(&["init"]).out;
+    assert!(here.contains("\n  gpu-stacks fit\n  terragrunt run --all -- plan\n"), "{here}");
     let fleet = folder.read("live/fleet.yaml");
     assert_eq!(folder.run(&["check", "live"]).code, 0);
     for said in ["  a-0:", "node: a.example.org", "model: L4", "time_zone: Europe/London"] {

@@ -333,6 +333,33 @@ fn a_stack_that_goes_and_is_not_planned_needs_a_person() {
     assert!(told[0].contains("--filter-allow-destroy"), "{told:?}");
 }
 
+/// A plan that destroys a whole stack gives no reason for anything in it; the report does.
+#[test]
+fn what_goes_with_its_stack_says_so() {
+    let delete = json!({"actions": ["delete"], "before": {"id": "x"}, "after": null});
+    let gone = || stack("b", json!([{"address": "x.y", "type": "x", "change": delete}]));
+    let report = r#"[{"Name": "b", "Result": "succeeded", "Cmd": "plan", "Args": ["-destroy"]}]"#;
+    let runs = gpu_stacks::review::run_report::parse(report).unwrap();
+    let told = review(&Input { stacks: vec![gone()], runs, ..Input::default() }, &settings());
+    assert_eq!(told.losses[0].cause, "these commits remove its stack");
+    let untold = of(vec![gone()]);
+    assert_eq!(untold.losses[0].cause, "the plan says no reason, as one that destroys the whole stack");
+}
+
+/// Where no window says which zone a card's people read, their fleet does.
+#[test]
+fn a_card_without_windows_is_told_in_the_zone_of_the_fleet() {
+    let fleet = gpu_stacks::load(&folder("pull-request/live")).unwrap_or_else(|p| panic!("{}", p[0].line()));
+    let card = json!({"actions": ["create"], "before": null,
+        "after": {"name": "new", "node": "n", "index": 0, "memory": "4GiB"}});
+    let made = || stack("fleet", json!([{"address": "gpu_card.new", "type": "gpu_card", "change": card}]));
+    let zone = |fleet| {
+        let review = review(&Input { stacks: vec![made()], fleet, ..Input::default() }, &settings());
+        review.cards.into_iter().find(|card| card.card == "new").unwrap().time_zone
+    };
+    assert_eq!((zone(Some(fleet)).as_str(), zone(None).as_str()), ("Europe/London", "UTC"));
+}
+
 /// A card of 15,360 MiB with a resident, on which one tenant lives: what of each is asked for, before and after.
 fn grown(before: [&str; 4], after: [&str; 4]) -> Review {
     let card = |[memory, resident, ..]: [&str; 4]| {

@@ -103,11 +103,12 @@ pub fn review(input: &Input, settings: &Settings) -> Review {
         slices: &slices,
         from: date,
         zone: settings.zone.as_ref(),
+        home: input.fleet.as_ref().and_then(|fleet| fleet.zone.as_ref()),
     };
     let cards = cards(&read, &ground);
     let unplanned = beside::unplanned(input);
     let drift = beside::drift(input);
-    let losses = loss::losses(&read);
+    let losses = loss::losses(&read, &beside::going(input));
     let tenants = tenant::tenants(&read);
     let mut remarks = look::remarks(&read, &cards, &tenants, &losses, &unplanned, &drift);
     remarks.extend(beside::checks(input));

@@ -49,6 +49,11 @@ pub(super) fn unplanned(input: &Input) -> Vec<Unplanned> {
     found
 }
 
+/// The stacks that the commits remove, as far as terragrunt's report says so.
+pub(super) fn going(input: &Input) -> BTreeSet<&str> {
+    input.runs.iter().filter(|run| run.goes()).map(|run| run.name.as_str()).collect()
+}
+
 /// The part of an error that fits a line: without colours, paths of caches and
 /// the frame that Terraform draws around its messages.
 fn one_line(text: &str) -> String {

@@ -35,6 +35,8 @@ pub(super) struct Ground<'g> {
     pub(super) from: Date,
     /// Time zone of all times; unless given, that of most windows.
     pub(super) zone: Option<&'g Zone>,
+    /// The fleet's, for cards without windows.
+    pub(super) home: Option<&'g Zone>,
 }
 
 /// The cards on which something changes, by name.
@@ -144,7 +146,7 @@ fn standing<'g>(
 pub(super) fn review(name: &CardName, ground: &Ground<'_>) -> CardReview {
     let before = View::of(name, ground.before, ground);
     let after = View::of(name, ground.after, ground);
-    let zone = ground.zone.cloned().unwrap_or_else(|| usual_zone(&before, &after));
+    let zone = ground.zone.cloned().unwrap_or_else(|| usual_zone(&before, &after, ground.home));
     let (fit_before, fit_after) = (before.fit(ground.from, &zone), after.fit(ground.from, &zone));
     let touched = claims(name, ground);
     let days = days(&before, &after, ground.from, &zone);
@@ -204,14 +206,14 @@ fn worst(fit: &CardFit) -> Verdict {
 }
 
 /// The zone of most windows, so that a night reads as its tenants' people write it.
-fn usual_zone(before: &View<'_>, after: &View<'_>) -> Zone {
+fn usual_zone(before: &View<'_>, after: &View<'_>, home: Option<&Zone>) -> Zone {
     let mut counts: BTreeMap<&str, (usize, &Zone)> = BTreeMap::new();
     let schedules = after.counted.iter().chain(&before.counted).map(|claim| claim.schedule);
     for (_, window) in schedules.flat_map(Schedule::windows) {
         counts.entry(window.time_zone().name()).or_insert((0, window.time_zone())).0 += 1;
     }
     let most = counts.into_values().max_by_key(|(count, _)| *count);
-    most.map_or_else(Zone::utc, |(_, zone)| zone.clone())
+    most.map(|(_, zone)| zone).or(home).cloned().unwrap_or_else(Zone::utc)
 }
 
 /// Claims of tenants that are on the card before or after.

@@ -1,5 +1,7 @@
 //! What is deleted or replaced, and why.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::assemble::{Read, Seen};
@@ -7,14 +9,15 @@ use super::declared::Keeps;
 use super::model::{Action, Field, Loss};
 
 /// All losses, by stack and address.
-pub(super) fn losses(read: &Read<'_>) -> Vec<Loss> {
-    let mut found: Vec<Loss> = read.seen.iter().filter_map(|seen| resource(seen, read)).collect();
+/// `going` are the stacks that the commits remove.
+pub(super) fn losses(read: &Read<'_>, going: &BTreeSet<&str>) -> Vec<Loss> {
+    let mut found: Vec<Loss> = read.seen.iter().filter_map(|seen| resource(seen, read, going)).collect();
     found.extend(read.seen.iter().flat_map(storage_taken_away));
     found.sort_by(|a, b| (a.action, &a.stack, &a.address).cmp(&(b.action, &b.stack, &b.address)));
     found
 }
 
-fn resource(seen: &Seen<'_>, read: &Read<'_>) -> Option<Loss> {
+fn resource(seen: &Seen<'_>, read: &Read<'_>, going: &BTreeSet<&str>) -> Option<Loss> {
     let action = seen.action.filter(|action| matches!(action, Action::Delete | Action::Replace))?;
     let paths: Vec<String> = seen.resource.change.replace_paths.iter().map(|path| spelled(path)).collect();
     let below = |field: &&Field| {
@@ -30,7 +33,7 @@ fn resource(seen: &Seen<'_>, read: &Read<'_>) -> Option<Loss> {
         address: seen.resource.address.clone(),
         action,
         attributes: seen.fields.iter().filter(below).cloned().collect(),
-        cause: cause(seen, action, &paths),
+        cause: cause(seen, action, &paths, going.contains(seen.stack)),
         consequences: consequences(seen, action, read),
     })
 }
@@ -51,7 +54,7 @@ fn spelled(steps: &[Value]) -> String {
     path
 }
 
-fn cause(seen: &Seen<'_>, action: Action, paths: &[String]) -> String {
+fn cause(seen: &Seen<'_>, action: Action, paths: &[String], stack_goes: bool) -> String {
     let reason = seen.resource.action_reason.as_deref().unwrap_or_default();
     let attributes = paths.join(", ");
     match (reason, action) {
@@ -70,8 +73,9 @@ fn cause(seen: &Seen<'_>, action: Action, paths: &[String]) -> String {
         ("delete_because_no_move_target", _) => {
             "it was moved to an address that is not in the configuration".to_owned()
         }
-        // Also where everything is destroyed, which has no reason.
-        ("", _) => "the plan says no reason, as for `plan -destroy`".to_owned(),
+        // Where everything is destroyed, nothing has a reason of its own.
+        ("", _) if stack_goes => "these commits remove its stack".to_owned(),
+        ("", _) => "the plan says no reason, as one that destroys the whole stack".to_owned(),
         (other, _) => other.replace('_', " "),
     }
 }
