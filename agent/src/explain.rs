@@ -158,6 +158,10 @@ impl Explanation {
 
     fn rows(&self) -> Vec<(&'static str, String)> {
         let mut rows = Vec::new();
+        if self.at != self.scene.now {
+            let now = self.scene.now.strftime("%a %H:%M:%S UTC");
+            rows.push(("note", format!("only the clock is another: all below is as it is now, {now}")));
+        }
         match &self.scene.observation.device {
             Ok(sample) => rows.extend(self.device(sample)),
             Err(unknown) => rows.push(("card", format!("unknown: {}", unknown.reason))),
@@ -168,6 +172,7 @@ impl Explanation {
         rows.extend(self.schedule());
         rows.extend(self.demand());
         rows.push(("ledger", self.ledger()));
+        rows.extend(self.last_look());
         rows.extend(self.others());
         rows.extend(self.residents());
         rows.push(("pods", self.pods()));
@@ -268,6 +273,26 @@ impl Explanation {
             Some(entry) if entry.since == Timestamp::UNIX_EPOCH => entry.state.to_string(),
             Some(entry) => format!("{} for {}", entry.state, span(self.at.duration_since(entry.since))),
         }
+    }
+
+    /// When the gate itself looked last: an explanation says what it would do, and not that it comes to it.
+    fn last_look(&self) -> Option<(&'static str, String)> {
+        let tenant = &self.gate.tenant;
+        let ledger = self.scene.card.ledger.as_ref().ok()?;
+        if self.gate.suspend || ledger.is_unreadable(tenant) {
+            return None;
+        }
+        let said = match ledger.get(tenant).and_then(|entry| entry.status.as_ref()) {
+            Some(status) => {
+                let age = span(self.scene.now.duration_since(status.at));
+                format!("looked {age} ago: {}", rule_name(status.rule))
+            }
+            None => format!(
+                "has not looked yet, and does so each half hour at the least: kubectl -n {} get cronjobs,jobs,pods",
+                tenant.namespace
+            ),
+        };
+        Some(("gate", said))
     }
 
     /// Who else is entered on the card.

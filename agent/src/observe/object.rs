@@ -57,7 +57,8 @@ impl Object {
         Self {
             path: format!("/api/v1/namespaces/{}/configmaps/{name}", tenant.namespace),
             told: format!("ConfigMap {}/{name}", tenant.namespace),
-            remedy: TENANT_REMEDY,
+            remedy: "Either no tenant has this name, or it is always awake and has no gate; where it should \
+                     have one, apply its `gpu_windowed_service` again.",
         }
     }
 

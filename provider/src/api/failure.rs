@@ -233,13 +233,18 @@ impl Failure {
                 "No connection can be made from the provider's configuration",
                 format!("{cause}. Correct the provider block or the KUBE_… variables."),
             ),
-            Failure::Unreachable { asked, cause } => Diagnostic::error(
-                "The cluster does not answer",
-                format!(
-                    "{}{cause}. Check that it runs and that `host` or the kubeconfig's server leads to it.",
-                    asked.as_ref().map(|asked| format!("It was asked to {asked}. ")).unwrap_or_default()
-                ),
-            ),
+            Failure::Unreachable { asked, cause } => {
+                let asked =
+                    asked.as_ref().map(|asked| format!("It was asked to {asked}. ")).unwrap_or_default();
+                // Somebody answered there, and is not believed.
+                let remedy = if cause.contains("peer certificate") {
+                    "Check `cluster_ca_certificate`, or the kubeconfig's, and that `host` or its server is the \
+                     cluster that is meant."
+                } else {
+                    "Check that it runs and that `host` or the kubeconfig's server leads to it."
+                };
+                Diagnostic::error("The cluster does not answer", format!("{asked}{cause}. {remedy}"))
+            }
             Failure::Refused(refusal) => refusal.diagnostic(),
             Failure::Foreign { object, managers } => Diagnostic::error(
                 format!("{object} exists already and is not ours"),
@@ -257,5 +262,20 @@ impl Failure {
             Failure::Waited { summary, detail } => Diagnostic::error(summary.clone(), detail.clone()),
         };
         diagnostic.at(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_believed_is_no_server_that_is_down() {
+        let told = |cause: &str| {
+            let failure = Failure::Unreachable { asked: None, cause: cause.to_owned() };
+            failure.diagnostic(Path::root()).detail
+        };
+        assert!(told("invalid peer certificate: UnknownIssuer").contains("`cluster_ca_certificate`"));
+        assert!(told("tcp connect error: Connection refused").contains("that it runs"));
     }
 }

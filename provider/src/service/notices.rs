@@ -1,7 +1,11 @@
 //! What a plan says aloud: that an apply will restart or put to sleep what is awake.
 
+use jiff::Timestamp;
+use tenancy::gate::OVERRIDE_ANNOTATION;
 use tenancy::leaves::{Leaves, diff, leaves};
 use tenancy::objects::Kind;
+use tenancy::tenant::Tenant;
+use tenancy::window::Schedule;
 use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Path};
 
 use super::model::ServiceModel;
@@ -33,18 +37,26 @@ pub(super) async fn of_update(
         return notices;
     }
     let restarting = restarting(prior, planned, &data.agent_image);
-    if restarting.is_empty() {
+    let is_shut_out = is_shut_out(prior, planned, &data.agent_image);
+    if restarting.is_empty() && !is_shut_out {
         return notices;
     }
     let (Some(namespace), Some(name)) = (planned.namespace.as_str(), planned.name.as_str()) else {
         return notices;
     };
     let api = data.api.within(PATIENCE, cancel);
-    let awake = match api.get(&Ref::deployment(namespace, name)).await {
-        Ok(live) => live.and_then(|live| live.replicas()).is_some_and(|replicas| replicas > 0),
-        Err(_) => return notices,
-    };
-    if awake {
+    let Ok(Some(live)) = api.get(&Ref::deployment(namespace, name)).await else { return notices };
+    if live.replicas().is_none_or(|replicas| replicas == 0) {
+        return notices;
+    }
+    let by_hand = &live.0["metadata"]["annotations"][OVERRIDE_ANNOTATION];
+    let is_held = by_hand.as_str().is_some_and(|text| text.starts_with("awake-until"));
+    if is_shut_out && !is_held {
+        let detail = "It is awake, and none of the windows is open once this is applied: its gate sends it to \
+                      sleep at its next look. Apply when its window has closed to let it work on.";
+        let warning = Diagnostic::warning(format!("{id} will be put to sleep"), detail);
+        notices.push(warning.at(Path::attribute("windows")));
+    } else if !restarting.is_empty() {
         let detail = format!(
             "It is awake, and the apply changes its pod: {}. The running pod ends and a new one starts{}.",
             restarting.join(", "),
@@ -59,6 +71,19 @@ pub(super) async fn of_update(
             .push(Diagnostic::warning(format!("{id} will be restarted"), detail).at(Path::attribute(path)));
     }
     notices
+}
+
+/// Whether a window is open that the plan takes away, and no other is.
+fn is_shut_out(prior: &ServiceModel, planned: &ServiceModel, agent_image: &Attr<String>) -> bool {
+    let now = Timestamp::now();
+    let closed = |tenant: &Tenant| {
+        matches!(tenant.schedule, Schedule::Windows(_)) && tenant.schedule.open_at(now).is_none()
+    };
+    let was_open = spec::tenant(prior, agent_image).is_ok_and(|it| it.schedule.open_at(now).is_some());
+    // Of unknown times only what holds for both stand-ins is said.
+    let is_closed =
+        || matches!(spec::both(planned, agent_image), Ok(Some((a, b))) if closed(&a) && closed(&b));
+    was_open && is_closed()
 }
 
 /// The leaves of the pod's template that the plan changes. Where plans show

@@ -1,10 +1,14 @@
 //! How a tenant stands, as its gate wrote it into the ledger.
 
+use jiff::Timestamp;
+use tenancy::declared::Declared;
+use tenancy::ledger::State;
 use tenancy::names::TenantId;
 use tenancy::quantity::Mib;
 use tfplugin::{Attr, DataSource, Diagnostic, Diagnostics, LookUpRequest, Outcome, Path, model};
 
-use crate::api::{Api, PATIENCE};
+use crate::api::{Api, Failure, PATIENCE};
+use crate::card::declared_data;
 use crate::ledger::Place;
 use crate::provider::Data;
 
@@ -19,9 +23,10 @@ model! {
         /// The card that it is entered on.
         pub(crate) card: Attr<String> = computed(),
         /// `asleep`, `reserved`, `loading`, `awake` or `draining`. A tenant whose gate has never
-        /// ticked is `asleep`.
+        /// ticked is `asleep`. Null for one that is `always` awake: no gate writes of it.
         pub(crate) state: Attr<String> = computed(),
-        /// Since when, RFC 3339. This and the following are null before the first tick.
+        /// Since when, RFC 3339; null while it sleeps and never woke. This and the following are null
+        /// before the first tick.
         pub(crate) since: Attr<String> = computed(),
         /// Until when it may be awake, RFC 3339; null while it sleeps.
         pub(crate) until: Attr<String> = computed(),
@@ -77,21 +82,28 @@ async fn found(api: &Api, asked: StatusModel) -> Result<StatusModel, Diagnostics
         let detail = format!("{tenant} is entered on no card. Apply its gpu_vram_floor first.");
         return Err(Diagnostic::error("The tenant has no claim on a card", detail).at(at).into());
     };
-    let entry = place.entry().await.map_err(|failure| failure.diagnostic(at))?;
+    let entry = place.entry().await.map_err(|failure| failure.diagnostic(at.clone()))?;
     let card = Attr::from(place.card.as_str());
     let Some(entry) = entry else {
-        let unasked =
-            StatusModel { card, state: "asleep".into(), tenant: asked.tenant, ..StatusModel::default() };
-        return Ok(unasked);
+        let is_always = is_always(api, &place).await.map_err(|failure| failure.diagnostic(at))?;
+        let (state, reason) = match is_always {
+            true => (None, Some("It is awake at all times, and no gate decides for it.")),
+            false => (Some("asleep"), None),
+        };
+        let (state, reason) = (state.map(str::to_owned).into(), reason.map(str::to_owned).into());
+        return Ok(StatusModel { card, state, reason, tenant: asked.tenant, ..StatusModel::default() });
     };
+    // What an entry says of a tenant that sleeps is when its window ends, or that it never woke.
+    let since = Some(entry.since).filter(|since| *since != Timestamp::UNIX_EPOCH);
+    let until = entry.until.filter(|_| entry.state != State::Asleep);
     let mib = |mib: Option<Mib>| mib.and_then(|mib| i64::try_from(mib.0).ok()).into();
     let status = entry.status.as_ref();
     let rule = status.and_then(|it| serde_json::to_value(it.rule).ok());
     Ok(StatusModel {
         card,
         state: entry.state.to_string().into(),
-        since: entry.since.to_string().into(),
-        until: entry.until.map(|until| until.to_string()).into(),
+        since: since.map(|since| since.to_string()).into(),
+        until: until.map(|until| until.to_string()).into(),
         rule: rule.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned).into(),
         reason: status.map(|it| it.reason.clone()).into(),
         decided_at: status.map(|it| it.at.to_string()).into(),
@@ -99,4 +111,11 @@ async fn found(api: &Api, asked: StatusModel) -> Result<StatusModel, Diagnostics
         owed_mib: mib(status.and_then(|it| it.owed_mib)),
         tenant: asked.tenant,
     })
+}
+
+/// Whether the tenant's claim says that it is awake at all times.
+async fn is_always(api: &Api, place: &Place<'_>) -> Result<bool, Failure> {
+    let data = declared_data(api, &place.card).await?;
+    let declared = data.and_then(|data| Declared::from_data(&data).ok());
+    Ok(declared.and_then(|it| it.floors.get(&place.tenant).map(|floor| floor.always)).unwrap_or(false))
 }

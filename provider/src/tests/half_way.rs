@@ -11,7 +11,7 @@ use tfplugin::{Attr, Set};
 
 use super::cluster::FakeCluster;
 use super::flow::{CLAIM, DEPLOYMENT, stored, with_floor};
-use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told};
+use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told, window};
 use crate::provider::{Gpu, Settings};
 use crate::service::ServiceModel;
 use crate::service::parts::{FrontModel, TimeoutsModel};
@@ -117,6 +117,34 @@ async fn a_restart_is_told_also_where_plans_show_digests() {
         let said = told(&plan.diagnostics);
         assert!(said.starts_with("image | ") && said.contains("will be restarted"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_window_that_is_taken_from_an_awake_tenant_is_told() {
+    let (cluster, driver) = FakeCluster::start().await;
+    driver.create(CARD, &t4()).await;
+    driver.create(FLOOR, &claim()).await;
+    let around = |from: i64, to: i64| {
+        let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+        let at = |hours: i64| (&now + jiff::Span::new().hours(hours)).strftime("%H:%M").to_string();
+        window(&at(from), &at(to), "UTC")
+    };
+    let open = ServiceModel { windows: around(-2, 2), ..chatterbox() };
+    let made = driver.create(SERVICE, &open).await.instance.unwrap();
+    let other = ServiceModel { windows: around(6, 9), ..chatterbox() };
+    let longer = ServiceModel { windows: around(-2, 3), ..chatterbox() };
+    let told_of = async |changed: &ServiceModel| {
+        told(&driver.plan(SERVICE, Some(&made), Some(changed)).await.diagnostics)
+    };
+    assert_eq!(told_of(&other).await, "", "it sleeps");
+    cluster.0.lock().unwrap().objects.get_mut(DEPLOYMENT).unwrap()["spec"]["replicas"] = json!(1);
+    let said = told_of(&other).await;
+    assert!(said.starts_with("windows | ") && said.contains("will be put to sleep"), "{said}");
+    assert_eq!(told_of(&longer).await, "");
+    cluster.0.lock().unwrap().objects.get_mut(DEPLOYMENT).unwrap()["metadata"]["annotations"] =
+        json!({"gpu-tenancy.dev/gate": "awake-until=2099-01-01T00:00:00Z"});
+    let said = told_of(&other).await;
+    assert!(!said.contains("put to sleep"), "{said}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A tenant whose slices are of another resource than the usual one is found again as it is.
+//! A tenant is found again as it is where that is not plain to see: its slices, and its environment.
 
 use tfplugin::Attr;
 
@@ -31,4 +31,19 @@ async fn slices_of_another_resource_are_read_back() {
         assert_eq!(model.limits, config.limits);
         assert_eq!(model.vram_floor, config.vram_floor);
     }
+}
+
+/// What a `pod_patch` sets from the pod's own fields is no plain text: written down as such it would be empty.
+#[tokio::test]
+async fn environment_from_the_pod_s_own_fields_is_not_read_back_as_plain_text() {
+    let patch = r#"{"containers": [{"name": "server", "env": [
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    ]}]}"#;
+    let config = ServiceModel { pod_patch: patch.into(), env: texts(&[("A", "b")]), ..chatterbox() };
+    let (_cluster, driver, ..) = with_floor().await;
+    let made = driver.create(SERVICE, &config).await;
+    assert!(!made.diagnostics.has_errors(), "{}", told(&made.diagnostics));
+    let found = driver.import(SERVICE, "tts/chatterbox-tts").await;
+    let model: ServiceModel = found.model().unwrap();
+    assert_eq!(model.env, config.env);
 }

@@ -113,6 +113,34 @@ async fn a_tenant_s_status_is_what_its_gate_wrote() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_sleeps_since_ever_says_no_time() {
+    let (cluster, driver, ..) = with_floor().await;
+    let entry = json!({
+        "state": "asleep", "since": "1970-01-01T00:00:00Z", "until": "2026-11-21T06:00:00Z",
+        "status": {"rule": "refused", "reason": "450 MiB short.", "at": "2026-11-21T02:05:00Z"},
+    });
+    cluster.0.lock().unwrap().objects.get_mut(LEDGER).unwrap()["data"] =
+        json!({"tts.chatterbox-tts": entry.to_string()});
+    let (found, _) = driver.look_up(STATUS, &status()).await.unwrap();
+    assert_eq!((found.state.as_str(), found.reason.as_str()), (Some("asleep"), Some("450 MiB short.")));
+    assert!(found.since.is_null() && found.until.is_null(), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_tenant_without_a_gate_is_not_called_asleep() {
+    let (cluster, driver, ..) = with_floor().await;
+    {
+        let mut seen = cluster.0.lock().unwrap();
+        let declared = seen.objects.iter_mut().find(|(path, _)| path.ends_with("card.gpu-1-0.declared"));
+        let data = &mut declared.unwrap().1["data"]["floor.tts.chatterbox-tts"];
+        *data = json!(data.as_str().unwrap().replace("\"always\":false", "\"always\":true"));
+    }
+    let (found, _) = driver.look_up(STATUS, &status()).await.unwrap();
+    assert!(found.state.is_null(), "{found:?}");
+    assert!(found.reason.as_str().unwrap().contains("no gate"), "{found:?}");
+}
+
+#[tokio::test]
 async fn a_tenant_on_no_card_has_no_status() {
     let (_cluster, driver, ..) = with_floor().await;
     let stranger = StatusModel { tenant: "tts/whisper".into(), ..StatusModel::default() };

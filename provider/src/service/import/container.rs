@@ -133,7 +133,12 @@ fn env(model: &mut ServiceModel, server: &Value) {
     let (mut plain, mut secret) = (Map::new(), Map::new());
     for one in items(&server["env"]) {
         let Some(name) = one["name"].as_str() else { continue };
-        let reference = &one["valueFrom"]["secretKeyRef"];
+        let from = &one["valueFrom"];
+        let reference = &from["secretKeyRef"];
+        // What the pod says of itself comes by `pod_patch`: as plain text it would be empty.
+        if reference.is_null() && !from.is_null() {
+            continue;
+        }
         if reference.is_null() {
             let value = one["value"].as_str().unwrap_or_default();
             plain.insert(name.to_owned(), Attr::Known(value.to_owned()));
