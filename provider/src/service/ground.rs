@@ -1,21 +1,23 @@
 //! What must be there before a tenant, looked at before anything is made.
 
 use futures::future::join_all;
-use tenancy::declared::{SYSTEM_NAMESPACE, pointer_name};
+use tenancy::declared::{Declared, POINTER_KEY, SYSTEM_NAMESPACE, pointer_name};
 use tenancy::tenant::{Backing, Tenant, VolumeSource};
+use tenancy::window::Schedule;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
-use crate::api::{Api, Ref};
+use crate::api::{Api, Live, Ref};
+use crate::card::declared_data;
 
 /// The warnings about what a tenant refers to and the cluster does not have.
 ///
 /// # Errors
 /// The tenant's claim on a card is missing: its gate would refuse for ever.
 pub(super) async fn check(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics> {
-    if !tenant.is_on_cpu() {
-        claimed(api, tenant).await?;
-    }
-    let mut remarks = Diagnostics::new();
+    let mut remarks = match tenant.is_on_cpu() {
+        true => Diagnostics::new(),
+        false => claimed(api, tenant).await?,
+    };
     let missing = missing(api, tenant).await;
     for (name, path, what) in missing {
         remarks.warn(
@@ -29,13 +31,22 @@ pub(super) async fn check(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Dia
     Ok(remarks)
 }
 
-/// Whether a card knows of the tenant.
-async fn claimed(api: &Api, tenant: &Tenant) -> Result<(), Diagnostics> {
+/// Whether a card knows of the tenant, and of one that is always awake that it is.
+async fn claimed(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics> {
     let floor = Path::attribute("vram_floor");
     let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant.id));
     let found = api.get(&pointer).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
-    if found.is_some() {
-        return Ok(());
+    if let Some(live) = found {
+        let is_always = tenant.schedule == Schedule::Always;
+        let is_known = !is_always || counts_as_always(api, &live, tenant).await.unwrap_or(true);
+        let detail = format!(
+            "{} is awake at all times and no gate enters it, so the card keeps its memory for it only where \
+             the claim says so too. Set `always = true` in its gpu_vram_floor.",
+            tenant.id
+        );
+        let warning =
+            Diagnostic::warning(format!("The claim of {} is not kept", tenant.id), detail).at(floor);
+        return Ok((!is_known).then_some(warning).into_iter().collect());
     }
     let detail = format!(
         "{pointer} is not there, so no card knows of {}. Apply its gpu_vram_floor first; when that is in \
@@ -43,6 +54,13 @@ async fn claimed(api: &Api, tenant: &Tenant) -> Result<(), Diagnostics> {
         tenant.id
     );
     Err(Diagnostic::error("The tenant has no claim on a card", detail).at(floor).into())
+}
+
+/// Whether the claim says of the tenant that it is awake at all times; nothing where it cannot be read.
+async fn counts_as_always(api: &Api, pointer: &Live, tenant: &Tenant) -> Option<bool> {
+    let card = pointer.0["data"][POINTER_KEY].as_str()?.parse().ok()?;
+    let declared = Declared::from_data(&declared_data(api, &card).await.ok()??).ok()?;
+    Some(declared.floors.get(&tenant.id)?.always)
 }
 
 /// The named objects of others that are absent. Where we may not look, we say nothing.

@@ -6,9 +6,10 @@ use tfplugin::Attr;
 
 use super::cluster::FakeCluster;
 use super::flow::{LEDGER, with_floor};
-use super::{CARD, FLOOR, claim, t4, told, without_cluster};
+use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, told, without_cluster};
 use crate::card::CardModel;
 use crate::floor::FloorModel;
+use crate::service::ServiceModel;
 
 fn small() -> CardModel {
     CardModel { memory: "15GiB".into(), ..t4() }
@@ -122,4 +123,24 @@ async fn a_destroy_whose_entry_stays_in_the_ledger_is_not_forgotten() {
     assert!(again.diagnostics.is_empty(), "{}", told(&again.diagnostics));
     let read = driver.read(FLOOR, &again.instance.unwrap()).await.instance.unwrap();
     assert!(driver.plan(FLOOR, Some(&read), Some(&claim())).await.is_empty());
+}
+
+/// No gate enters such a tenant into the ledger: without the word on its claim nobody keeps its memory.
+#[tokio::test]
+async fn a_tenant_that_is_always_awake_is_told_of_a_claim_that_is_not() {
+    for always in [true, false] {
+        let (_cluster, driver) = FakeCluster::start().await;
+        driver.create(CARD, &t4()).await;
+        driver.create(FLOOR, &FloorModel { always: Attr::Known(always), ..claim() }).await;
+        let awake = ServiceModel {
+            windows: Attr::Null,
+            always: Attr::Known(true),
+            wait: Attr::Known(false),
+            ..chatterbox()
+        };
+        let made = driver.create(SERVICE, &awake).await;
+        let said = told(&made.diagnostics);
+        assert!(made.instance.is_some(), "{said}");
+        assert_eq!(said.contains("is not kept"), !always, "{said}");
+    }
 }
