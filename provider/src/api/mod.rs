@@ -70,9 +70,10 @@ pub(crate) struct Manner<'a> {
 /// What a delete came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deleted {
-    /// The object is absent.
+    /// The object was removed at once.
     Gone,
-    /// It is on its way out, and something has to end first.
+    /// Something has to end first; or it is said to be absent, which a look confirms: a proxy that lost its
+    /// way answers so too.
     Going,
 }
 
@@ -216,7 +217,7 @@ impl Api {
         let conditions = uid.map(|uid| json!({ "uid": uid }));
         match self.delete_if(object, conditions).await {
             Ok(deleted) => Ok(deleted),
-            Err(failure) if failure.status() == Some(404) => Ok(Deleted::Gone),
+            Err(failure) if failure.status() == Some(404) => Ok(Deleted::Going),
             Err(failure) => match (failure.status(), uid) {
                 (Some(409), Some(uid)) if !self.is_there(object, uid).await? => Ok(Deleted::Going),
                 _ => Err(failure),

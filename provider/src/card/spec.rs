@@ -170,8 +170,8 @@ pub(super) async fn declared(api: &Api, name: &str) -> Result<Card, Diagnostic> 
     let text = data.and_then(|mut data| data.remove(CARD_KEY)).ok_or_else(|| {
         Diagnostic::error(
             format!("There is no card {name}"),
-            "The namespace gpu-tenancy holds no declared object of that name. `kubectl -n gpu-tenancy get \
-             configmaps` lists the cards as card.<name>.declared.",
+            "The namespace gpu-tenancy holds no declared object of that name. Look at what `kubectl -n gpu-tenancy \
+             get configmaps` lists as card.<name>.declared.",
         )
         .at(at.clone())
     })?;

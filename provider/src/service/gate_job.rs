@@ -96,15 +96,26 @@ impl<'a> GateJob<'a> {
     pub(super) async fn run(&self, deadline: Instant, place: &Place<'_>) -> Result<Option<String>, Failure> {
         // What is left of the time is for the way without a gate.
         let bound = Instant::now() + deadline.saturating_duration_since(Instant::now()) * 3 / 4;
-        let outcome = self.ticks(place, bound).await;
-        self.remove(deadline).await?;
+        let mut job = None;
+        let outcome = self.ticks(place, bound, &mut job).await;
+        match job {
+            Some(uid) => self.engine.delete(&self.name, &uid, deadline).await?,
+            None => self.remove(deadline).await?,
+        }
         outcome
     }
 
-    async fn ticks(&self, place: &Place<'_>, deadline: Instant) -> Result<Option<String>, Failure> {
-        if let Err(refused) = self.make().await {
-            return refusal(refused).map(|why| Some(unseen(&why)));
-        }
+    /// Makes one Job after the other, of which the last one's uid is in `job`.
+    async fn ticks(
+        &self,
+        place: &Place<'_>,
+        deadline: Instant,
+        job: &mut Option<String>,
+    ) -> Result<Option<String>, Failure> {
+        *job = match self.make().await {
+            Ok(uid) => Some(uid),
+            Err(refused) => return refusal(refused).map(|why| Some(unseen(&why))),
+        };
         let mut made = Instant::now();
         loop {
             let entry = place.entry().await?;
@@ -119,8 +130,10 @@ impl<'a> GateJob<'a> {
                 Tick::UnderWay => {}
                 Tick::Stuck(why) => return Ok(Some(unseen(&why))),
                 Tick::Over => {
-                    self.remove(deadline).await?;
-                    self.make().await?;
+                    if let Some(uid) = job.take() {
+                        self.engine.delete(&self.name, &uid, deadline).await?;
+                    }
+                    *job = Some(self.make().await?);
                     made = Instant::now();
                 }
             }
@@ -133,8 +146,8 @@ impl<'a> GateJob<'a> {
         }
     }
 
-    /// Makes the Job; one that an interrupted run left gives way.
-    async fn make(&self) -> Result<(), Failure> {
+    /// Makes the Job and answers with its uid; one that an interrupted run left gives way.
+    async fn make(&self) -> Result<String, Failure> {
         self.remove(Instant::now() + START_PATIENCE).await?;
         let mut body = self.body.clone();
         let try_id = format!("{}-{}", std::process::id(), Timestamp::now().as_nanosecond());
@@ -145,9 +158,9 @@ impl<'a> GateJob<'a> {
             Err(failure) if failure.status() == Some(409) => {
                 let live = self.engine.api.get(&self.name).await?;
                 let ours = |live: &Live| live.0["metadata"]["annotations"][TRY] == try_id;
-                if live.as_ref().is_some_and(ours) { Ok(()) } else { Err(failure) }
+                live.filter(ours).map(|live| live.uid().to_owned()).ok_or(failure)
             }
-            made => made.map(drop),
+            made => made.map(|live| live.uid().to_owned()),
         }
     }
 

@@ -64,8 +64,8 @@ async fn find(
     let name = Ref::deployment(id.namespace.as_str(), id.name.as_str());
     let api = data.api.within(PATIENCE, &cancel);
     let live = api.get(&name).await.map_err(told)?;
-    let live =
-        live.ok_or_else(|| missing(format!("{name} does not exist. Create it with Terraform instead.")))?;
+    let live = live
+        .ok_or_else(|| missing(format!("{name} does not exist. Check that namespace and name are right.")))?;
     let stub = ServiceModel { id: Attr::Known(id.to_string()), ..ServiceModel::default() };
     let lifecycle = lifecycle(data, &api, &stub, cancel);
     let manager = &lifecycle.engine.manager;
