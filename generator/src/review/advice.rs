@@ -78,7 +78,7 @@ fn cannot_move_awake(read: &Read<'_>, tenant: &TenantId) -> Option<String> {
     }
     let gated = service.schedule != Schedule::Always && service.processor == Processor::Gpu;
     let awake = if gated {
-        " while it is awake: it is refused then. Apply while it sleeps, or apply `suspend` first"
+        " while it is awake: it is refused then. Apply while it sleeps, or suspend it by an apply before"
     } else {
         " without a restart"
     };
