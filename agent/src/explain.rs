@@ -5,6 +5,7 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use tenancy::decide::{Decision, Rule, Situation, decide, used_by_resident};
 use tenancy::declared::floor_key;
+use tenancy::defaults::SILENT_INTERVALS;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, OVERRIDE_ANNOTATION};
 use tenancy::names::TenantId;
@@ -271,7 +272,9 @@ impl Explanation {
         match ledger.get(tenant) {
             None => "no entry: asleep".to_owned(),
             Some(entry) if entry.since == Timestamp::UNIX_EPOCH => entry.state.to_string(),
-            Some(entry) => format!("{} for {}", entry.state, span(self.at.duration_since(entry.since))),
+            Some(entry) => {
+                format!("{} for {}", entry.state, span(self.scene.now.duration_since(entry.since)))
+            }
         }
     }
 
@@ -282,15 +285,20 @@ impl Explanation {
         if self.gate.suspend || ledger.is_unreadable(tenant) {
             return None;
         }
-        let said = match ledger.get(tenant).and_then(|entry| entry.status.as_ref()) {
-            Some(status) => {
-                let age = span(self.scene.now.duration_since(status.at));
-                format!("looked {age} ago: {}", rule_name(status.rule))
-            }
-            None => format!(
-                "has not looked yet, and does so each half hour at the least: kubectl -n {} get cronjobs,jobs,pods",
-                tenant.namespace
-            ),
+        let look = format!("kubectl -n {} get cronjobs,jobs,pods", tenant.namespace);
+        let Some(status) = ledger.get(tenant).and_then(|entry| entry.status.as_ref()) else {
+            return Some((
+                "gate",
+                format!("has not looked yet, and does so each half hour at the least: {look}"),
+            ));
+        };
+        let age = self.scene.now.duration_since(status.at);
+        let seconds = |seconds: u32| SignedDuration::from_secs(seconds.into());
+        // As others take it for silent.
+        let missed = |every: &u32| age > seconds(every.saturating_mul(SILENT_INTERVALS));
+        let said = match status.looks_every_s.filter(missed).map(seconds) {
+            Some(every) => format!("looked {} ago, and should every {}: {look}", span(age), span(every)),
+            None => format!("looked {} ago: {}", span(age), rule_name(status.rule)),
         };
         Some(("gate", said))
     }

@@ -41,6 +41,27 @@ async fn another_time_with_the_card_as_it_is_now() {
 }
 
 #[tokio::test]
+async fn a_gate_that_looks_no_more_is_told_from_one_that_does() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    let looked = |at: &str| {
+        let status =
+            format!(r#"{{"rule":"refused","reason":"450 MiB short.","at":"{at}","looks_every_s":300}}"#);
+        let entry = format!(r#"{{"state":"asleep","since":"2026-11-21T00:00:00Z","status":{status}}}"#);
+        fake.world(|world| drop(world.ledger.insert("tts.speech".into(), entry)));
+    };
+    looked("2026-11-21T02:58:00Z");
+    let shown = told(&fake, None).await;
+    assert!(shown.contains("gate       looked 2 min ago: refused"), "{shown}");
+    looked("2026-11-21T02:00:00Z");
+    let shown = told(&fake, None).await;
+    let late = "looked 1 h 0 min ago, and should every 5 min: kubectl -n tts get cronjobs,jobs,pods";
+    assert!(shown.contains(late), "{shown}");
+    // The clock of `--at` is the decision's alone.
+    let shown = told(&fake, Some("2026-11-22T05:55:00Z")).await;
+    assert!(shown.contains(late) && shown.contains("asleep for 3 h 0 min"), "{shown}");
+}
+
+#[tokio::test]
 async fn residents_with_what_each_may_still_take() {
     let fake = FakeApi::start(Scenario::Fine).await;
     fake.world(|world| {
