@@ -128,8 +128,8 @@ pub(super) async fn found(api: &Api, name: &str) -> Result<ExporterModel, Diagno
         Diagnostic::error(
             format!("There is no exporter {name}"),
             format!(
-                "Namespace gpu-tenancy has no DaemonSet {name} with a container `exporter`. `kubectl -n gpu-tenancy \
-                 get daemonsets -l gpu-tenancy.dev/exporter` lists the exporters."
+                "Namespace gpu-tenancy has no DaemonSet {name} with a container `exporter`. Look at what `kubectl \
+                 -n gpu-tenancy get daemonsets -l gpu-tenancy.dev/exporter` lists."
             ),
         )
         .at(at.clone())
