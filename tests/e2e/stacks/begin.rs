@@ -155,7 +155,7 @@ fn changed(review: &Value) -> Vec<String> {
 fn goes_by_the_words_of_check(live: &Live, namespace: &str) -> Result<()> {
     std::fs::remove_file(live.path().join("tenants/narrator.yaml"))?;
     let check = printed(&live.stacks(&["check"])?);
-    let words = "Run `terragrunt stack generate`, then `terragrunt destroy` in .terragrunt-stack/narrator";
+    let words = "run `terragrunt stack generate`, then `terragrunt destroy` in .terragrunt-stack/narrator";
     ensure!(check.contains(words), "{check}");
     // Where the unit was written it has no state, and nothing may be done there in the belief that it has.
     let destroy = ["destroy", "-auto-approve", "-no-color"];
