@@ -5,7 +5,6 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use tenancy::decide::{Decision, Rule, Situation, decide, used_by_resident};
 use tenancy::declared::floor_key;
-use tenancy::defaults::SILENT_INTERVALS;
 use tenancy::floor::{Basis, Floor};
 use tenancy::gate::{GATE_CONFIG_KEY, GateConfig, OVERRIDE_ANNOTATION};
 use tenancy::names::TenantId;
@@ -286,19 +285,20 @@ impl Explanation {
             return None;
         }
         let look = format!("kubectl -n {} get cronjobs,jobs,pods", tenant.namespace);
-        let Some(status) = ledger.get(tenant).and_then(|entry| entry.status.as_ref()) else {
+        let entry = ledger.get(tenant);
+        let Some((entry, status)) = entry.and_then(|entry| Some((entry, entry.status.as_ref()?))) else {
             return Some((
                 "gate",
                 format!("has not looked yet, and does so each half hour at the least: {look}"),
             ));
         };
         let age = self.scene.now.duration_since(status.at);
-        let seconds = |seconds: u32| SignedDuration::from_secs(seconds.into());
-        // As others take it for silent.
-        let missed = |every: &u32| age > seconds(every.saturating_mul(SILENT_INTERVALS));
-        let said = match status.looks_every_s.filter(missed).map(seconds) {
-            Some(every) => format!("looked {} ago, and should every {}: {look}", span(age), span(every)),
-            None => format!("looked {} ago: {}", span(age), rule_name(status.rule)),
+        let assumed_s = self.gate.timing.guard_interval_s;
+        let said = if entry.silent_for_s(self.scene.now, assumed_s).is_some() {
+            let every = SignedDuration::from_secs(status.looks_every_s.unwrap_or(assumed_s).into());
+            format!("looked {} ago, and should every {}: {look}", span(age), span(every))
+        } else {
+            format!("looked {} ago: {}", span(age), rule_name(status.rule))
         };
         Some(("gate", said))
     }

@@ -47,6 +47,13 @@ pub struct Fleet {
     pub zone: Option<Zone>,
 }
 
+impl Fleet {
+    /// The zone in which people are told times: the fleet's, or UTC.
+    pub fn zone_or_utc(&self) -> Zone {
+        self.zone.clone().unwrap_or_else(Zone::utc)
+    }
+}
+
 /// One of our exporters and what only its stack knows.
 #[derive(Debug, Clone)]
 pub struct OwnExporter {

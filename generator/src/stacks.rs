@@ -58,7 +58,7 @@ fn as_notes(notes: &[String]) -> String {
 /// Refuses what a gate would refuse every night: tenants that can never all be
 /// awake in the windows they were given. Where that is allowed, says what it is.
 pub(crate) fn fits(fleet: &Fleet, allow_overcommit: bool) -> Result<Option<String>, Failure> {
-    let zone = fleet.zone.clone().unwrap_or_else(Zone::utc);
+    let zone = fleet.zone_or_utc();
     let today = Timestamp::now().to_zoned(zone.rules().clone()).date();
     let cards = fit::fit(fleet, today, zone.rules());
     if fit::worst(&cards) != Verdict::Refuses {
@@ -94,7 +94,7 @@ pub(crate) fn fit(
     format: FitFormat,
 ) -> Result<ExitCode, Failure> {
     let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
-    let zone = zone.or_else(|| fleet.zone.clone()).unwrap_or_else(Zone::utc);
+    let zone = zone.unwrap_or_else(|| fleet.zone_or_utc());
     let from = from.unwrap_or_else(|| Timestamp::now().to_zoned(zone.rules().clone()).date());
     let cards = fit::fit(&fleet, from, zone.rules());
     match format {

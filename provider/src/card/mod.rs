@@ -4,9 +4,11 @@ mod model;
 mod spec;
 
 use tenancy::card::Card;
-use tenancy::declared::{SYSTEM_NAMESPACE, declared_name};
+use tenancy::declared::{Declared, SYSTEM_NAMESPACE, declared_name};
 use tenancy::defaults::AGENT_IMAGE;
 use tenancy::expand::watched_card;
+use tenancy::floor::Floor;
+use tenancy::names::{CardName, TenantId};
 use tenancy::objects::{Key, Objects};
 use tfplugin::{
     Attr, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportBy, ImportRequest, Outcome, Path,
@@ -147,7 +149,7 @@ async fn refuse_while_entered(api: &Api, model: &CardModel) -> Result<(), Diagno
         .filter_map(|live| live.0["data"].as_object())
         .flat_map(|data| data.keys())
         .filter_map(|key| key.strip_prefix("floor."))
-        .filter_map(|key| tenancy::names::TenantId::from_key(key).ok())
+        .filter_map(|key| TenantId::from_key(key).ok())
         .map(|tenant| tenant.to_string())
         .collect();
     if floors.is_empty() {
@@ -166,8 +168,21 @@ async fn refuse_while_entered(api: &Api, model: &CardModel) -> Result<(), Diagno
 /// The call failed.
 pub(crate) async fn declared_data(
     api: &Api,
-    name: &tenancy::names::CardName,
+    name: &CardName,
 ) -> Result<Option<std::collections::BTreeMap<String, String>>, Failure> {
     let live = api.get(&Ref::config_map(SYSTEM_NAMESPACE, &declared_name(name))).await?;
     Ok(live.map(|live| serde_json::from_value(live.0["data"].clone()).unwrap_or_default()))
+}
+
+/// What a card's declared object says of a tenant; nothing where it says nothing that can be read.
+///
+/// # Errors
+/// The call failed.
+pub(crate) async fn declared_floor(
+    api: &Api,
+    card: &CardName,
+    tenant: &TenantId,
+) -> Result<Option<Floor>, Failure> {
+    let declared = declared_data(api, card).await?.and_then(|data| Declared::from_data(&data).ok());
+    Ok(declared.and_then(|mut declared| declared.floors.remove(tenant)))
 }

@@ -42,6 +42,17 @@ const CONTENTS: [(&str, &str, &str); 22] = [
     ("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding"),
 ];
 
+/// The name of an object that stands in a namespace by itself: not one that every namespace has, nor one that
+/// another looks after, which counts instead, nor one that is on its way out.
+pub(crate) fn standing<'a>(kind: &str, object: &'a Value) -> Option<&'a str> {
+    let metadata = &object["metadata"];
+    let name = metadata["name"].as_str().unwrap_or_default();
+    let stands = metadata["ownerReferences"].is_null()
+        && metadata["deletionTimestamp"].is_null()
+        && !EVERY_NAMESPACE_HAS.contains(&(kind, name));
+    stands.then_some(name)
+}
+
 /// How often a namespace that changes under our eyes is looked at.
 const LOOKS: u32 = 5;
 
@@ -121,8 +132,7 @@ impl Engine<'_> {
         manager.starts_with(MANAGER_PREFIX) && manager != self.manager && manager != GROUND_MANAGER
     }
 
-    /// What a namespace holds beside what every one has. Owned objects do not
-    /// count, their owners do; nor does what is on its way out.
+    /// What a namespace holds, as [`standing`] counts.
     async fn contents(&self, namespace: &str) -> Result<Vec<String>, Failure> {
         let own = CONTENTS.map(|(api_version, plural, kind)| Listable {
             api_version: api_version.to_owned(),
@@ -145,14 +155,7 @@ impl Engine<'_> {
                 items => items?,
             };
             for item in items {
-                let metadata = &item["metadata"];
-                let name = metadata["name"].as_str().unwrap_or_default();
-                let counts = metadata["ownerReferences"].is_null()
-                    && metadata["deletionTimestamp"].is_null()
-                    && !EVERY_NAMESPACE_HAS.contains(&(kind, name));
-                if counts {
-                    found.push(format!("{kind} {name}"));
-                }
+                found.extend(standing(kind, &item).map(|name| format!("{kind} {name}")));
             }
         }
         Ok(found)

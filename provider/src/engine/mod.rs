@@ -31,6 +31,7 @@ use tfplugin::CancellationToken;
 
 use crate::api::{Api, Live, Ref};
 
+pub(crate) use ground::standing;
 pub(crate) use kept::{Kept, KeptObject};
 pub(crate) use put::Shown;
 pub(crate) use read::Found;

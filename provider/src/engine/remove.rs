@@ -38,9 +38,7 @@ pub(crate) struct Removed {
 
 /// What became of an object that was to go.
 enum Asked {
-    Gone,
-    /// It was deleted, and is not seen to be absent yet.
-    Going,
+    Deleted(Deleted),
     /// It stays on purpose, and why.
     Stays(String),
 }
@@ -61,11 +59,11 @@ impl Engine<'_> {
             let asked = join_all(stage.iter().map(|(key, object)| self.ask_away(key, object))).await;
             for ((key, object), asked) in stage.into_iter().zip(asked) {
                 match asked {
-                    Ok(Asked::Going) => {
+                    Ok(Asked::Deleted(Deleted::Going)) => {
                         going.push((key, object));
                         continue;
                     }
-                    Ok(Asked::Gone) => {}
+                    Ok(Asked::Deleted(Deleted::Gone)) => {}
                     Ok(Asked::Stays(why)) => removed.remarks.push(why),
                     Err(failure) => {
                         removed.failures.push((key, failure));
@@ -99,15 +97,15 @@ impl Engine<'_> {
             )));
         }
         if object.entry {
-            return self.drop_fields(&name, &object.uid).await.map(|_| Asked::Gone);
+            return self.drop_fields(&name, &object.uid).await.map(|_| Asked::Deleted(Deleted::Gone));
         }
         if key.kind == Kind::Namespace {
-            return Ok(self.leave_ground(&name, object).await?.map_or(Asked::Going, Asked::Stays));
+            return Ok(self
+                .leave_ground(&name, object)
+                .await?
+                .map_or(Asked::Deleted(Deleted::Going), Asked::Stays));
         }
-        Ok(match self.api.delete(&name, Some(&object.uid)).await? {
-            Deleted::Gone => Asked::Gone,
-            Deleted::Going => Asked::Going,
-        })
+        self.api.delete(&name, Some(&object.uid)).await.map(Asked::Deleted)
     }
 
     /// Deletes an object and waits until it is gone.

@@ -1,13 +1,13 @@
 //! What must be there before a tenant, looked at before anything is made.
 
 use futures::future::join_all;
-use tenancy::declared::{Declared, POINTER_KEY, SYSTEM_NAMESPACE, pointer_name};
+use tenancy::declared::{POINTER_KEY, SYSTEM_NAMESPACE, pointer_name};
 use tenancy::tenant::{Backing, Tenant, VolumeSource};
 use tenancy::window::Schedule;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::api::{Api, Live, Ref};
-use crate::card::declared_data;
+use crate::card::declared_floor;
 
 /// The warnings about what a tenant refers to and the cluster does not have.
 ///
@@ -37,8 +37,7 @@ async fn claimed(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics>
     let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant.id));
     let found = api.get(&pointer).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
     if let Some(live) = found {
-        let is_always = tenant.schedule == Schedule::Always;
-        let is_known = !is_always || counts_as_always(api, &live, tenant).await.unwrap_or(true);
+        let is_kept = tenant.schedule != Schedule::Always || is_kept_always(api, &live, tenant).await;
         let detail = format!(
             "{} is awake at all times and no gate enters it, so the card keeps its memory for it only where \
              the claim says so too. Set `always = true` in its gpu_vram_floor.",
@@ -46,7 +45,7 @@ async fn claimed(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics>
         );
         let warning =
             Diagnostic::warning(format!("The claim of {} is not kept", tenant.id), detail).at(floor);
-        return Ok((!is_known).then_some(warning).into_iter().collect());
+        return Ok((!is_kept).then_some(warning).into_iter().collect());
     }
     let detail = format!(
         "{pointer} is not there, so no card knows of {}. Apply its gpu_vram_floor first; when that is in \
@@ -56,11 +55,14 @@ async fn claimed(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics>
     Err(Diagnostic::error("The tenant has no claim on a card", detail).at(floor).into())
 }
 
-/// Whether the claim says of the tenant that it is awake at all times; nothing where it cannot be read.
-async fn counts_as_always(api: &Api, pointer: &Live, tenant: &Tenant) -> Option<bool> {
-    let card = pointer.0["data"][POINTER_KEY].as_str()?.parse().ok()?;
-    let declared = Declared::from_data(&declared_data(api, &card).await.ok()??).ok()?;
-    Some(declared.floors.get(&tenant.id)?.always)
+/// Whether the card that the pointer names keeps the tenant's memory at all times. Where that cannot be read, we
+/// say nothing against it.
+async fn is_kept_always(api: &Api, pointer: &Live, tenant: &Tenant) -> bool {
+    let Some(Ok(card)) = pointer.0["data"][POINTER_KEY].as_str().map(str::parse) else { return true };
+    match declared_floor(api, &card, &tenant.id).await {
+        Ok(Some(floor)) => floor.always,
+        Ok(None) | Err(_) => true,
+    }
 }
 
 /// The named objects of others that are absent. Where we may not look, we say nothing.

@@ -8,7 +8,7 @@ use tenancy::tenant::{Tenant, VolumeSource};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::api::{Api, Live};
-use crate::engine::MANAGER_PREFIX;
+use crate::engine::{MANAGER_PREFIX, standing};
 
 /// What a gate of one's own consisted of: its schedule, its account and rights, its script and files.
 const KINDS: [(&str, &str); 5] = [
@@ -18,9 +18,6 @@ const KINDS: [(&str, &str); 5] = [
     ("rbac.authorization.k8s.io/v1", "Role"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 ];
-
-/// What Kubernetes puts into every namespace.
-const EVERY_NAMESPACE_HAS: [&str; 2] = ["kube-root-ca.crt", "default"];
 
 /// A warning that names what in the tenant's namespace belongs to no tenant of ours. It is never touched.
 pub(super) async fn named(api: &Api, tenant: &Tenant) -> Diagnostics {
@@ -33,7 +30,7 @@ pub(super) async fn named(api: &Api, tenant: &Tenant) -> Diagnostics {
             Ok(items) => left.extend(
                 items
                     .into_iter()
-                    .filter_map(foreign)
+                    .filter_map(|item| foreign(kind, item))
                     .filter(|name| *kind != "ConfigMap" || !used.contains(name.as_str()))
                     .map(|name| format!("{}/{name}", kind.to_lowercase())),
             ),
@@ -69,12 +66,8 @@ fn config_map(source: &VolumeSource) -> Option<&str> {
 }
 
 /// The object's name, unless one of our resources, another object or Kubernetes itself looks after it.
-fn foreign(item: Value) -> Option<String> {
-    let metadata = &item["metadata"];
-    let name = metadata["name"].as_str()?.to_owned();
-    let stays = metadata["ownerReferences"].is_null()
-        && metadata["deletionTimestamp"].is_null()
-        && !EVERY_NAMESPACE_HAS.contains(&name.as_str());
+fn foreign(kind: &str, item: Value) -> Option<String> {
+    let name = standing(kind, &item)?.to_owned();
     let ours = Live(item).managers().iter().any(|manager| manager.starts_with(MANAGER_PREFIX));
-    (stays && !ours).then_some(name)
+    (!ours).then_some(name)
 }

@@ -1,6 +1,7 @@
 //! What a plan says aloud: that an apply will restart or put to sleep what is awake.
 
 use jiff::Timestamp;
+use tenancy::decide::{Override, parse_override};
 use tenancy::gate::OVERRIDE_ANNOTATION;
 use tenancy::leaves::{Leaves, diff, leaves};
 use tenancy::objects::Kind;
@@ -10,7 +11,7 @@ use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Path};
 
 use super::model::ServiceModel;
 use super::spec;
-use crate::api::{PATIENCE, Ref};
+use crate::api::{Live, PATIENCE, Ref};
 use crate::picture;
 use crate::provider::Data;
 
@@ -49,9 +50,7 @@ pub(super) async fn of_update(
     if live.replicas().is_none_or(|replicas| replicas == 0) {
         return notices;
     }
-    let by_hand = &live.0["metadata"]["annotations"][OVERRIDE_ANNOTATION];
-    let is_held = by_hand.as_str().is_some_and(|text| text.starts_with("awake-until"));
-    if is_shut_out && !is_held {
+    if is_shut_out && !is_held_awake(&live, Timestamp::now()) {
         let detail = "It is awake, and none of the windows is open once this is applied: its gate sends it to \
                       sleep at its next look. Apply when its window has closed to let it work on.";
         let warning = Diagnostic::warning(format!("{id} will be put to sleep"), detail);
@@ -71,6 +70,13 @@ pub(super) async fn of_update(
             .push(Diagnostic::warning(format!("{id} will be restarted"), detail).at(Path::attribute(path)));
     }
     notices
+}
+
+/// Whether a person asked that the tenant be awake now, whatever its windows say.
+fn is_held_awake(deployment: &Live, now: Timestamp) -> bool {
+    let by_hand = deployment.0["metadata"]["annotations"][OVERRIDE_ANNOTATION].as_str();
+    let asked = by_hand.and_then(|text| parse_override(text, now).ok());
+    matches!(asked, Some(Override::AwakeUntil(until)) if until > now)
 }
 
 /// Whether a window is open that the plan takes away, and no other is.

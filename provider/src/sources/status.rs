@@ -1,14 +1,13 @@
 //! How a tenant stands, as its gate wrote it into the ledger.
 
 use jiff::Timestamp;
-use tenancy::declared::Declared;
 use tenancy::ledger::State;
 use tenancy::names::TenantId;
 use tenancy::quantity::Mib;
 use tfplugin::{Attr, DataSource, Diagnostic, Diagnostics, LookUpRequest, Outcome, Path, model};
 
-use crate::api::{Api, Failure, PATIENCE};
-use crate::card::declared_data;
+use crate::api::{Api, PATIENCE};
+use crate::card::declared_floor;
 use crate::ledger::Place;
 use crate::provider::Data;
 
@@ -85,8 +84,9 @@ async fn found(api: &Api, asked: StatusModel) -> Result<StatusModel, Diagnostics
     let entry = place.entry().await.map_err(|failure| failure.diagnostic(at.clone()))?;
     let card = Attr::from(place.card.as_str());
     let Some(entry) = entry else {
-        let is_always = is_always(api, &place).await.map_err(|failure| failure.diagnostic(at))?;
-        let (state, reason) = match is_always {
+        let floor = declared_floor(api, &place.card, &place.tenant).await;
+        let floor = floor.map_err(|failure| failure.diagnostic(at))?;
+        let (state, reason) = match floor.is_some_and(|floor| floor.always) {
             true => (None, Some("It is awake at all times, and no gate decides for it.")),
             false => (Some("asleep"), None),
         };
@@ -111,11 +111,4 @@ async fn found(api: &Api, asked: StatusModel) -> Result<StatusModel, Diagnostics
         owed_mib: mib(status.and_then(|it| it.owed_mib)),
         tenant: asked.tenant,
     })
-}
-
-/// Whether the tenant's claim says that it is awake at all times.
-async fn is_always(api: &Api, place: &Place<'_>) -> Result<bool, Failure> {
-    let data = declared_data(api, &place.card).await?;
-    let declared = data.and_then(|data| Declared::from_data(&data).ok());
-    Ok(declared.and_then(|it| it.floors.get(&place.tenant).map(|floor| floor.always)).unwrap_or(false))
 }

@@ -141,10 +141,15 @@ async fn a_window_that_is_taken_from_an_awake_tenant_is_told() {
     let said = told_of(&other).await;
     assert!(said.starts_with("windows | ") && said.contains("will be put to sleep"), "{said}");
     assert_eq!(told_of(&longer).await, "");
-    cluster.0.lock().unwrap().objects.get_mut(DEPLOYMENT).unwrap()["metadata"]["annotations"] =
-        json!({"gpu-tenancy.dev/gate": "awake-until=2099-01-01T00:00:00Z"});
-    let said = told_of(&other).await;
-    assert!(!said.contains("put to sleep"), "{said}");
+    let now = jiff::Timestamp::now();
+    let hours = |hours: i64| now + jiff::SignedDuration::from_hours(hours);
+    for (until, is_told) in [(hours(1), false), (hours(-1), true), (hours(48), true)] {
+        // The gate heeds no time that has passed, and none more than a day away.
+        cluster.0.lock().unwrap().objects.get_mut(DEPLOYMENT).unwrap()["metadata"]["annotations"] =
+            json!({"gpu-tenancy.dev/gate": format!("awake-until={until}")});
+        let said = told_of(&other).await;
+        assert_eq!(said.contains("put to sleep"), is_told, "{until}: {said}");
+    }
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use crate::defaults::OVERRIDE_LIMIT_S;
 use crate::gate::OVERRIDE_ANNOTATION;
 use crate::ledger::{OverrideSeen, State};
 
-/// What the annotation asks for.
+/// What the annotation [`OVERRIDE_ANNOTATION`] asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Override {
+pub enum Override {
     /// The schedule decides.
     Auto,
     /// Asleep.
@@ -29,11 +29,11 @@ pub(super) enum Hand {
     Started,
 }
 
-/// Reads the annotation.
+/// Reads the annotation as it is said at `now`.
 ///
 /// # Errors
-/// Why it is no override, as a clause.
-pub(crate) fn parse(text: &str, now: Timestamp) -> Result<Override, String> {
+/// Why it is no override, as a clause: it is none of the three, or its time is more than 24 hours away.
+pub fn parse(text: &str, now: Timestamp) -> Result<Override, String> {
     match text.trim() {
         "auto" => Ok(Override::Auto),
         "off" => Ok(Override::Off),

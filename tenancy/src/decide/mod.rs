@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use hand::{Override, parse as parse_override};
 pub use rule::Rule;
 pub use seen::used_by_resident;
 
@@ -33,7 +34,6 @@ use crate::ledger::{Ledger, Status};
 use crate::observation::{Observation, Trigger, Unknown};
 use crate::window::Schedule;
 
-pub(crate) use hand::{Override, parse as parse_override};
 pub(crate) use say::free_and_owed;
 pub(crate) use wake::{headroom, unreadable_floor};
 pub(crate) use wish::{Open, open_until};

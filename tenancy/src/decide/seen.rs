@@ -6,9 +6,7 @@ use super::Situation;
 use crate::arithmetic::{Claim, Holder};
 use crate::card::{Card, Device, Resident};
 use crate::declared::Declared;
-use crate::defaults::{
-    ATTRIBUTION_TOLERANCE_MIB, GUARD_INTERVAL_S, SAMPLE_FRESH_S, SAMPLE_LAG_S, SILENT_INTERVALS,
-};
+use crate::defaults::{ATTRIBUTION_TOLERANCE_MIB, SAMPLE_FRESH_S, SAMPLE_LAG_S};
 use crate::floor::Floor;
 use crate::gate::{GateConfig, ScaleTarget};
 use crate::ledger::{Entry, Ledger, State};
@@ -181,16 +179,10 @@ pub(crate) struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    /// For how long nothing was heard of a tenant's gate, if that is so long that
-    /// it does not tick: its floor is gone, or its CronJobs are. How often it ticks it
-    /// has said itself; one of an older version is taken to tick as this one does.
+    /// For how long nothing was heard of a tenant's gate, if it is silent. One of an older version is
+    /// taken to tick as the asker's does.
     pub(crate) fn silent_for_s(&self, entry: &Entry) -> Option<i64> {
-        let heard = entry.status.as_ref().map_or(entry.since, |status| status.at.max(entry.since));
-        let silence = self.now.as_second().saturating_sub(heard.as_second());
-        let told = entry.status.as_ref().and_then(|status| status.looks_every_s);
-        let interval = told.unwrap_or(self.guard_interval_s).max(GUARD_INTERVAL_S);
-        let interval = interval.saturating_mul(SILENT_INTERVALS);
-        Some(silence).filter(|silence| *silence > i64::from(interval))
+        entry.silent_for_s(self.now, self.guard_interval_s)
     }
 
     /// A tenant other than this that was told to go and whose memory has not

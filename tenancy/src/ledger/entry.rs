@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Rule;
+use crate::defaults::{GUARD_INTERVAL_S, SILENT_INTERVALS};
 use crate::gate::ScaleTarget;
 use crate::names::TenantId;
 use crate::quantity::Mib;
@@ -370,6 +371,18 @@ impl Entry {
     /// The record of an Option B target, if it is paused for this tenant.
     pub fn paused(&self, target: &ScaleTarget) -> Option<&Paused> {
         self.paused.iter().find(|paused| paused.target == *target)
+    }
+
+    /// For how long nothing was heard of the tenant's gate at `now`, in seconds, if that is so long that it does
+    /// not tick: its floor is gone, or its CronJobs are. How often it ticks it has said itself; one of an older
+    /// version is assumed to tick each `assumed_interval_s`.
+    pub fn silent_for_s(&self, now: Timestamp, assumed_interval_s: u32) -> Option<i64> {
+        let heard = self.status.as_ref().map_or(self.since, |status| status.at.max(self.since));
+        let silence = now.as_second().saturating_sub(heard.as_second());
+        let told = self.status.as_ref().and_then(|status| status.looks_every_s);
+        let interval =
+            told.unwrap_or(assumed_interval_s).max(GUARD_INTERVAL_S).saturating_mul(SILENT_INTERVALS);
+        Some(silence).filter(|silence| *silence > i64::from(interval))
     }
 }
 
