@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use tenancy::card::Card;
 use tenancy::declared::Declared;
-use tfplugin::{CancellationToken, Diagnostics};
+use tfplugin::{CancellationToken, Diagnostic, Diagnostics, Severity};
 
+use super::ledger;
+use super::model::FloorModel;
 use super::spec::Claim;
+use crate::api::Failure;
 use crate::card::declared_data;
 use crate::fill::{Fill, Sample};
+use crate::ledger::Place;
 use crate::provider::Data;
 
 /// How long a plan waits for a cluster that it does not need.
@@ -33,16 +37,39 @@ pub(super) async fn check(data: &Data, claim: &Claim, cancel: &CancellationToken
     fill.problems.into_result().map(drop)
 }
 
+/// Warns of a tenant that holds memory on the card that its claim is to leave, as far as the cluster says so.
+pub(super) async fn leaving(
+    data: &Data,
+    prior: &FloorModel,
+    planned: &FloorModel,
+    cancel: &CancellationToken,
+) -> Diagnostics {
+    let (from, to) = (prior.card.as_str(), planned.card.as_str());
+    let Some(from) = from.filter(|from| to.is_some_and(|to| to != *from)) else { return Diagnostics::new() };
+    let tenant = prior.tenant.as_str().map(str::parse);
+    let (Some(Ok(tenant)), Ok(card)) = (tenant, from.parse()) else { return Diagnostics::new() };
+    let api = data.api.within(PATIENCE, cancel);
+    // Nothing is written, so no manager is named.
+    let place = Place { api: &api, manager: "", tenant, card };
+    let entry = answered(data, place.entry()).await.flatten();
+    let told = entry.and_then(|entry| ledger::not_asleep(&place, &entry));
+    told.map(|told| Diagnostic { severity: Severity::Warning, ..told }).into_iter().collect()
+}
+
 async fn declared(data: &Data, claim: &Claim, cancel: &CancellationToken) -> Option<Card> {
+    let api = data.api.within(PATIENCE, cancel);
+    let found = answered(data, declared_data(&api, &claim.card)).await??;
+    Declared::from_data(&found).ok().map(|declared| declared.card)
+}
+
+/// The answer to a look, unless an earlier one of this run had none.
+async fn answered<T>(data: &Data, look: impl Future<Output = Result<T, Failure>>) -> Option<T> {
     if data.silent.load(Ordering::Relaxed) {
         return None;
     }
-    let api = data.api.within(PATIENCE, cancel);
-    match tokio::time::timeout(PATIENCE, declared_data(&api, &claim.card)).await {
-        Ok(Ok(found)) => Declared::from_data(&found?).ok().map(|declared| declared.card),
-        Ok(Err(_)) | Err(_) => {
-            data.silent.store(true, Ordering::Relaxed);
-            None
-        }
+    let answer = tokio::time::timeout(PATIENCE, look).await.ok().and_then(Result::ok);
+    if answer.is_none() {
+        data.silent.store(true, Ordering::Relaxed);
     }
+    answer
 }

@@ -46,10 +46,13 @@ impl Resource for FloorResource {
         let mut planned = request.proposed;
         let digests = request.provider.as_ref().is_some_and(|data| data.digests);
         planned.id = planned.tenant.clone();
-        let told = measured::plan(request.prior.as_ref(), &request.config, &mut planned);
+        let mut told = measured::plan(request.prior.as_ref(), &request.config, &mut planned);
         let claims = spec::both(&planned)?;
         if let (Some(data), Some((claim, _))) = (&request.provider, claims.as_ref().filter(|(a, b)| a == b)) {
             early::check(data, claim, &request.cancel).await?;
+        }
+        if let (Some(data), Some(prior)) = (&request.provider, &request.prior) {
+            told.extend(early::leaving(data, prior, &planned, &request.cancel).await);
         }
         planned.objects = match claims {
             Some((a, b)) => picture::planned(&a.objects(), &b.objects(), digests),

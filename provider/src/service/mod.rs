@@ -14,6 +14,7 @@ mod residents;
 mod rivals;
 mod rollout;
 pub(crate) mod spec;
+mod spelled;
 
 use std::time::{Duration, Instant};
 
@@ -52,7 +53,9 @@ impl Resource for ServiceResource {
 
     fn validate(&self, config: &ServiceModel) -> Diagnostics {
         // The provider's agent image is not known here, and no rule depends on it.
-        spec::both(config, &Attr::Null).map(|_| Diagnostics::new()).unwrap_or_else(|problems| problems)
+        let mut told = spec::both(config, &Attr::Null).err().unwrap_or_default();
+        told.extend(spelled::check(config));
+        told
     }
 
     async fn plan(&self, request: PlanRequest<Self>) -> Result<Planned<ServiceModel>, Diagnostics> {

@@ -69,6 +69,15 @@ async fn a_claim_stays_while_its_tenant_is_admitted_and_takes_its_entry_along() 
     driver.create(CARD, &second).await;
     let moved = FloorModel { card: "gpu-2-0".into(), ..claim() };
     enter(&cluster, json!({"state": "awake", "since": "2026-11-21T02:00:00Z", "replicas_confirmed": true}));
+    let foreseen = driver.plan(FLOOR, Some(&floor), Some(&moved)).await;
+    assert!(!foreseen.diagnostics.has_errors());
+    let said = told(&foreseen.diagnostics);
+    assert!(
+        said.starts_with("card | tts/chatterbox-tts is not asleep") && said.contains("suspend"),
+        "{said}"
+    );
+    let stays = driver.plan(FLOOR, Some(&floor), Some(&claim())).await;
+    assert!(stays.diagnostics.is_empty(), "{}", told(&stays.diagnostics));
     cluster.take_calls();
     for after in [driver.destroy(FLOOR, &floor).await, driver.update(FLOOR, &floor, &moved).await] {
         let said = told(&after.diagnostics);
