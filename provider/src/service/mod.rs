@@ -53,9 +53,7 @@ impl Resource for ServiceResource {
 
     fn validate(&self, config: &ServiceModel) -> Diagnostics {
         // The provider's agent image is not known here, and no rule depends on it.
-        let mut told = spec::both(config, &Attr::Null).err().unwrap_or_default();
-        told.extend(spelled::check(config));
-        told
+        spec::both(config, &Attr::Null).map(|_| Diagnostics::new()).unwrap_or_else(|problems| problems)
     }
 
     async fn plan(&self, request: PlanRequest<Self>) -> Result<Planned<ServiceModel>, Diagnostics> {
@@ -74,10 +72,11 @@ impl Resource for ServiceResource {
         if let Some(prior) = &request.prior {
             fixed::check(prior, &planned).into_result()?;
         }
-        let notices = match (&request.prior, request.provider.as_deref()) {
+        let mut notices = match (&request.prior, request.provider.as_deref()) {
             (Some(prior), Some(data)) => notices::of_update(data, prior, &planned, &request.cancel).await,
             _ => Diagnostics::new(),
         };
+        notices.extend(spelled::check(request.prior.as_ref(), &planned));
         Ok(Planned::new(planned).with(notices))
     }
 

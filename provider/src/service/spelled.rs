@@ -14,20 +14,25 @@ const KUBERNETES: &str = "1.33";
 /// Fields that hold an amount, or amounts by name. The API server takes numbers there too.
 const AMOUNTS: [&str; 5] = ["limits", "requests", "overhead", "sizeLimit", "divisor"];
 
-/// Finds what in a value is not Kubernetes'.
-type Finds = fn(Value) -> Vec<String>;
+/// An attribute in Kubernetes' spelling: its name, where it is, and what finds in its value what is not Kubernetes'.
+type Spelled = (&'static str, fn(&ServiceModel) -> &Attr<String>, fn(Value) -> Vec<String>);
 
 /// Warns of what the API server would refuse at apply: a field that Kubernetes does not have, or a value
-/// of another type than the field's. These are no errors, because a newer cluster may have more fields.
-pub(super) fn check(config: &ServiceModel) -> Diagnostics {
-    let held: [(&str, &Attr<String>, Finds); 4] = [
-        ("affinity", &config.affinity, strange::<Affinity>),
-        ("pod_patch", &config.pod_patch, strange::<PodSpec>),
-        ("pod_security_context", &config.pod_security_context, strange::<PodSecurityContext>),
-        ("security_context", &config.security_context, strange::<SecurityContext>),
+/// of another type than the field's. These are no errors, because a newer cluster may have more fields;
+/// what was applied before was known there.
+pub(super) fn check(prior: Option<&ServiceModel>, planned: &ServiceModel) -> Diagnostics {
+    let held: [Spelled; 4] = [
+        ("affinity", |it| &it.affinity, strange::<Affinity>),
+        ("pod_patch", |it| &it.pod_patch, strange::<PodSpec>),
+        ("pod_security_context", |it| &it.pod_security_context, strange::<PodSecurityContext>),
+        ("security_context", |it| &it.security_context, strange::<SecurityContext>),
     ];
     let mut told = Diagnostics::new();
-    for (name, text, finds) in held {
+    for (name, attribute, finds) in held {
+        let text = attribute(planned);
+        if prior.is_some_and(|prior| attribute(prior) == text) {
+            continue;
+        }
         // What is no JSON is an error, and told as one.
         let Some(Ok(said)) = text.as_str().map(serde_json::from_str) else { continue };
         let found = finds(said);
@@ -143,7 +148,8 @@ mod tests {
     fn a_misspelt_attribute_is_a_warning_there() {
         let config =
             ServiceModel { pod_security_context: r#"{"fsGrup": 1}"#.into(), ..ServiceModel::default() };
-        let told: Vec<Diagnostic> = check(&config).into_iter().collect();
+        assert_eq!(check(Some(&config), &config).into_iter().count(), 0, "it was applied");
+        let told: Vec<Diagnostic> = check(Some(&ServiceModel::default()), &config).into_iter().collect();
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].summary, "pod_security_context says what Kubernetes does not know");
         assert!(told[0].detail.starts_with("fsGrup is no field."), "{}", told[0].detail);
