@@ -73,11 +73,16 @@ impl Example {
 
     /// The card alone.
     pub fn card_hcl(&self) -> String {
+        self.card_hcl_as("t4")
+    }
+
+    /// The card's resource under another label, where a state has several.
+    pub fn card_hcl_as(&self, label: &str) -> String {
         let Self { card, device, source, .. } = self;
         let watch = if self.watch { "\n  watch  = true" } else { "" };
         format!(
             r#"
-resource "gpu_card" "t4" {{
+resource "gpu_card" "{label}" {{
   name   = "{card}"
   node   = "{NODE}"
   {device}

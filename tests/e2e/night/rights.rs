@@ -48,7 +48,7 @@ fn applied(scratch: &Scratch, resident: &Scratch) -> Result<Applied> {
     let example = example.with(&format!("  pauses = [\"{beside}/{RESIDENT}\"]"));
     let mut second = Example::asleep(scratch, &other, &example.source);
     second.watch = true;
-    let second = second.card_hcl().replace("\"t4\"", "\"other\"");
+    let second = second.card_hcl_as("other");
     let workspace = Workspace::new(Binary::Terraform, &format!("{}{second}", example.hcl()))?;
     workspace.apply()?;
     Ok(Applied { workspace, own, beside, card, other })

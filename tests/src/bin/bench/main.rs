@@ -27,6 +27,10 @@ use remote::Remote;
 /// So many tenants are planned, and no more than planned.
 const LARGEST: usize = 1_000;
 
+/// So many tenants share a card. Each claim is a field manager of the card's declared object, and the API server's
+/// apply takes the longer the more an object has.
+const PER_CARD: usize = 20;
+
 /// The storage of the tenants.
 const STORAGE: &str =
     r#"{ size = "1Gi", class = "local-stand-in", mount_path = "/data", deletion_policy = "delete" }"#;
@@ -98,17 +102,20 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// A tenant that sleeps, on the card that all of them share. Its claim goes with it, so that a destroy deletes
-/// what the raw calls delete.
+/// A tenant that sleeps. Its claim goes with it, so that a destroy deletes what the raw calls delete.
 fn example(scratch: &Scratch, card: &str) -> Example {
     Example::asleep(scratch, card, "http://dcgm.example.org:9400/metrics").set("storage", STORAGE)
 }
 
-/// All of them in one state.
+/// All of them and their cards in one state.
 fn configuration(examples: &[Example]) -> String {
-    let mut hcl = examples.first().map(Example::card_hcl).unwrap_or_default();
+    let mut hcl = String::new();
     for (index, example) in examples.iter().enumerate() {
-        hcl.push_str(&example.tenant_hcl(&format!("t{index}"), "gpu_card.t4.id"));
+        let card = format!("c{}", index / PER_CARD);
+        if index % PER_CARD == 0 {
+            hcl.push_str(&example.card_hcl_as(&card));
+        }
+        hcl.push_str(&example.tenant_hcl(&format!("t{index}"), &format!("gpu_card.{card}.id")));
     }
     hcl
 }
@@ -120,7 +127,7 @@ fn nothing(tenants: usize) -> Result<Workspace> {
 
 /// The same, with the state where the tenants' state is.
 fn nothing_in(tenants: usize, remote: Option<&Remote>) -> Result<Workspace> {
-    let count = 2 * tenants + 1;
+    let count = 2 * tenants + tenants.div_ceil(PER_CARD);
     let mut hcl =
         format!("resource \"terraform_data\" \"nothing\" {{\n  count = {count}\n  input = \"x\"\n}}\n");
     hcl.push_str(&remote.map(|remote| remote.hcl("nothing")).unwrap_or_default());
@@ -132,7 +139,11 @@ fn plans(count: usize) -> Result<(Duration, Duration)> {
     // One name for all: nothing of them is made, and so nothing is to be cleared away.
     let scratch = Scratch::reserve("bench");
     let one = example(&scratch, "bench");
-    let named = |index| Example { namespace: format!("{}-{index}", scratch.namespace), ..one.clone() };
+    let named = |index| Example {
+        namespace: format!("{}-{index}", scratch.namespace),
+        card: format!("bench-{}", index / PER_CARD),
+        ..one.clone()
+    };
     let examples: Vec<Example> = (0..count).map(named).collect();
     let workspace = Workspace::new(Binary::Terraform, &configuration(&examples))?;
     let ours = timed(|| workspace.plan())?;
@@ -142,8 +153,11 @@ fn plans(count: usize) -> Result<(Duration, Duration)> {
 
 fn measure(count: usize) -> Result<Row> {
     let scratches: Vec<Scratch> = (0..count).map(|_| Scratch::reserve("bench")).collect();
-    let card = format!("card-{}", scratches.first().context("a bench needs a tenant")?.namespace);
-    let examples: Vec<Example> = scratches.iter().map(|scratch| example(scratch, &card)).collect();
+    let mut examples = Vec::new();
+    for group in scratches.chunks(PER_CARD) {
+        let card = format!("card-{}", group[0].namespace);
+        examples.extend(group.iter().map(|scratch| example(scratch, &card)));
+    }
     let remote = if count < REMOTE_FROM { None } else { Some(Remote::start()?) };
     let mut hcl = configuration(&examples);
     hcl.push_str(&remote.as_ref().map(|remote| remote.hcl("ours")).unwrap_or_default());

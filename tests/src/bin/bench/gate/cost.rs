@@ -58,7 +58,7 @@ fn hcl(scratch: &Scratch, cards: &[FakeCard]) -> String {
             Example::asleep(scratch, &card.name, &card.dcgm()).set("storage", e2e::example::UNSET);
         example.peak = "2GiB".to_owned();
         example.watch = true;
-        hcl += &example.card_hcl().replace("\"t4\"", &format!("\"c{index}\""));
+        hcl += &example.card_hcl_as(&format!("c{index}"));
         for tenant in 0..TENANTS {
             example.name = format!("tenant-{index}-{tenant}");
             hcl += &example.tenant_hcl(&format!("t{index}-{tenant}"), &format!("gpu_card.c{index}.id"));
