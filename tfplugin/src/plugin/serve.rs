@@ -1,6 +1,7 @@
 //! The life of the process.
 
 use std::io::{self, Write};
+use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::{Provider, logging, panic_hook};
 const MESSAGE_MAX_BYTES: usize = 256 << 20;
 /// The host kills the process two seconds after it asked it to end.
 const GOODBYE_MAX: Duration = Duration::from_millis(1_500);
+/// How often a provider looks whether the host that started it still lives.
+const HOST_LOOK: Duration = Duration::from_secs(1);
 /// A provider waits more than it computes.
 const WORKER_THREADS: usize = 4;
 
@@ -133,20 +136,32 @@ async fn goodbye(shutdown: CancellationToken) {
 /// SIGTERM ends the provider in order, so that its socket is removed. SIGINT
 /// goes to the whole foreground group when a user interrupts Terraform, which
 /// then asks the provider itself to stop: it is ignored, except when a person
-/// runs the provider in a terminal of its own.
+/// runs the provider in a terminal of its own. A host that was killed says
+/// nothing, and nobody else would ever end what it started.
 fn watch_signals(shutdown: CancellationToken, debug: bool) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
+        let host_gone = host_gone();
+        tokio::pin!(host_gone);
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => if debug { break },
+                () = &mut host_gone, if !debug => break,
             }
         }
         shutdown.cancel();
     });
     Ok(())
+}
+
+/// Ends when the process that started this one is gone: then another is its parent.
+async fn host_gone() {
+    let host = parent_id();
+    while parent_id() == host {
+        tokio::time::sleep(HOST_LOOK).await;
+    }
 }
 
 /// What to set so that Terraform uses this process.

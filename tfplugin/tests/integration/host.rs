@@ -286,6 +286,31 @@ fn the_handshake_is_not_waited_for() {
 }
 
 #[test]
+fn it_ends_when_its_host_was_killed() {
+    let directory = TempDir::new().unwrap();
+    let mut host = Command::new("sh")
+        .args(["-c", "\"$0\" & wait"])
+        .arg(greeting())
+        .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
+        .env("PLUGIN_UNIX_SOCKET_DIR", directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(host.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let socket = PathBuf::from(line.split('|').nth(3).unwrap());
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(socket.exists(), "it stays while its host lives");
+    host.kill().unwrap();
+    host.wait().unwrap();
+    let begin = Instant::now();
+    while socket.exists() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "it is still there");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn by_hand_it_says_what_it_is() {
     let output = Command::new(greeting()).env_remove("TF_PLUGIN_MAGIC_COOKIE").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
