@@ -122,7 +122,7 @@ model! {
     /// When the CronJobs of a tenant with these windows ask its gate, by window: at its start, every
     /// `guard_interval` until an hour past its end, and at its end. The lines count in `time_zone`.
     /// A tenant with windows has one CronJob beside these, which belongs to no window: it asks every half
-    /// hour round the clock, `0,30 * * * *` in UTC, for whatever the others left awake.
+    /// hour round the clock, at minutes of the tenant's own, for whatever the others left awake.
     ///
     /// `windows` is what a `gpu_windowed_service` has. Where you write it yourself, every window
     /// needs its `days`; `days = null` is every day. Where the tenant has a `guard_interval`, give it as a

@@ -73,10 +73,12 @@ pub fn down(window: &Window) -> Vec<Line> {
     lines(&exact, &harmless)
 }
 
-/// The line that fires every `interval_s` of every day.
-pub fn around_the_clock(interval_s: u32) -> Line {
+/// The line that fires every `interval_s` of every day. Lines of another `place` fire at other minutes, so that
+/// those of many tenants do not all start their pods at once.
+pub fn around_the_clock(interval_s: u32, place: u32) -> Line {
     let step = step_minutes(interval_s);
-    let minutes = (0..60).filter(|minute| minute % step == 0).fold(0, |set, minute| set | 1 << minute);
+    let is_due = |minute: &u32| minute % step == place % step;
+    let minutes = (0..60).filter(is_due).fold(0, |set, minute| set | 1 << minute);
     Line { days: ALL_DAYS, hours: ALL_HOURS, minutes }
 }
 

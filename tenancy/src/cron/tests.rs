@@ -55,8 +55,11 @@ fn the_seed_s_night() {
     assert_eq!(spelled(&up(&night)), ["0 2 * * *"]);
     assert_eq!(spelled(&guard(&night, 300)), ["*/5 2-6 * * *"]);
     assert_eq!(spelled(&down(&night)), ["0,5,15 6,7 * * *"]);
-    assert_eq!(around_the_clock(300).to_string(), "*/5 * * * *");
-    assert_eq!(around_the_clock(60).to_string(), "* * * * *");
+    assert_eq!(around_the_clock(300, 0).to_string(), "*/5 * * * *");
+    assert_eq!(around_the_clock(300, 7).to_string(), "2-57/5 * * * *");
+    assert_eq!(around_the_clock(60, 7).to_string(), "* * * * *");
+    assert_eq!(around_the_clock(1800, 7).to_string(), "7,37 * * * *");
+    assert_eq!(around_the_clock(3600, 119).to_string(), "59 * * * *");
 }
 
 #[test]

@@ -165,9 +165,23 @@ fn a_tenant_with_windows_is_looked_at_round_the_clock() {
     let sweep: Vec<&Object> =
         objects.of_kind(Kind::CronJob).filter(|job| job.body["spec"]["timeZone"] == "Etc/UTC").collect();
     assert_eq!(sweep.len(), 1);
-    assert_eq!(sweep[0].body["spec"]["schedule"], "0,30 * * * *");
+    assert_eq!(sweep[0].body["spec"]["schedule"], "23,53 * * * *");
     let name = sweep[0].body["metadata"]["name"].as_str().unwrap();
     assert!(name.len() <= 52 && name.ends_with("-sweep"), "{name}");
+}
+
+#[test]
+fn the_ticks_round_the_clock_of_many_tenants_are_spread_over_the_minutes() {
+    let of = |index: usize| {
+        let mut tenant = chatterbox();
+        tenant.id.name = format!("voice-{index}").parse().unwrap();
+        let objects = super::tenant(&tenant);
+        let mut jobs = objects.of_kind(Kind::CronJob).filter(|job| job.body["spec"]["timeZone"] == "Etc/UTC");
+        jobs.next().unwrap().body["spec"]["schedule"].to_string()
+    };
+    let lines: BTreeSet<String> = (0..100).map(of).collect();
+    assert!(lines.len() > 20 && lines.len() <= 30, "{lines:?}");
+    assert_eq!(of(1), of(1));
 }
 
 #[test]

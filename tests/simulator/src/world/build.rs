@@ -26,6 +26,9 @@ use crate::queue::{Ms, Queue};
 use crate::script::{Script, TenantSpec, WindowSpec, ZONES};
 use crate::trace::Trace;
 
+/// Every tenant's tick round the clock comes in the same minute, which a fleet's do not: the harder case.
+const TOGETHER: u32 = 0;
+
 impl World {
     /// The world at the script's start: everybody asleep, every resident at rest.
     ///
@@ -115,11 +118,11 @@ impl World {
         let mut lines: Vec<(Trigger, String, String, u32)> = Vec::new();
         match self.keeper {
             Keeper::Ours if spec.windows.is_empty() => {
-                let line = cron::around_the_clock(interval_s).to_string();
+                let line = cron::around_the_clock(interval_s, TOGETHER).to_string();
                 lines.push((Trigger::Guard, line, "Etc/UTC".to_owned(), TICK_DEADLINE_S));
             }
             Keeper::Ours => {
-                let sweep = cron::around_the_clock(SWEEP_INTERVAL_S).to_string();
+                let sweep = cron::around_the_clock(SWEEP_INTERVAL_S, TOGETHER).to_string();
                 lines.push((Trigger::Guard, sweep, "Etc/UTC".to_owned(), TICK_DEADLINE_S));
                 for (_, window) in gate.schedule.windows() {
                     let asked = [
