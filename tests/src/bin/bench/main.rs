@@ -211,5 +211,8 @@ fn counted(workspace: &Workspace) -> Result<[usize; 3]> {
 pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     let started = Instant::now();
     work()?;
-    Ok(started.elapsed())
+    let took = started.elapsed();
+    // The table comes when all is measured, which may be half an hour away, or never where a step fails.
+    eprintln!("  {:.2} s", took.as_secs_f64());
+    Ok(took)
 }

@@ -92,9 +92,11 @@ impl Raw {
         let Some(found) = self.get(&list).await? else { return Ok(Vec::new()) };
         let items = found["items"].as_array().cloned().unwrap_or_default();
         let of_tenant = items.into_iter().filter(|item| {
-            kind.is_namespaced()
-                || kind == Kind::Namespace
-                || item["spec"]["claimRef"]["namespace"] == tenant.namespace.as_str()
+            // The Job of a tick that came meanwhile is its CronJob's.
+            item["metadata"]["ownerReferences"].is_null()
+                && (kind.is_namespaced()
+                    || kind == Kind::Namespace
+                    || item["spec"]["claimRef"]["namespace"] == tenant.namespace.as_str())
         });
         Ok(of_tenant
             .map(|mut item| {
