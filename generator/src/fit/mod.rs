@@ -13,8 +13,10 @@
 //!
 //! What is `left` below H means that a gate will refuse somebody; `growing`
 //! below H means that a resident which grows makes a tenant yield, and below
-//! zero that the resident itself may run out of memory.
+//! zero that the resident itself may run out of memory. Who is suspended is not
+//! counted: he is asleep until somebody says otherwise.
 
+mod doubt;
 mod picture;
 mod report;
 
@@ -34,6 +36,7 @@ use tenancy::window::{Interval, Schedule};
 
 use crate::fleet::{Fleet, Stack};
 
+pub use doubt::Doubts;
 pub use picture::svg;
 pub(crate) use report::spelled;
 pub use report::{refusals, text};
@@ -122,6 +125,10 @@ pub struct CardFit {
     pub guessed: BTreeSet<String>,
     /// Those of them whose peak is measured in the cluster: what counts there may be another one.
     pub measured_there: BTreeSet<String>,
+    /// Those that are suspended, and so not counted.
+    pub suspended: BTreeSet<String>,
+    /// Who may be refused although he fits, where the card's source does not tell whose memory is in use.
+    pub doubts: Option<Doubts>,
     /// Residents that are not protected, with their peak where it is known.
     pub may_grow: BTreeMap<String, Option<u64>>,
     /// The seven days, without the stretches in which no tenant may be awake. What goes on when
@@ -176,13 +183,12 @@ pub struct Claim<'f> {
 /// in `zone`, and the year after it as far as it differs.
 pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
     let of_card = |card: &Card| {
-        let claims: Vec<Claim<'_>> = fleet
-            .stacks
-            .values()
+        let tenants = || fleet.stacks.values().filter(|stack| is_claimed_by(&card.name, stack));
+        let claims: Vec<Claim<'_>> = tenants()
+            .filter(|stack| !stack.tenant.suspend)
             .filter_map(|stack| {
-                let claim = stack.claim.as_ref().filter(|claim| claim.card == card.name)?;
                 let Tenant { schedule, server, .. } = &stack.tenant;
-                Some(Claim { floor: &claim.floor, schedule, slices: server.slices })
+                Some(Claim { floor: &stack.claim.as_ref()?.floor, schedule, slices: server.slices })
             })
             .collect();
         let model = fleet.models.get(&card.name).copied().filter(|_| size_follows_from_model(card));
@@ -191,7 +197,10 @@ pub fn fit(fleet: &Fleet, day: Date, zone: &TimeZone) -> Vec<CardFit> {
         space.slices = fleet.slices.get(&card.name).copied();
         let mut found = card_fit(&space, &claims, day, zone);
         found.memory_of_model = model.map(|model| model.name);
-        found.measured_there = measured_there(fleet, &card.name);
+        let names = |stack: &Stack| stack.tenant.id.to_string();
+        found.measured_there = tenants().filter(|stack| reads_its_peak(stack)).map(names).collect();
+        found.suspended = tenants().filter(|stack| stack.tenant.suspend).map(names).collect();
+        found.doubts = doubt::doubts(card, &space, &claims, found.week.iter().chain(&found.only_on));
         found
     };
     fleet.cards.values().map(of_card).collect()
@@ -203,12 +212,13 @@ pub fn size_follows_from_model(card: &Card) -> bool {
     card.memory_mib.is_none() && !card.device.is_mig_slice()
 }
 
-/// The tenants of a card whose peak is read in the cluster.
-fn measured_there(fleet: &Fleet, card: &CardName) -> BTreeSet<String> {
-    let reads = |stack: &&Stack| {
-        stack.claim.as_ref().is_some_and(|claim| claim.card == *card && claim.read.is_some())
-    };
-    fleet.stacks.values().filter(reads).map(|stack| stack.tenant.id.to_string()).collect()
+fn is_claimed_by(card: &CardName, stack: &Stack) -> bool {
+    stack.claim.as_ref().is_some_and(|claim| claim.card == *card)
+}
+
+/// Whether the tenant's peak is read in the cluster.
+fn reads_its_peak(stack: &Stack) -> bool {
+    stack.claim.as_ref().is_some_and(|claim| claim.read.is_some())
 }
 
 /// The first time that each set of tenants wants more slices than there are.
@@ -313,6 +323,8 @@ pub fn card_fit(space: &Space<'_>, claims: &[Claim<'_>], day: Date, zone: &TimeZ
         slices: space.slices,
         without_slice: without_slice(space.slices, claims, week.iter().chain(&only_on)),
         measured_there: BTreeSet::new(),
+        suspended: BTreeSet::new(),
+        doubts: None,
         guessed: guessed.map(|claim| claim.floor.tenant.to_string()).collect(),
         may_grow: may_grow.map(|(name, r)| (name.to_string(), r.peak_mib.map(|peak| peak.0))).collect(),
         week,

@@ -21,6 +21,10 @@ pub fn text(cards: &[CardFit], zone: &TimeZone, zone_name: &str) -> String {
             stretch(&mut out, &when, sum, card);
         }
         slices(&mut out, card, zone);
+        for tenant in &card.suspended {
+            let _ = writeln!(out, "  note: {tenant} is suspended and is not counted");
+        }
+        doubts(&mut out, card);
         for resident in card.may_grow.iter().filter(|(_, peak)| peak.is_none()).map(|(name, _)| name) {
             let _ = writeln!(out, "  note: {resident} has no declared peak and is not counted");
         }
@@ -98,6 +102,23 @@ fn slices(out: &mut String, card: &CardFit, zone: &TimeZone) {
     }
 }
 
+/// A gate with a source that does not tell whose memory is in use owes more than the peaks.
+fn doubts(out: &mut String, card: &CardFit) {
+    let Some(doubts) = &card.doubts else { return };
+    let short: Vec<String> = doubts
+        .short_mib
+        .iter()
+        .map(|(tenant, short)| format!("{tenant}, up to {} short", Mib(*short)))
+        .collect();
+    let _ = writeln!(
+        out,
+        "  note: may be refused all the same: {}. {}; without that, a gate keeps the whole peak of whoever is in free, \
+         beside what he holds already. Our `exporter` as the source tells it",
+        short.join("; "),
+        doubts.because,
+    );
+}
+
 /// Hours of the day at which the same tenants may be awake, and on which days.
 struct Row<'s> {
     hours: String,
@@ -115,7 +136,9 @@ fn alike<'s>(week: &'s [Stretch], zone: &TimeZone) -> Vec<(String, &'s Sum)> {
             return vec![("at all times".to_owned(), &stretch.sum)];
         }
         let end = match days_apart {
-            0 | 1 => to.strftime("%H:%M").to_string(),
+            0 => to.strftime("%H:%M").to_string(),
+            // What ends on the morrow at an hour that is yet to come today would read as ending today.
+            1 if to.time() < from.time() => to.strftime("%H:%M").to_string(),
             _ => format!("{} {}", Day::of(to.date()).as_str(), to.strftime("%H:%M")),
         };
         let hours = format!("{}-{end}", from.strftime("%H:%M"));

@@ -120,3 +120,47 @@ fn the_stretches_agree_with_every_minute_of_the_week() {
         assert_eq!(found.map(|stretch| stretch.sum.tenants.clone()).unwrap_or_default(), awake, "{now}");
     }
 }
+
+#[test]
+fn who_is_suspended_is_not_counted_and_no_gate_keeps_its_room() {
+    let suspended = "always: true\nsuspend: true";
+    let fleet = fleet(true, &[("chatterbox", 2048, NIGHT), ("whisper", 3072, suspended)]);
+    let [card] = &fit(&fleet, "2026-11-23".parse().unwrap(), &TimeZone::UTC)[..] else { panic!() };
+    assert_eq!(card.suspended, BTreeSet::from(["whisper/whisper".to_owned()]));
+    let counted: BTreeSet<_> = card.week.iter().flat_map(|stretch| &stretch.sum.tenants).collect();
+    assert_eq!(counted, BTreeSet::from([&"chatterbox/chatterbox".to_owned()]));
+    assert!(report(&fleet).contains("  note: whisper/whisper is suspended and is not counted\n"));
+    let claim = fleet.stacks.values().find_map(|it| it.claim.as_ref().filter(|_| it.tenant.suspend));
+    assert!(!claim.unwrap().floor.always, "gates would keep its room all the same");
+}
+
+/// By the design's sum: 14,910 MiB, 9 GiB of llama's and 2 GiB of whisper's may be in use, and as much is owed again.
+#[test]
+fn a_source_that_does_not_tell_whose_memory_is_in_use_is_told_with_who_may_be_refused() {
+    let always = "always: true";
+    let tenants = [("chatterbox", 1024, NIGHT), ("whisper", 512, always)];
+    let blind = fleet(true, &tenants);
+    let [card] = &fit(&blind, "2026-11-23".parse().unwrap(), &TimeZone::UTC)[..] else { panic!() };
+    assert_eq!(worst(std::slice::from_ref(card)), Verdict::Fits);
+    let short = 2 * (9216 + 512) + 1024 + 2048 - 14_910;
+    assert_eq!(
+        card.doubts.as_ref().unwrap().short_mib,
+        BTreeMap::from([("chatterbox/chatterbox".to_owned(), short)]),
+        "no gate asks for who is always awake"
+    );
+    insta::assert_snapshot!(report(&blind));
+
+    let mut sees = fleet(true, &tenants);
+    for card in sees.cards.values_mut() {
+        card.source.device = tenancy::card::DeviceSource::Exporter("http://exporter".to_owned());
+    }
+    assert_eq!(fit(&sees, "2026-11-23".parse().unwrap(), &TimeZone::UTC)[0].doubts, None);
+}
+
+#[test]
+fn a_stretch_of_more_than_a_day_names_the_day_it_ends_on() {
+    let week = "windows: { week: { start: \"02:00\", end: \"06:00\", days: [mon, tue, wed, thu, fri] }, \
+                end: { start: \"10:00\", end: \"14:00\", days: [sat, sun] } }";
+    let report = report(&fleet(false, &[("a", 512, week), ("b", 256, "always: true")]));
+    assert!(report.contains("  fri 06:00-sat 10:00: b/b (peak guessed)\n"), "{report}");
+}

@@ -86,7 +86,7 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
     let tenant = Tenant {
         id,
         schedule,
-        suspend: raw.suspend.as_ref().is_some_and(|suspend| suspend.value),
+        suspend: is_suspended(raw),
         service: service?,
         storage: storage?,
         volumes: volumes?,
@@ -115,6 +115,10 @@ pub(super) fn stack(file: &TenantFile, fleet: &Surroundings<'_>, problems: &mut 
     };
     check.domain(tenant.check());
     Some(Stack { claim, tenant, config_files, lifecycle: lifecycle(raw) })
+}
+
+fn is_suspended(raw: &RawTenant) -> bool {
+    raw.suspend.as_ref().is_some_and(|suspend| suspend.value)
 }
 
 /// The card, peak and headroom of a tenant that is to live on a card.
@@ -169,7 +173,8 @@ fn claim(
         basis,
         headroom_mib: claimed.headroom,
         priority: raw.priority.as_ref().map_or(0, |priority| priority.value),
-        always: *schedule == Schedule::Always,
+        // Gates keep the room of whoever is always awake without a look at his pod, and one that is suspended has none.
+        always: *schedule == Schedule::Always && !is_suspended(raw),
     };
     check.domain(floor.check());
     let card = fleet.cards.get(&claimed.card.value);

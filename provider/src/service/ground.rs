@@ -37,7 +37,9 @@ async fn claimed(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics>
     let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant.id));
     let found = api.get(&pointer).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
     if let Some(live) = found {
-        let is_kept = tenant.schedule != Schedule::Always || is_kept_always(api, &live, tenant).await;
+        // One that is suspended holds nothing, and wants no room.
+        let wants_room = tenant.schedule == Schedule::Always && !tenant.suspend;
+        let is_kept = !wants_room || is_kept_always(api, &live, tenant).await;
         let detail = format!(
             "{} is awake at all times and no gate enters it, so the card keeps its memory for it only where \
              the claim says so too. Set `always = true` in its gpu_vram_floor.",

@@ -137,19 +137,20 @@ async fn a_destroy_whose_entry_stays_in_the_ledger_is_not_forgotten() {
 /// No gate enters such a tenant into the ledger: without the word on its claim nobody keeps its memory.
 #[tokio::test]
 async fn a_tenant_that_is_always_awake_is_told_of_a_claim_that_is_not() {
-    for always in [true, false] {
+    for (always, suspend) in [(true, false), (false, false), (false, true)] {
         let (_cluster, driver) = FakeCluster::start().await;
         driver.create(CARD, &t4()).await;
         driver.create(FLOOR, &FloorModel { always: Attr::Known(always), ..claim() }).await;
         let awake = ServiceModel {
             windows: Attr::Null,
             always: Attr::Known(true),
+            suspend: Attr::Known(suspend),
             wait: Attr::Known(false),
             ..chatterbox()
         };
         let made = driver.create(SERVICE, &awake).await;
         let said = told(&made.diagnostics);
         assert!(made.instance.is_some(), "{said}");
-        assert_eq!(said.contains("is not kept"), !always, "{said}");
+        assert_eq!(said.contains("is not kept"), !always && !suspend, "{said}");
     }
 }
