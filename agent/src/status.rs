@@ -3,18 +3,7 @@
 //! A gate lives for seconds, so its counters live in its entry of the ledger,
 //! and whoever reads the ledger can serve them.
 //!
-//! | series | unit and meaning |
-//! |-|-|
-//! | `gpu_tenancy_gate_decisions_total{rule}` | decisions that were written, by the rule that decided |
-//! | `gpu_tenancy_gate_refusals_total{rule}` | those that kept a tenant asleep that might be awake |
-//! | `gpu_tenancy_gate_yields_total{rule}` | those that sent an awake or loading tenant away |
-//! | `gpu_tenancy_gate_unknown_seconds_total` | time in which the card's figures were not known to it |
-//! | `gpu_tenancy_gate_overrun_seconds` | how long the tenant has been awake beyond its time |
-//! | `gpu_tenancy_gate_free_bytes`, `…_owed_bytes` | the figures that its last decision rests on |
-//! | `gpu_tenancy_gate_clock_skew_seconds` | its machine's clock minus the API server's, beyond 30 s |
-//! | `gpu_tenancy_gate_last_decision_timestamp_seconds` | when it last decided |
-//! | `gpu_tenancy_gate_state{state}` | 1 for the state that the tenant is in |
-//! | `gpu_tenancy_floor_peak_bytes`, `…_headroom_bytes` | what the tenant claims |
+//! The series are listed in `docs/metrics.md`.
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,17 +1,6 @@
 //! The exporter's page: OpenMetrics text, written from a snapshot.
 //!
-//! | series | unit and meaning |
-//! |-|-|
-//! | `gpu_tenancy_exporter_up` | 1 when the driver answered within the last minute |
-//! | `gpu_tenancy_exporter_reading_age_seconds` | how old every figure of the page is |
-//! | `gpu_tenancy_exporter_readings_total`, `…_reading_failures_total` | tries that succeeded and that did not |
-//! | `gpu_tenancy_card_up` | 1 when the card answered |
-//! | `gpu_tenancy_card_memory_{total,used,free,reserved}_bytes` | the device's own figures |
-//! | `gpu_tenancy_card_processes` | processes on the card; absent where the driver lists none |
-//! | `gpu_tenancy_card_memory_unattributed_bytes` | held by processes in no container of a pod |
-//! | `gpu_tenancy_mig_instance_memory_{total,used,free}_bytes` | the same for a MIG instance |
-//! | `gpu_tenancy_container_memory_used_bytes` | what a container holds of a card |
-//! | `gpu_tenancy_container_memory_peak_bytes` | the most it held since it was first seen |
+//! The series are listed in `docs/metrics.md`.
 //!
 //! Figures older than a minute, or of before a failure, are left out: to
 //! Prometheus they would look like new ones. Their age and `up` stay.

@@ -1,14 +1,6 @@
 //! A watcher's pages: `/metrics`, `/readyz` and `/livez`.
 //!
-//! | series | unit and meaning |
-//! |-|-|
-//! | `gpu_tenancy_watcher_leads` | 1 on the watcher that acts for the card |
-//! | `gpu_tenancy_watcher_looks_total`, `…_last_look_age_seconds` | looks at the card |
-//! | `gpu_tenancy_watcher_look_duration_seconds` | what the last look took, waiting for answers included |
-//! | `gpu_tenancy_watcher_api_calls_total` | calls to the API server |
-//! | `gpu_tenancy_watcher_sample_up` | 1 when the last scrape of the card gave figures |
-//! | `gpu_tenancy_watcher_free_bytes` | what the device called free in it |
-//! | `gpu_tenancy_gate_*` | of each tenant's gate, see [`crate::status`] |
+//! The series are listed in `docs/metrics.md`; those of gates come from [`crate::status`].
 //!
 //! A watcher that does not lead shows nothing of card and tenants: what it saw
 //! last is of the past, and the one that leads shows it.

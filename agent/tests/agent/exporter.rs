@@ -41,6 +41,7 @@ fn the_page_tells_cards_containers_and_who_belongs_to_nobody() {
     ));
     let page = turn(&mut Sampler::new(node.settings()));
     exposition::parse(&page).expect("the gate's own reader reads it");
+    crate::monitoring::is_documented(&page);
     let stable: String = page
         .lines()
         .map(|line| {
@@ -79,6 +80,7 @@ fn mig_instances_are_told_and_their_processes_counted_once() {
          process 0 c 200 1073741824 2\n",
     );
     let page = turn(&mut Sampler::new(node.settings()));
+    crate::monitoring::is_documented(&page);
     assert_eq!(values(&page, "mig_instance_memory_used_bytes", "MIG-one"), [(4 * GIB) as f64]);
     assert_eq!(values(&page, "mig_instance_memory_free_bytes", "MIG-two"), [(9 * GIB) as f64]);
     assert_eq!(values(&page, "container_memory_used_bytes", "pod=\"llama-0\""), [(4 * GIB) as f64]);

@@ -7,11 +7,16 @@ use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tenancy::exposition;
+use tenancy::card::{Card, Device, DeviceSource, Source};
+use tenancy::names::Namespace;
+use tenancy::objects::Kind;
+use tenancy::{expand, exposition};
 
 const ALERTS: &str = "examples/monitoring/alerts.yaml";
 const RESOURCE: &str = "examples/monitoring/prometheus-rule.yaml";
 const CASES: &str = "examples/monitoring/alerts.test.yaml";
+const METRICS: &str = "docs/metrics.md";
+const POD_MONITOR: &str = "examples/monitoring/pod-monitor.yaml";
 const DASHBOARD: &str = "examples/monitoring/grafana-dashboard.json";
 
 /// What a scrape adds to every series of a pod.
@@ -128,6 +133,18 @@ pub(crate) fn names_only_what_is_on(page: &str) {
         assert!(!metrics(expr).is_empty(), "{alert} reads nothing of ours: {expr}");
     }
     dashboard_shows(&emitted);
+    is_documented(page);
+}
+
+/// Every series of a page stands in the page of metrics, by its whole name.
+pub(crate) fn is_documented(page: &str) {
+    let documented = read(METRICS);
+    let missing: BTreeSet<String> = shapes(page)
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| !documented.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "{METRICS} says nothing of {missing:?}");
 }
 
 /// Every query of the dashboard is of series that are emitted, and each legend of their labels.
@@ -174,6 +191,31 @@ fn every_alert_has_a_section_and_cases_and_both_forms_are_the_same_rules() {
         let (fires, silent): (Vec<_>, Vec<_>) = expected.partition(|it| !it.exp_alerts.is_empty());
         assert!(!fires.is_empty() && !silent.is_empty(), "{CASES} lacks when {alert} fires, or when not");
     }
+}
+
+#[test]
+fn a_prometheus_operator_finds_the_watchers_pods() {
+    let monitor: Value = serde_saphyr::from_str(&read(POD_MONITOR)).unwrap();
+    let source = DeviceSource::Dcgm("http://dcgm.gpu:9400/metrics".to_owned());
+    let card = Card {
+        name: "t4".parse().unwrap(),
+        node: "gpu-1".parse().unwrap(),
+        device: Device::Index(0),
+        source: Source { device: source, pods: None, secret: None },
+        memory_mib: None,
+        critical_mib: None,
+        residents: BTreeMap::new(),
+        watch: true,
+    };
+    let objects = expand::watched_card(&card, "agent");
+    let (_, watcher) = objects.iter().find(|(key, _)| key.kind == Kind::Deployment).unwrap();
+    assert_eq!(monitor["metadata"]["namespace"].as_str(), watcher.namespace.as_ref().map(Namespace::as_str));
+    let template = &watcher.body["spec"]["template"];
+    for (label, value) in monitor["spec"]["selector"]["matchLabels"].as_object().unwrap() {
+        assert_eq!(&template["metadata"]["labels"][label], value, "{label}");
+    }
+    let port = &template["spec"]["containers"][0]["ports"][0]["name"];
+    assert_eq!(&monitor["spec"]["podMetricsEndpoints"][0]["port"], port);
 }
 
 #[test]
