@@ -8,8 +8,11 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::ServiceModel;
 
-/// The version of Kubernetes whose fields these are: the feature of `k8s-openapi` in Cargo.toml.
+k8s_openapi::k8s_if_1_33! {
+/// The version of Kubernetes whose fields these are. Another feature of `k8s-openapi` leaves it out, and nothing
+/// builds until it is written anew here.
 const KUBERNETES: &str = "1.33";
+}
 
 /// Fields that hold an amount, or amounts by name. The API server takes numbers there too.
 const AMOUNTS: [&str; 5] = ["limits", "requests", "overhead", "sizeLimit", "divisor"];
