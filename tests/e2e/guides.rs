@@ -18,12 +18,12 @@ fn is_planned(name: &str, resources: usize) -> Result<()> {
 
 #[test]
 fn the_first_tenant_is_planned_as_its_guide_prints_it() -> Result<()> {
-    is_planned("first-tenant", 3)
+    is_planned("first-tenant", 4)
 }
 
 #[test]
 fn several_tenants_are_planned_as_their_guide_prints_them() -> Result<()> {
-    is_planned("several-tenants", 7)
+    is_planned("several-tenants", 8)
 }
 
 #[test]

@@ -11,12 +11,18 @@ provider "gpu" {
   agent_image = "registry.example.org/gpu-tenancy/gpu-agent:0.1.0"
 }
 
+# Tells what the card has free and what each pod holds.
+resource "gpu_exporter" "this" {
+  name          = "gpu-exporter"
+  runtime_class = "nvidia" # with NVIDIA's GPU operator; leave it out where NVIDIA's runtime is the nodes' default
+}
+
 resource "gpu_card" "t4" {
   name   = "gpu-1-0"
   node   = "gpu-1"
   index  = 0
   memory = "15360MiB"
-  source = { dcgm = "http://nvidia-dcgm-exporter.gpu-operator:9400/metrics" }
+  source = { exporter = gpu_exporter.this.url }
 
   # Another team's process. It may always grow back to 2 GiB, whoever is awake.
   residents = {
@@ -68,4 +74,8 @@ resource "gpu_windowed_service" "tenant" {
   service    = { port = 80 }
   windows    = each.value.windows
   always     = each.value.windows == null ? true : null
+
+  # The card's node, whose taint the pod bears. On another node it would be sent away.
+  node_selector = { "kubernetes.io/hostname" = gpu_card.t4.node }
+  tolerations   = [{ key = "nvidia.com/gpu", operator = "Exists", effect = "NoSchedule" }]
 }

@@ -13,8 +13,8 @@ model! {
         /// Its address, without `/api`, such as `http://prometheus.monitoring:9090`. With `https://` it
         /// wants `secret` beside it, and each tenant's `source_secret`.
         pub(crate) url: Attr<String> = required(),
-        /// The series of what is free on the device, such as
-        /// `DCGM_FI_DEV_FB_FREE{UUID="GPU-…"}`.
+        /// The series of what is free on the device, such as `DCGM_FI_DEV_FB_FREE{UUID="GPU-…"}`. Each
+        /// selector finds exactly one series; what has to be calculated belongs into a recording rule.
         pub(crate) free: Attr<String> = required(),
         /// The series of what processes hold.
         pub(crate) used: Attr<String> = required(),
@@ -43,8 +43,8 @@ model! {
         /// URL of the metrics page of utkuozdemir/nvidia_gpu_exporter. Since 1.14 it says when it last
         /// read the driver, and older figures than a minute admit nobody; before, it reads at each scrape.
         pub(crate) nvidia_gpu_exporter: Attr<String> = optional(),
-        /// A Prometheus that scrapes one of them or another. It says when it scraped an exporter, and
-        /// not when that read the driver.
+        /// A Prometheus that scrapes one of them or another, every 30 seconds or more often, since older
+        /// figures admit nobody. It says when it scraped an exporter, and not when that read the driver.
         pub(crate) prometheus: Attr<PrometheusModel> = optional(),
         /// URL of a per-pod gauge, `gpu_pod_memory_used_bytes`. `gpu-agent explain` shows by it who holds
         /// what, where the device's own source does not tell. It never decides: a dead collector reads
@@ -84,11 +84,11 @@ model! {
         pub(crate) name: Attr<String> = required().requires_replace(),
         /// The node that it sits in.
         pub(crate) node: Attr<String> = required(),
-        /// Which of the node's devices it is, counted as `nvidia-smi` counts, until its UUID is known.
+        /// Which of the node's devices it is, counted as `nvidia-smi` counts. Either this or `uuid` is set.
         pub(crate) index: Attr<i64> = optional().range(0..=255).exactly_one_of(&["uuid"]),
-        /// The device's UUID, `GPU-…`.
+        /// The device's UUID, `GPU-…`, which stays when the node's devices are counted anew.
         pub(crate) uuid: Attr<String> = optional(),
-        /// Where its figures are read.
+        /// Where its figures are read: exactly one of `exporter`, `dcgm`, `nvidia_gpu_exporter` and `prometheus`.
         pub(crate) source: Attr<SourceModel> = required(),
         /// Its size, such as `15GiB`, so that a claim that can never fit is refused early. The
         /// device's own figure decides at run time.

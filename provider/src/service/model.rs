@@ -38,7 +38,7 @@ model! {
         pub(crate) command: Attr<List<String>> = optional(),
         /// Arguments instead of the image's.
         pub(crate) args: Attr<List<String>> = optional(),
-        /// The one port that it listens on, named `http`.
+        /// The one port that it listens on, named `http`. Either this or `ports` is set.
         pub(crate) port: Attr<i64> = optional().exactly_one_of(&["ports"]),
         /// The ports that it listens on, by name, where there are several.
         pub(crate) ports: Attr<Map<i64>> = optional(),
@@ -47,7 +47,8 @@ model! {
         pub(crate) main_port: Attr<String> = optional().requires(&["ports"]),
         /// The Service in front of it; none unless set.
         pub(crate) service: Attr<FrontModel> = optional(),
-        /// When it may be awake, by name.
+        /// When it may be awake, by name. A window whose end is not after its start ends on the next day.
+        /// Exactly one of `windows`, `on_demand` and `always` is set.
         pub(crate) windows: Attr<Map<WindowModel>> = optional().exactly_one_of(&["on_demand", "always"]),
         /// Awake whenever there is work and room, at any hour. `demand` says where work is seen.
         pub(crate) on_demand: Attr<bool> = optional(),
@@ -66,7 +67,8 @@ model! {
         /// The call that makes the server let go of its memory before it is put to sleep.
         pub(crate) unload: Attr<UnloadModel> = optional(),
         /// Where the gate sees whether there is work. With `windows`, the tenant wakes in a window only
-        /// when there is, and sleeps when there has been none for a while.
+        /// when there is, and sleeps when there has been none for a while. Either `http` or `prometheus` is
+        /// set. No answer, or one that is no number, wakes nobody and puts nobody to sleep.
         pub(crate) demand: Attr<DemandModel> = optional(),
         /// Name of a Secret in the tenant's namespace by which its gate asks an `https` source of its card:
         /// its key `ca.crt` holds the certificates of the authorities to believe, and its key `token` the
@@ -102,7 +104,8 @@ model! {
         /// change runs it anew, and the Job before is removed. An apply makes it and does not wait for it;
         /// after five failed tries, or six hours, it stays failed with its pods' logs.
         pub(crate) prefetch: Attr<PrefetchModel> = optional(),
-        /// Volumes beside `storage`, by name.
+        /// Volumes beside `storage`, by name, in the server and the init containers: each is exactly one of
+        /// `empty_dir`, `claim`, `config_map` and `secret`.
         pub(crate) volumes: Attr<Map<VolumeModel>> = optional(),
         /// How much memory the server's processes may share through `/dev/shm`, such as `2Gi`. It counts as
         /// memory that the server uses. Unless set it is the 64 MiB of the container runtime.
@@ -116,7 +119,9 @@ model! {
         pub(crate) init_containers: Attr<Map<InitModel>> = optional(),
         /// Containers that run beside the server, by name.
         pub(crate) sidecars: Attr<Map<SidecarModel>> = optional(),
-        /// Labels that a node must have.
+        /// Labels that a node must have. A claim on a card does not bind the pod to the card's node: where
+        /// several nodes have cards, name that node, `{ "kubernetes.io/hostname" = "gpu-1" }`. A pod on
+        /// another one is sent away.
         pub(crate) node_selector: Attr<Map<String>> = optional(),
         /// Taints that the pod bears.
         pub(crate) tolerations: Attr<List<TolerationModel>> = optional(),
@@ -137,7 +142,8 @@ model! {
         /// What all pods of its namespace may ask for together, by resource: a ResourceQuota such as
         /// `{ "requests.nvidia.com/gpu" = "2" }`. Tenants that share a namespace share what it bounds.
         pub(crate) quota: Attr<Map<String>> = optional().same_if(same_amounts),
-        /// Who may call it and where it may go.
+        /// Who may call it and where it may go: a NetworkPolicy, which holds only where the cluster's network
+        /// enforces such policies. The kubelet's probes and the calls of the tenant's gate pass whatever it says.
         pub(crate) network: Attr<NetworkModel> = optional(),
         /// The pod's security context, as Kubernetes spells it: `jsonencode({ … })`.
         pub(crate) pod_security_context: Attr<String> = optional(),

@@ -21,7 +21,7 @@ model! {
 model! {
     /// The Service in front of the server: one port, or several by name.
     pub(crate) struct FrontModel {
-        /// What callers dial. It leads to the server's main port.
+        /// What callers dial. It leads to the server's main port. Either this or `ports` is set.
         pub(crate) port: Attr<i64> = optional().range(1..=65535).exactly_one_of(&["ports"]),
         /// What callers dial, by name.
         pub(crate) ports: Attr<Map<FrontPortModel>> = optional(),
@@ -250,7 +250,8 @@ model! {
     /// A probe of the server: one of `tcp`, `http` and `exec`.
     pub(crate) struct ProbeModel {
         /// A port accepts a connection. It keeps its meaning while the server is busy, where an
-        /// HTTP probe of a single-threaded server kills it in the middle of its work.
+        /// HTTP probe of a single-threaded server kills it in the middle of its work. Exactly one of `tcp`,
+        /// `http` and `exec` is set.
         pub(crate) tcp: Attr<TcpModel> = optional().exactly_one_of(&["http", "exec"]),
         /// A GET answers with 200 to 399.
         pub(crate) http: Attr<HttpModel> = optional(),
@@ -306,7 +307,7 @@ model! {
     /// no number and no truth value, or none at all, is not taken for an empty queue: nobody is
     /// woken by it, and nobody put to sleep.
     pub(crate) struct DemandModel {
-        /// A GET that is answered with JSON.
+        /// A GET that is answered with JSON, within 3 seconds and 1 MiB.
         pub(crate) http: Attr<DemandHttpModel> = optional().exactly_one_of(&["prometheus"]),
         /// An instant query to a Prometheus.
         pub(crate) prometheus: Attr<DemandPrometheusModel> = optional(),
