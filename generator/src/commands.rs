@@ -2,7 +2,7 @@
 //! what a person is told.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,13 +13,14 @@ use crate::explain::Explained;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::init::{self, Start};
-use crate::load::{FLEET, Files, TENANTS};
+use crate::load::{FLEET, Files, TENANTS, unwritten};
 use crate::new::{Asked, Draft, Ground, ask};
 use crate::own::NAME as OWN;
 use crate::problem::Problem;
+use crate::put::put;
 use crate::say::{created, print, print_json};
 use crate::stacks::fits;
-use crate::write::Mode;
+use crate::write::{Mode, Origin};
 use crate::{LocalDisk, explain, export, files, load, manifest, render, write};
 
 /// `gpu-stacks init`.
@@ -33,10 +34,13 @@ pub(crate) fn init(root: &Path, start: &Start, format: Format) -> Result<ExitCod
         return Err(Failure::Asked(what));
     }
     let own = init::files(start);
-    put(root, &own)?;
-    let fleet = load(root).map_err(|problems| Failure::Problems { problems, writing: false })?;
+    let fleet = unwritten(root, &own).map_err(|problems| Failure::Problems { problems, writing: true })?;
     let generated = render(&fleet).map_err(|error| Failure::Ours(error.to_string()))?;
-    write(root, &generated, Mode::Write { overwrite: false }, &LocalDisk).map_err(Failure::Write)?;
+    nothing_in_the_way(root, &generated)?;
+    let made = put(root, &own)?;
+    write(root, &generated, Mode::Write { overwrite: false }, &LocalDisk)
+        .inspect_err(|_| made.take_back())
+        .map_err(Failure::Write)?;
     if format == Format::Json {
         let generated = generated.keys().map(String::as_str).chain([manifest::NAME]);
         print_json(&created(own.keys().map(String::as_str).chain(generated)));
@@ -60,6 +64,25 @@ pub(crate) fn init(root: &Path, start: &Start, format: Format) -> Result<ExitCod
         if on.is_empty() { "fleet.yaml".to_owned() } else { root.join("fleet.yaml").display().to_string() },
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a folder in which somebody has files where the stacks of a new live repository would lie.
+fn nothing_in_the_way(root: &Path, generated: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let changes = write(root, generated, Mode::Check, &LocalDisk).map_err(Failure::Write)?;
+    let foreign = changes.iter().filter(|change| change.origin != Origin::Generated);
+    let paths: Vec<String> = foreign.map(|change| root.join(&change.path).display().to_string()).collect();
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let inside = root.join("live");
+    // As somebody types it where this was typed.
+    let inside = inside.strip_prefix(".").unwrap_or(&inside);
+    Err(Failure::Asked(format!(
+        "{}: in the place of a generated file, so nothing was written. Move what stands there away, or make the live \
+         repository in a folder of its own: `gpu-stacks init {}`",
+        paths.join(", "),
+        inside.display()
+    )))
 }
 
 /// `gpu-stacks new`.
@@ -248,32 +271,4 @@ pub(crate) fn export(
         print(&format!("note: {}\n", allowed.trim_end()));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes files that are not there yet, or none of them.
-fn put(root: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
-    let mut made: Vec<PathBuf> = Vec::new();
-    let write_one = |path: &Path, text: &str| -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut file = std::fs::File::options().write(true).create_new(true).open(path)?;
-        file.write_all(text.as_bytes()).inspect_err(|_| {
-            // Ours and half written. What cannot be removed is named by the next run, which finds it there.
-            let _ = std::fs::remove_file(path);
-        })
-    };
-    for (path, text) in files {
-        let path = root.join(path);
-        if let Err(error) = write_one(&path, text) {
-            for made in &made {
-                // What cannot be removed is named by the next run, which finds it there.
-                let _ = std::fs::remove_file(made);
-            }
-            let what = format!("{}: cannot be written: {error}. Nothing was written", path.display());
-            return Err(Failure::Asked(what));
-        }
-        made.push(path);
-    }
-    Ok(())
 }

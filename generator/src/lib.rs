@@ -36,6 +36,7 @@ pub mod new;
 pub mod node;
 pub mod own;
 pub mod problem;
+mod put;
 pub mod raw;
 pub mod read;
 mod render;

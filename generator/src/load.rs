@@ -26,12 +26,19 @@ pub(crate) const CATALOGUE: &str = "catalogue";
 /// # Errors
 /// Every problem of every file, ordered by file, line and column.
 pub fn load(root: &Path) -> Result<Fleet, Vec<Problem>> {
-    let mut files = files(root).map_err(|problem| vec![problem])?;
-    let fleet = files.judged();
-    match fleet {
-        Some(fleet) => files.problems.into_result(fleet),
-        None => Err(files.problems.sorted()),
+    files(root).map_err(|problem| vec![problem])?.into_fleet()
+}
+
+/// Judges a live repository that is not written yet, from the texts of its files by their paths.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn unwritten(root: &Path, texts: &BTreeMap<String, String>) -> Result<Fleet, Vec<Problem>> {
+    let mut files = Files::of(Source::new(FLEET, texts.get(FLEET).map_or("", String::as_str)));
+    for (path, text) in texts.iter().filter(|(path, _)| *path != FLEET) {
+        files.add_tenant(root, path, text);
     }
+    files.into_fleet()
 }
 
 /// The files of a live repository as they were read.
@@ -50,15 +57,28 @@ pub struct Files {
 }
 
 impl Files {
+    /// A fleet's file alone, with the catalogue that is built in.
+    fn of(fleet: Source) -> Self {
+        let mut problems = Problems::default();
+        let fleet_read = record(&fleet, &mut problems);
+        Self { fleet, fleet_read, tenants: Vec::new(), catalogue: Catalogue::built_in(), problems }
+    }
+
     /// The fleet that these files describe; what is wrong joins `problems`.
     pub fn judged(&mut self) -> Option<Fleet> {
         let (node, raw) = self.fleet_read.as_ref()?;
         let file = FleetFile { source: &self.fleet, node, raw };
         validate::fleet(file, &self.tenants, &mut self.problems)
     }
-}
 
-impl Files {
+    /// The fleet, or everything that is wrong, ordered by file, line and column.
+    fn into_fleet(mut self) -> Result<Fleet, Vec<Problem>> {
+        match self.judged() {
+            Some(fleet) => self.problems.into_result(fleet),
+            None => Err(self.problems.sorted()),
+        }
+    }
+
     /// Adds a tenant file that is not written yet.
     pub fn add_tenant(&mut self, root: &Path, path: &str, text: &str) {
         let source = Source::new(path, text);
@@ -72,12 +92,10 @@ impl Files {
 /// There is no fleet file, or it cannot be read. Everything else that is wrong
 /// is among the problems of the files.
 pub fn files(root: &Path) -> Result<Files, Problem> {
-    let mut problems = Problems::default();
-    let fleet = text(root, FLEET)?;
-    let fleet_read = record::<RawFleet>(&fleet, &mut problems);
+    let Files { fleet, fleet_read, catalogue, mut problems, .. } = Files::of(text(root, FLEET)?);
     let names = yaml_names(root, CATALOGUE, &mut problems);
     let entries: Vec<Entry> = names.iter().filter_map(|name| own_entry(root, name, &mut problems)).collect();
-    let catalogue = Catalogue::built_in().with(entries.into_iter());
+    let catalogue = catalogue.with(entries.into_iter());
     let tenants = yaml_names(root, TENANTS, &mut problems)
         .iter()
         .filter_map(|name| tenant_file(root, name, &catalogue, &mut problems))
