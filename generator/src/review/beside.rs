@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::assemble::{Input, action};
 use super::fields;
-use super::model::{Drift, Remark, RemarkKind, Unplanned};
-use super::plan::Plan;
+use super::model::{Action, Drift, Remark, RemarkKind, Unplanned};
+use super::plan::{Plan, ResourceChange};
 use super::run_report::Outcome;
 use super::veil::Veil;
 
@@ -80,13 +80,6 @@ pub(super) fn drift(input: &Input) -> Vec<Drift> {
     let mut found = Vec::new();
     for stack in &input.stacks {
         let veil = Veil::of(&stack.plan);
-        let changing: BTreeSet<&str> = stack
-            .plan
-            .resource_changes
-            .iter()
-            .filter(|resource| action(resource).is_some())
-            .map(|resource| resource.address.as_str())
-            .collect();
         for resource in stack.plan.resource_drift.iter().filter(|resource| resource.mode != "data") {
             let gone = resource.change.after.is_null();
             let fields = if gone { Vec::new() } else { fields::attributes(&resource.change, &veil) };
@@ -99,12 +92,19 @@ pub(super) fn drift(input: &Input) -> Vec<Drift> {
                     gone,
                     fields,
                     objects,
-                    put_back: changing.contains(resource.address.as_str()),
+                    put_back: stack.plan.resource_changes.iter().any(|planned| puts_back(planned, resource)),
                 });
             }
         }
     }
     found
+}
+
+/// Whether what is planned puts back what drifted, or some of it. What is deleted, forgotten or only moved is not.
+fn puts_back(planned: &ResourceChange, drifted: &ResourceChange) -> bool {
+    planned.address == drifted.address
+        && matches!(action(planned), Some(Action::Create | Action::Update | Action::Replace))
+        && fields::puts_back(&planned.change, &drifted.change)
 }
 
 /// Checks that fail.

@@ -122,6 +122,35 @@ fn step(path: &str, name: &str) -> String {
     }
 }
 
+/// Whether what is planned gives to anything that drifted another value than the live one.
+pub(super) fn puts_back(planned: &Change, drift: &Change) -> bool {
+    gives_another(&drift.before, &drift.after, &planned.after, &planned.after_unknown)
+}
+
+fn gives_another(before: &Value, live: &Value, planned: &Value, unknown: &Value) -> bool {
+    if before == live {
+        return false;
+    }
+    if *unknown == Value::Bool(true) {
+        return true;
+    }
+    if let (Value::Object(fields), Value::Object(live_fields)) = (before, live) {
+        return fields.keys().chain(live_fields.keys()).any(|name| {
+            let [before, live, planned, unknown] =
+                [before, live, planned, unknown].map(|side| side.get(name).unwrap_or(&Value::Null));
+            gives_another(before, live, planned, unknown)
+        });
+    }
+    if let [Some(before), Some(live), Some(planned)] =
+        [before, live, planned].map(|side| document(Some(side)))
+    {
+        return gives_another(&before, &live, &planned, &Value::Null);
+    }
+    // What goes with the apply is not put back, unless it came by hand.
+    let goes = planned.is_null() && !before.is_null();
+    has_true(unknown) || (planned != live && !goes)
+}
+
 /// The changes of objects of a resource, and whether some are not known before apply.
 pub(super) fn objects(change: &Change, veil: &Veil) -> (Vec<ObjectChange>, bool) {
     let unknown = change.after_unknown.get(OBJECTS);

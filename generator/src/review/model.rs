@@ -293,7 +293,7 @@ pub struct Drift {
     pub fields: Vec<Field>,
     /// The same of its objects.
     pub objects: Vec<ObjectChange>,
-    /// An apply puts it back.
+    /// The apply puts it back, or some of it. Otherwise it keeps what is there, or deletes it.
     pub put_back: bool,
 }
 

@@ -187,6 +187,11 @@ pub(super) fn verdict(side: &Side) -> Option<String> {
     }
 }
 
+/// What the apply does about drift. It may keep what is there, and it may delete it.
+pub(super) fn fate(put_back: bool) -> &'static str {
+    if put_back { "the apply puts it back" } else { "the apply does not put it back" }
+}
+
 /// The sign that stands before something, as in a plan.
 pub(super) fn sign(action: Action) -> &'static str {
     match action {

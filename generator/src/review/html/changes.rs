@@ -149,7 +149,7 @@ fn breakable(path: &str) -> String {
 }
 
 pub(super) fn drift(drift: &Drift) -> String {
-    let fate = if drift.put_back { "the apply puts it back" } else { "the apply leaves it" };
+    let fate = text::fate(drift.put_back);
     let gone = if drift.gone { "<p>It is gone.</p>\n" } else { "" };
     format!(
         "<details><summary><code>{}</code> <small>in {}</small> <span class=\"tag note\">{fate}</span></summary>\n{gone}{}{}</details>\n",

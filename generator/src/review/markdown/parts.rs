@@ -257,7 +257,7 @@ pub(super) fn drift(drift: &Drift) -> String {
         Action::Update => object_lines(object),
         action => vec![format!("{} {}", mark(action), text::visible(&object.object))],
     }));
-    let fate = if drift.put_back { "the apply puts it back" } else { "the apply leaves it" };
+    let fate = text::fate(drift.put_back);
     format!(
         "<details><summary><code>{}</code> of <code>{}</code>: {fate}</summary>\n\n{}\n</details>\n",
         markup(&drift.address),
