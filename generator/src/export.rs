@@ -78,11 +78,12 @@ pub fn kustomize(fleet: &Fleet) -> Result<BTreeMap<String, String>, ExportError>
         }
         put(folders.entry(format!("tenants/{name}")).or_default(), &objects);
     }
-    // Tenants may share a namespace, and kustomize takes each object once.
+    // Tenants may share a namespace, and kustomize takes each object once. Each says its own labels of it.
     let mut namespaces: BTreeMap<String, Value> = BTreeMap::new();
     for objects in folders.values_mut() {
-        let own = objects.extract_if(.., |_, body| body["kind"] == Kind::Namespace.as_str());
-        namespaces.extend(own);
+        for (_, body) in objects.extract_if(.., |_, body| body["kind"] == Kind::Namespace.as_str()) {
+            add(&mut namespaces, &body);
+        }
     }
     folders.insert("namespaces".to_owned(), namespaces);
     // kustomize refuses a folder without resources.
@@ -106,12 +107,13 @@ fn readme(somebody_is_born_asleep: bool) -> String {
     [README_HEAD, how, README_FOOT].concat()
 }
 
-/// Adds objects; the entries of one object are put together.
 fn put(folder: &mut BTreeMap<String, Value>, objects: &Objects) {
-    for (_, object) in objects.iter() {
-        let body = folder.entry(file_name(&object.body)).or_insert_with(|| object.body.clone());
-        merge(body, &object.body);
-    }
+    objects.iter().for_each(|(_, object)| add(folder, &object.body));
+}
+
+/// Adds an object; the entries of one object are put together.
+fn add(folder: &mut BTreeMap<String, Value>, body: &Value) {
+    merge(folder.entry(file_name(body)).or_insert_with(|| body.clone()), body);
 }
 
 /// `deployment_tts_chatterbox.yaml`. No name of ours has an underscore, where a dash would make one file of

@@ -132,3 +132,19 @@ fn where_everybody_is_always_awake_nothing_is_made_once() {
     assert!(!files.keys().any(|path| path.starts_with("once/")), "{:?}", files.keys());
     assert_eq!(commands(&files), ["apply --server-side -k namespaces", "apply --server-side -k ."]);
 }
+
+/// Under Terraform each applies its own labels and annotations, and all of them are there.
+#[test]
+fn a_namespace_that_tenants_share_has_what_each_of_them_says_of_it() {
+    let decorated = |name: &str| {
+        let said = format!("{{ Namespace: {{ by-{name}: x }} }}");
+        format!("namespace: tts\nalways: true\nlabels: {said}\nannotations: {said}\n")
+    };
+    let fleet = live(&[("a", &decorated("a")), ("b", &decorated("b"))]);
+    let found = read_back(&kustomize(&fleet).unwrap(), false);
+    let metadata = &found["Namespace//tts"]["metadata"];
+    for name in ["by-a", "by-b"] {
+        assert_eq!((&metadata["labels"][name], &metadata["annotations"][name]), (&json!("x"), &json!("x")));
+    }
+    assert_same(&found, &expected(&fleet).0);
+}
