@@ -16,7 +16,8 @@ pub(super) fn will_not(read: &Read<'_>, tenants: &[TenantReview]) -> Vec<String>
     let mut told = Vec::new();
     let mut windows_moved = Vec::new();
     let mut gated = false;
-    for tenant in tenants {
+    // No apply does anything about those that are forgotten.
+    for tenant in tenants.iter().filter(|tenant| tenant.action != Action::Forget) {
         let Ok(id) = tenant.tenant.parse::<TenantId>() else { continue };
         let before = read.before.services.get(&id);
         let Some(after) = read.after.services.get(&id) else { continue };
@@ -64,6 +65,16 @@ pub(super) fn will_not(read: &Read<'_>, tenants: &[TenantReview]) -> Vec<String>
         .collect();
     if !kept.is_empty() {
         told.push(format!("Delete data: the claims of {} stay.", kept.join(", ")));
+    }
+    let forgotten = read.seen.iter().filter(|seen| seen.action == Some(Action::Forget));
+    let forgotten: Vec<String> =
+        forgotten.map(|seen| format!("{} of {}", seen.resource.address, seen.stack)).collect();
+    if !forgotten.is_empty() {
+        told.push(format!(
+            "Delete what Terraform forgets ({}): it stays in the cluster, and Terraform no longer looks after it, unless \
+             another stack takes it up.",
+            forgotten.join(", ")
+        ));
     }
     told
 }

@@ -152,8 +152,9 @@ fn read<'i>(input: &'i Input, settings: &Settings) -> Read<'i> {
             let action = action(resource);
             let (mut objects, objects_unknown) = match action {
                 Some(Action::Replace) => fields::replaced_objects(&resource.change, &veil),
+                // What is forgotten has no values after, and its objects stay.
+                Some(Action::Forget) | None => (Vec::new(), false),
                 Some(_) => fields::objects(&resource.change, &veil),
-                None => (Vec::new(), false),
             };
             objects.iter_mut().for_each(|object| qualify(object, &resource.kind, &before));
             let fields = match action {
@@ -174,13 +175,25 @@ fn read<'i>(input: &'i Input, settings: &Settings) -> Read<'i> {
             });
         }
     }
+    read.keep_what_stays();
     read
 }
 
 impl Read<'_> {
+    /// Enters on the side after what Terraform lets go of, as it stays; who takes it up in another stack knows better.
+    fn keep_what_stays(&mut self) {
+        let mut stays = Declared::default();
+        let forgotten = self.seen.iter().filter(|seen| seen.action == Some(Action::Forget));
+        for seen in forgotten.filter(|seen| declares(seen.resource)) {
+            // What cannot be read was told of the side before.
+            let _ = enter(&seen.resource.kind, Values::new(&seen.before, &Value::Null), &mut stays);
+        }
+        self.after.add_missing(stays);
+    }
+
     /// Enters what a resource declares on both sides. Answers whose it is.
     fn declare(&mut self, resource: &ResourceChange, before: &Value, after: &Value) -> Option<TenantId> {
-        if !matches!(resource.kind.as_str(), "gpu_card" | "gpu_vram_floor" | "gpu_windowed_service") {
+        if !declares(resource) {
             return None;
         }
         let was = Values::new(before, &Value::Null);
@@ -212,6 +225,11 @@ impl Read<'_> {
         }
         whose
     }
+}
+
+/// Whether it is a resource of which a card's days are made.
+fn declares(resource: &ResourceChange) -> bool {
+    matches!(resource.kind.as_str(), "gpu_card" | "gpu_vram_floor" | "gpu_windowed_service")
 }
 
 /// Says of an object's going or coming what its name alone does not.

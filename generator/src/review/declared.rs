@@ -309,6 +309,19 @@ impl<'v> Values<'v> {
 }
 
 impl Declared {
+    /// Adds what is not declared here.
+    pub(super) fn add_missing(&mut self, other: Self) {
+        for (name, card) in other.cards {
+            self.cards.entry(name).or_insert(card);
+        }
+        for (tenant, claimed) in other.floors {
+            self.floors.entry(tenant).or_insert(claimed);
+        }
+        for (tenant, service) in other.services {
+            self.services.entry(tenant).or_insert(service);
+        }
+    }
+
     /// Adds what no plan speaks of from the files of the live repository.
     pub(super) fn fill_from(
         &mut self,

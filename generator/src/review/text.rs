@@ -192,6 +192,9 @@ pub(super) fn fate(put_back: bool) -> &'static str {
     if put_back { "the apply puts it back" } else { "the apply does not put it back" }
 }
 
+/// What a resource does that is forgotten.
+pub(super) const FORGOTTEN: &str = "stays in the cluster, and this stack no longer looks after it";
+
 /// The sign that stands before something, as in a plan.
 pub(super) fn sign(action: Action) -> &'static str {
     match action {

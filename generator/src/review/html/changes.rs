@@ -101,6 +101,9 @@ fn resource(resource: &ResourceReview) -> String {
         escaped(&resource.stack),
         fields(&resource.fields)
     );
+    if resource.action == Action::Forget {
+        let _ = writeln!(out, "<p>It {}.</p>", text::FORGOTTEN);
+    }
     out.push_str(&objects(&resource.objects));
     if resource.objects_unknown {
         out.push_str("<p>Some of its objects are known after apply only.</p>\n");

@@ -193,6 +193,9 @@ pub(super) fn resource(resource: &ResourceReview) -> String {
 /// A resource in the lines of a diff.
 fn resource_lines(resource: &ResourceReview) -> Vec<String> {
     let mut lines = vec![format!("{} {}", mark(resource.action), text::visible(&resource.address))];
+    if resource.action == Action::Forget {
+        lines.push(format!("! it {}", text::FORGOTTEN));
+    }
     lines.extend(resource.fields.iter().flat_map(field_lines));
     let alike = |action: Action| resource.objects.iter().filter(move |it| it.action == action);
     for action in [Action::Delete, Action::Create] {
