@@ -137,11 +137,6 @@ fn explain_says_where_each_value_comes_from() {
 #[test]
 fn explain_says_of_the_fleet_what_it_says_of_a_tenant() {
     let folder = Folder::begun();
-    folder.edit(
-        "fleet.yaml",
-        "defaults:\n",
-        "exporters: { gpu-exporter: { runtime_class: nvidia } }\ndefaults:\n",
-    );
     insta::assert_snapshot!(folder.run(&["explain", "fleet.yaml"]).out);
     insta::assert_snapshot!("line_of_a_card", folder.run(&["explain", "fleet.yaml:7"]).out);
     let json: serde_json::Value =
@@ -430,7 +425,7 @@ fn a_slice_of_mig_is_not_as_large_as_its_card() {
         series("used"),
         series("total")
     );
-    folder.edit("fleet.yaml", "dcgm: http://nvidia-dcgm-exporter.gpu-operator:9400/metrics", &source);
+    folder.edit("fleet.yaml", "      exporter: gpu-exporter", &format!("      {source}"));
     let fit = folder.run(&["fit"]).out;
     assert!(fit.contains("card gpu-1-0 (size not declared)") && !fit.contains("usually has"), "{fit}");
     assert!(fit.contains("nobody can say without `memory:` of the card"), "{fit}");
