@@ -32,7 +32,10 @@ pub trait Field: Sized {
     ///
     /// What Terraform has seen of a value is how it stays spelled: where the
     /// configuration, an apply or a read brings another spelling of the same,
-    /// plan and state keep the prior one, also for elements of collections.
+    /// plan and state keep the prior one, also for elements of collections. A
+    /// collection that the user set is planned as it was or as it is set, since
+    /// Terraform takes no mixture of the two: where any element means something
+    /// else, the plan has the user's spelling of all.
     fn same(&self, other: &Self) -> bool {
         let _ = other;
         false

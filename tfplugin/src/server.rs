@@ -127,11 +127,16 @@ impl<D> Entry<D> {
     }
 
     /// What a resource told, as Terraform gets it: without what is only written
-    /// and in the prior spelling; and what identifies it so.
-    fn settled(&self, told: Told<Value>, prior: Option<&Value>) -> (Value, Option<Value>) {
+    /// and in the prior spelling; and what identifies it so. What a configuration is given with is a plan of it.
+    fn settled(
+        &self,
+        told: Told<Value>,
+        config: Option<&Value>,
+        prior: Option<&Value>,
+    ) -> (Value, Option<Value>) {
         let Told { said: mut value, identity } = told;
         let dropped = merge::forget_write_only(&self.schema, &mut value);
-        let respelled = prior.is_some_and(|prior| merge::respell(&self.schema, prior, &mut value));
+        let respelled = prior.is_some_and(|prior| merge::respell(&self.schema, config, prior, &mut value));
         let identity = if dropped || respelled { self.identity(&value) } else { identity };
         (value, identity.filter(|_| self.has_identity()))
     }

@@ -29,16 +29,16 @@ pub(crate) fn proposal(schema: &Schema, config: &Value, prior: Option<&Value>, m
 
 /// `value` with the spelling of `prior` wherever the schema says that both mean the same.
 pub(crate) fn with_spelling_of(schema: &Schema, prior: &Value, mut value: Value) -> Value {
-    respell(schema, prior, &mut value);
+    respell(schema, None, prior, &mut value);
     value
 }
 
 /// Gives `value` the spelling of `prior` wherever the schema says that both
-/// mean the same. Says whether that changed anything.
-pub(crate) fn respell(schema: &Schema, prior: &Value, value: &mut Value) -> bool {
+/// mean the same. Says whether that changed anything. With the configuration `value` is a plan of it.
+pub(crate) fn respell(schema: &Schema, config: Option<&Value>, prior: &Value, value: &mut Value) -> bool {
     let mut changed = false;
     if let Value::Object(object) = value {
-        keep_spelling(schema, object, Beside { config: None, prior: Some(prior) }, &mut changed);
+        keep_spelling(schema, object, Beside { config, prior: Some(prior) }, &mut changed);
     }
     changed
 }
@@ -69,8 +69,13 @@ fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>, c
         }
         if let Some(respell) = attribute.rules.respell {
             let respelled = respell(prior, value.clone());
-            *changed |= respelled != *value;
-            *value = respelled;
+            // Terraform compares the plan of what has no attributes of its own as a whole: it is what the
+            // user set or what it was, and no mixture of the two.
+            let is_set = beside.config.is_some_and(|config| !config.is_null());
+            if respelled == *prior || !is_set || !matches!(attribute.kind, Kind::Plain(_)) {
+                *changed |= respelled != *value;
+                *value = respelled;
+            }
         }
         let same = attribute.rules.same.as_ref();
         if value.is_wholly_known() && same.is_some_and(|same| same(prior, value)) {
@@ -248,6 +253,20 @@ mod tests {
         let unknown = Store { one: Attr::Unknown, ..store("6144MiB") }.to_value();
         assert_eq!(with_spelling_of(&schema, &old, unknown).get("one"), Some(&Value::Unknown));
         assert_eq!(proposal(&schema, &new, Some(&old), new.clone()), old, "so that the plan is empty");
+    }
+
+    #[test]
+    fn what_is_found_keeps_the_spelling_of_each_element_and_a_plan_that_of_all_or_none() {
+        let named = |a: &str, b: &str| {
+            let memory = |text: &str| Attr::Known(Memory(text.to_owned()));
+            let named = Attr::Known([("a".to_owned(), memory(a)), ("b".to_owned(), memory(b))].into());
+            Store { named, ..Store::default() }.to_value()
+        };
+        let (old, new) = (named("6GiB", "1GiB"), named("6144MiB", "2GiB"));
+        assert_eq!(with_spelling_of(&Store::schema(), &old, new.clone()), named("6GiB", "2GiB"));
+        assert_eq!(proposal(&Store::schema(), &new, Some(&old), new.clone()), new);
+        let respelled = named("6144MiB", "1024MiB");
+        assert_eq!(proposal(&Store::schema(), &respelled, Some(&old), respelled.clone()), old);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::consistency::{self, Judged};
 use super::merge;
 use crate::schema::{Attribute, ErasedRules, Kind, Mode};
 use crate::testing::propose::proposed;
-use crate::{Schema, Type, Value};
+use crate::{Diagnostics, Field, List, Map, Path, Schema, Set, Type, Value};
 
 fn any_schema(depth: u32) -> BoxedStrategy<Schema> {
     prop::collection::vec(any_attribute(depth), 1..4)
@@ -25,9 +25,10 @@ fn any_schema(depth: u32) -> BoxedStrategy<Schema> {
 
 fn any_attribute(depth: u32) -> BoxedStrategy<Attribute> {
     let plain = prop_oneof![
-        Just(Kind::Plain(Type::String)),
-        Just(Kind::Plain(Type::Map(Box::new(Type::String)))),
-        Just(Kind::Plain(Type::Set(Box::new(Type::String)))),
+        Just(String::kind()),
+        Just(List::<String>::kind()),
+        Just(Map::<String>::kind()),
+        Just(Set::<String>::kind()),
     ];
     let kind = if depth == 0 {
         plain.boxed()
@@ -48,23 +49,115 @@ fn any_attribute(depth: u32) -> BoxedStrategy<Attribute> {
         Just(Mode::Computed),
         Just(Mode::OptionalComputed)
     ];
-    (kind, mode, any::<bool>(), any::<bool>(), any::<bool>())
-        .prop_map(|(kind, mode, has_default, keeps, has_spellings)| {
+    (kind, mode, any::<bool>(), any::<bool>(), any_spellings())
+        .prop_map(|(kind, mode, has_default, keeps, spellings)| {
             let text = matches!(kind, Kind::Plain(Type::String));
             let default =
                 (has_default && text && mode == Mode::OptionalComputed).then(|| Value::from("default"));
             let mut rules = ErasedRules { keeps, ..ErasedRules::default() };
-            if has_spellings && text {
-                rules.same = Some(Arc::new(|old, new| match (old, new) {
-                    (Value::String(old), Value::String(new)) => old.eq_ignore_ascii_case(new),
-                    _ => false,
-                }));
+            if let Kind::Plain(ty) = &kind {
+                match spellings {
+                    Spellings::Nobody => {}
+                    Spellings::Attribute => {
+                        rules.same = Some(Arc::new(|old, new| in_capitals(old) == in_capitals(new)));
+                    }
+                    Spellings::Type => rules.respell = Some(respell(ty)),
+                }
             }
             let (name, description) = (String::new(), String::new());
             let (sensitive, write_only, deprecation) = (false, false, None);
             Attribute { name, description, kind, mode, sensitive, write_only, deprecation, default, rules }
         })
         .boxed()
+}
+
+/// Who says that capitals mean the same as small letters.
+#[derive(Clone, Copy, Debug)]
+enum Spellings {
+    Nobody,
+    Attribute,
+    Type,
+}
+
+fn any_spellings() -> impl Strategy<Value = Spellings> {
+    prop_oneof![Just(Spellings::Nobody), Just(Spellings::Attribute), Just(Spellings::Type)]
+}
+
+/// Text to which capitals mean nothing.
+struct Caseless(String);
+
+impl Field for Caseless {
+    fn kind() -> Kind {
+        String::kind()
+    }
+
+    fn decode(value: Value, path: &Path) -> Result<Caseless, Diagnostics> {
+        String::decode(value, path).map(Caseless)
+    }
+
+    fn encode(&self) -> Value {
+        self.0.encode()
+    }
+
+    const HAS_SPELLINGS: bool = true;
+
+    fn same(&self, other: &Caseless) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+fn respell(ty: &Type) -> fn(&Value, Value) -> Value {
+    match ty {
+        Type::List(_) => List::<Caseless>::respell,
+        Type::Map(_) => Map::<Caseless>::respell,
+        Type::Set(_) => Set::<Caseless>::respell,
+        _ => Caseless::respell,
+    }
+}
+
+/// The value with its text changed.
+fn retold(value: &Value, change: fn(&str) -> String) -> Value {
+    let again = |value: &Value| retold(value, change);
+    match value {
+        Value::String(text) => Value::String(change(text)),
+        Value::List(elements) => Value::List(elements.iter().map(again).collect()),
+        Value::Set(elements) => Value::set(elements.iter().map(again)),
+        Value::Map(elements) => Value::map(elements.iter().map(|(key, it)| (key.clone(), again(it)))),
+        other => other.clone(),
+    }
+}
+
+fn in_capitals(value: &Value) -> Value {
+    retold(value, |text| text.to_ascii_uppercase())
+}
+
+/// The configuration in another spelling wherever the schema knows several.
+fn respelled(schema: &Schema, config: &Value) -> Value {
+    let swapped = |text: &str| {
+        let swap =
+            |it: char| if it.is_lowercase() { it.to_ascii_uppercase() } else { it.to_ascii_lowercase() };
+        text.chars().map(swap).collect()
+    };
+    let attributes = schema.attributes.iter().map(|attribute| {
+        let value = config.get(&attribute.name).unwrap_or(&Value::Null);
+        let has_spellings = attribute.rules.same.is_some() || attribute.rules.respell.is_some();
+        let value = match (&attribute.kind, value) {
+            (Kind::Plain(_), value) if has_spellings => retold(value, swapped),
+            (Kind::Single(schema), value @ Value::Object(_)) => respelled(schema, value),
+            (Kind::List(schema), Value::List(elements)) => {
+                Value::List(elements.iter().map(|it| respelled(schema, it)).collect())
+            }
+            (Kind::Set(schema), Value::Set(elements)) => {
+                Value::set(elements.iter().map(|it| respelled(schema, it)))
+            }
+            (Kind::Map(schema), Value::Map(elements)) => {
+                Value::map(elements.iter().map(|(key, it)| (key.clone(), respelled(schema, it))))
+            }
+            (_, value) => value.clone(),
+        };
+        (attribute.name.clone(), value)
+    });
+    Value::Object(attributes.collect())
 }
 
 /// The schema without anything that a provider sets. In elements of a set,
@@ -97,13 +190,15 @@ fn any_config(schema: &Schema, unknown: bool) -> BoxedStrategy<Value> {
 }
 
 fn any_setting(attribute: &Attribute, unknown: bool) -> BoxedStrategy<Value> {
-    let text = prop_oneof!["[abAB]{1,2}".prop_map(Value::from)];
+    let text = "[abAB]{1,2}".prop_map(Value::from);
+    let text = if unknown { prop_oneof![6 => text, 1 => Just(Value::Unknown)].boxed() } else { text.boxed() };
     let set = match &attribute.kind {
+        Kind::Plain(Type::List(_)) => prop::collection::vec(text, 0..3).prop_map(Value::List).boxed(),
         Kind::Plain(Type::Map(_)) => {
             prop::collection::btree_map("[kl]", text, 0..3).prop_map(Value::Map).boxed()
         }
         Kind::Plain(Type::Set(_)) => prop::collection::vec(text, 0..3).prop_map(Value::set).boxed(),
-        Kind::Plain(_) => text.boxed(),
+        Kind::Plain(_) => text,
         Kind::Single(schema) => any_config(schema, unknown),
         Kind::List(schema) => {
             prop::collection::vec(any_config(schema, unknown), 0..3).prop_map(Value::List).boxed()
@@ -178,5 +273,11 @@ proptest! {
     fn a_second_plan_is_empty((schema, config, _) in a_resource_and_a_change()) {
         let state = applied(&schema, &plan(&schema, &config, None));
         prop_assert_eq!(plan(&schema, &config, Some(&state)), state);
+    }
+
+    #[test]
+    fn another_spelling_plans_nothing((schema, config, _) in a_resource_and_a_change()) {
+        let state = applied(&schema, &plan(&schema, &config, None));
+        prop_assert_eq!(plan(&schema, &respelled(&schema, &config), Some(&state)), state);
     }
 }

@@ -37,7 +37,9 @@ impl<P: Provider> Server<P> {
         let Told { said: outcome, identity } = told;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
-            Remains::State(state) => Some(entry.settled(Told { said: state, identity }, planned.as_ref())),
+            Remains::State(state) => {
+                Some(entry.settled(Told { said: state, identity }, None, planned.as_ref()))
+            }
             Remains::Gone => None,
             // Nothing new was said; what identifies the resource is known to the host.
             Remains::AsBefore => prior.map(|prior| (prior, planned_identity.clone())),

@@ -12,7 +12,7 @@ impl<P: Provider> Server<P> {
             entry.resource.import(by.clone(), self.call(Vec::new())?).await;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
-            Remains::State(state) => Some(entry.settled(Told { said: state, identity }, None)),
+            Remains::State(state) => Some(entry.settled(Told { said: state, identity }, None, None)),
             Remains::Gone | Remains::AsBefore => None,
         };
         if state.is_none() && !diagnostics.has_errors() {

@@ -57,13 +57,14 @@ impl<P: Provider> Server<P> {
         let private = entry.opened(&private)?;
         let proposed = merge::without_write_only(&entry.schema, proposed);
         let proposed = merge::proposal(&entry.schema, &config, prior.as_ref(), proposed);
-        // Judging needs the configuration once more; nothing else does.
-        let judged_config = self.strict.then(|| config.clone());
+        // Judging needs the configuration once more, and so does keeping what was; nothing else does.
+        let configured = (self.strict || prior.is_some()).then(|| config.clone());
         let asked = PlanValues { config, prior: prior.clone(), proposed };
         let planned = entry.resource.plan(asked, private.clone(), self.data(), self.cancel()).await?;
         let Told { said, identity } = planned;
         let Planned { model, mut replace, private: new_private, mut diagnostics } = said;
-        let (model, identity) = entry.settled(Told { said: model, identity }, prior.as_ref());
+        let (model, identity) =
+            entry.settled(Told { said: model, identity }, configured.as_ref(), prior.as_ref());
         if let Some(prior) = &prior {
             let declared = replace::paths(&entry.schema, prior, &model);
             replace.extend(declared.into_iter().filter(|path| !replace.contains(path)).collect::<Vec<_>>());
@@ -71,7 +72,7 @@ impl<P: Provider> Server<P> {
             replace.clear();
         }
         let identity = identity.filter(Value::is_wholly_known);
-        if let Some(config) = judged_config.filter(|_| !diagnostics.has_errors()) {
+        if let Some(config) = configured.filter(|_| self.strict && !diagnostics.has_errors()) {
             let judged = entry.judged();
             diagnostics.extend(consistency::of_plan(judged, &config, prior.as_ref(), &model));
             if let Some(prior) = &prior {

@@ -21,7 +21,9 @@ impl<P: Provider> Server<P> {
             entry.resource.read(before.clone(), self.call(private.clone())?).await;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.remains {
-            Remains::State(state) => Some(entry.settled(Told { said: state, identity: told }, Some(&before))),
+            Remains::State(state) => {
+                Some(entry.settled(Told { said: state, identity: told }, None, Some(&before)))
+            }
             Remains::Gone => None,
             Remains::AsBefore => {
                 let identity = entry.identity(&before);

@@ -13,4 +13,5 @@ mod example;
 mod host;
 mod hostile;
 mod rules;
+mod spelling;
 mod terraform;
