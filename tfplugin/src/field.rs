@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::policy::pairs;
 use crate::schema::Kind;
 use crate::{Attr, Diagnostic, Diagnostics, Number, Path, Set, Type, Value};
 
@@ -44,6 +45,10 @@ pub trait Field: Sized {
     /// `value` with the spelling of `prior` wherever both mean the same. Collections do so for each element.
     #[doc(hidden)]
     fn respell(prior: &Value, value: Value) -> Value {
+        // Nothing is the same as what is not known.
+        if !prior.is_wholly_known() || !value.is_wholly_known() {
+            return value;
+        }
         let root = Path::root();
         match (Self::decode(prior.clone(), &root), Self::decode(value.clone(), &root)) {
             (Ok(old), Ok(new)) if old.same(&new) => prior.clone(),
@@ -229,17 +234,8 @@ impl<T: Field> Field for Set<T> {
     fn respell(prior: &Value, value: Value) -> Value {
         match (prior, value) {
             (Value::Set(prior), Value::Set(elements)) => {
-                // Two new elements of one meaning stay two, as the user wrote them.
-                let mut left: Vec<&Value> = prior.iter().filter(|old| !elements.contains(old)).collect();
-                Value::set(elements.into_iter().map(|new| {
-                    if prior.contains(&new) {
-                        return new;
-                    }
-                    let means_it = |old: &&Value| element::<T>(Some(old), new.clone()) == **old;
-                    match left.iter().position(means_it) {
-                        Some(position) => left.swap_remove(position).clone(),
-                        None => new,
-                    }
+                Value::set(pairs::respelled(prior, elements, &mut false, |old, new| {
+                    element::<T>(Some(old), new)
                 }))
             }
             (_, value) => value,

@@ -5,6 +5,7 @@
 pub(crate) mod check;
 pub(crate) mod consistency;
 pub(crate) mod merge;
+pub(crate) mod pairs;
 pub(crate) mod replace;
 pub(crate) mod soundness;
 mod walk;

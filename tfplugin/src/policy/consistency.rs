@@ -11,7 +11,7 @@ mod state;
 
 use std::fmt;
 
-pub(crate) use apply::{of_apply, of_next_plan};
+pub(crate) use apply::{fulfils, of_apply, of_next_plan};
 pub(crate) use identity::of_identity;
 pub(crate) use plan::{of_plan, of_replacement};
 pub(crate) use state::{of_data, of_state};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pairs;
 use super::walk::{Beside, nested_mut};
 use crate::schema::Kind;
 use crate::{Schema, Value};
@@ -61,7 +62,7 @@ fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>, c
     for attribute in &schema.attributes {
         let beside = beside.attribute(&attribute.name);
         let Some(value) = object.get_mut(&attribute.name) else { continue };
-        let Some(prior) = beside.prior.filter(|prior| !prior.is_null() && prior.is_wholly_known()) else {
+        let Some(prior) = beside.prior.filter(|prior| !prior.is_null() && !prior.is_unknown()) else {
             continue;
         };
         if prior == value || value.is_null() || value.is_unknown() {
@@ -77,14 +78,18 @@ fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>, c
                 *value = respelled;
             }
         }
-        let same = attribute.rules.same.as_ref();
-        if value.is_wholly_known() && same.is_some_and(|same| same(prior, value)) {
+        // Nothing is the same as what is not known.
+        let same =
+            attribute.rules.same.as_ref().filter(|_| prior.is_wholly_known() && value.is_wholly_known());
+        if same.is_some_and(|same| same(prior, value)) {
             *changed |= prior != value;
             *value = prior.clone();
         } else if let (Kind::Set(schema), Value::Set(old), Value::Set(new)) =
             (&attribute.kind, prior, &mut *value)
         {
-            let elements = respelled_set(schema, old, std::mem::take(new), changed);
+            let elements = pairs::respelled(old, std::mem::take(new), changed, |old, element| {
+                with_spelling_of(schema, old, element)
+            });
             *value = Value::set(elements);
         } else {
             nested_mut(&attribute.kind, value, beside, |schema, object, beside| {
@@ -92,27 +97,6 @@ fn keep_spelling(schema: &Schema, object: &mut Attributes, beside: Beside<'_>, c
             });
         }
     }
-}
-
-/// The elements of a set, with prior spellings. An element has no place by
-/// which it could be found again, so it is paired with a prior one that it
-/// equals once it is spelled like it.
-fn respelled_set(schema: &Schema, old: &[Value], new: Vec<Value>, changed: &mut bool) -> Vec<Value> {
-    let mut left: Vec<&Value> = old.iter().filter(|old| !new.contains(old)).collect();
-    let respelled = new.into_iter().map(|element| {
-        if old.contains(&element) {
-            return element;
-        }
-        let means_it = |old: &&Value| with_spelling_of(schema, old, element.clone()) == **old;
-        match left.iter().position(means_it) {
-            Some(position) => {
-                *changed = true;
-                left.swap_remove(position).clone()
-            }
-            None => element,
-        }
-    });
-    respelled.collect()
 }
 
 /// `value` without what is only written, which neither a plan nor a state has.

@@ -42,8 +42,28 @@ impl Field for Memory {
 }
 
 model! {
+    /// What the provider fills in beside what the user set.
+    struct Shelf {
+        /// Its room.
+        room: Attr<Memory> = required(),
+        /// Its label.
+        label: Attr<String> = optional().same_if(|a, b| a.eq_ignore_ascii_case(b)),
+        /// Its number.
+        number: Attr<i64> = computed(),
+    }
+}
+
+model! {
     /// A store.
     struct Store {
+        /// Nested.
+        shelf: Attr<Shelf> = optional(),
+        /// Nested, by name.
+        shelves: Attr<Map<Shelf>> = optional(),
+        /// Nested, in order.
+        rows: Attr<List<Shelf>> = optional(),
+        /// Nested, without order.
+        heap: Attr<Set<Shelf>> = optional(),
         /// By name.
         named: Attr<Map<Memory>> = optional(),
         /// In order.
@@ -78,7 +98,18 @@ struct StoreResource;
 fn spelled(store: Store) -> Store {
     let memory =
         |amount: Attr<Memory>| amount.map(|it| it.mib().map_or(it, |mib| Memory(format!("{mib}MiB"))));
+    let shelf = |shelf: Attr<Shelf>| {
+        shelf.map(|it| Shelf {
+            room: memory(it.room),
+            label: it.label.map(|label| label.to_lowercase()),
+            number: 7.into(),
+        })
+    };
     Store {
+        shelf: shelf(store.shelf),
+        shelves: store.shelves.map(|shelves| shelves.into_iter().map(|(key, it)| (key, shelf(it))).collect()),
+        rows: store.rows.map(|rows| rows.into_iter().map(shelf).collect()),
+        heap: store.heap.map(|heap| Set(heap.0.into_iter().map(shelf).collect())),
         named: store.named.map(|named| named.into_iter().map(|(key, it)| (key, memory(it))).collect()),
         listed: store.listed.map(|listed| listed.into_iter().map(memory).collect()),
         loose: store.loose.map(|loose| Set(loose.0.into_iter().map(memory).collect())),
@@ -129,6 +160,7 @@ fn store(one: &str, other: Option<&str>) -> Store {
         named: Attr::Known(BTreeMap::from([("a".to_owned(), one.clone()), ("b".to_owned(), other.clone())])),
         listed: Attr::Known(vec![one.clone(), other.clone()]),
         loose: Attr::Known(Set(vec![one, other])),
+        ..Store::default()
     }
 }
 
@@ -148,4 +180,25 @@ async fn a_collection_is_planned_as_it_was_or_as_the_user_wrote_it() {
     let plan = driver.plan(STORE, Some(&made), Some(&beside_unknown)).await;
     assert!(plan.diagnostics.is_empty(), "{:?}", plan.diagnostics);
     assert_eq!(plan.planned, Some(beside_unknown.to_value()));
+}
+
+#[tokio::test]
+async fn what_the_user_set_keeps_its_spelling_beside_what_the_provider_fills_in() {
+    let driver = driver().await;
+    let shelf = |room: &str, label: &str, number| {
+        Attr::Known(Shelf { room: Memory(room.to_owned()).into(), label: label.into(), number })
+    };
+    let store = |number: Attr<i64>| {
+        let shelf = |room: &str, label: &str| shelf(room, label, number);
+        Store {
+            shelf: shelf("6GiB", "Top"),
+            shelves: Attr::Known([("a".to_owned(), shelf("6GiB", "Top"))].into()),
+            rows: Attr::Known(vec![shelf("6GiB", "Top"), shelf("1024MiB", "low")]),
+            heap: Attr::Known(Set(vec![shelf("6GiB", "Top"), shelf("6GiB", "low"), shelf("1024MiB", "low")])),
+            ..Store::default()
+        }
+    };
+    let made = made(&driver, &store(Attr::Null)).await;
+    assert_eq!(made.state, store(7.into()).to_value());
+    assert!(driver.plan(STORE, Some(&made), Some(&store(Attr::Null))).await.is_empty());
 }

@@ -64,7 +64,7 @@ fn compare(planned: &Value, actual: &Value, path: &Path, found: Found<'_>) {
 }
 
 /// Whether an element of a set may be what became of a planned one.
-fn fulfils(planned: &Value, actual: &Value) -> bool {
+pub(crate) fn fulfils(planned: &Value, actual: &Value) -> bool {
     let mut fulfils = true;
     compare(planned, actual, &Path::root(), &mut |_, _, _, _| fulfils = false);
     fulfils
