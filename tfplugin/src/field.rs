@@ -55,6 +55,12 @@ pub trait Field: Sized {
             _ => value,
         }
     }
+
+    /// What is wrong with a declaration of this type that [`Field::kind`] does not show.
+    #[doc(hidden)]
+    fn problems() -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<T: Field> Attr<T> {
@@ -197,6 +203,10 @@ impl<T: Field> Field for Vec<Attr<T>> {
         Value::List(self.iter().map(Attr::encode).collect())
     }
 
+    fn problems() -> Vec<String> {
+        in_collection::<T>()
+    }
+
     const HAS_SPELLINGS: bool = T::HAS_SPELLINGS;
 
     fn respell(prior: &Value, value: Value) -> Value {
@@ -227,6 +237,10 @@ impl<T: Field> Field for Set<T> {
 
     fn encode(&self) -> Value {
         Value::set(self.0.iter().map(Attr::encode))
+    }
+
+    fn problems() -> Vec<String> {
+        in_collection::<T>()
     }
 
     const HAS_SPELLINGS: bool = T::HAS_SPELLINGS;
@@ -262,6 +276,10 @@ impl<T: Field> Field for BTreeMap<String, Attr<T>> {
         Value::Map(self.iter().map(|(key, element)| (key.clone(), element.encode())).collect())
     }
 
+    fn problems() -> Vec<String> {
+        in_collection::<T>()
+    }
+
     const HAS_SPELLINGS: bool = T::HAS_SPELLINGS;
 
     fn respell(prior: &Value, value: Value) -> Value {
@@ -276,6 +294,11 @@ impl<T: Field> Field for BTreeMap<String, Attr<T>> {
             (_, value) => value,
         }
     }
+}
+
+/// What is wrong with a collection of such elements.
+fn in_collection<T: Field>() -> Vec<String> {
+    T::problems().into_iter().chain(T::kind().lost_in_collection()).collect()
 }
 
 /// An element with the spelling of what stood in its place.

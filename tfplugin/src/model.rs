@@ -22,7 +22,9 @@ pub trait Model: Clone + std::fmt::Debug + Default + PartialEq + Send + Sync + '
 /// The doc comments become the descriptions that users read in the registry
 /// and in `terraform providers schema`. Each field is an [`crate::Attr`] and is
 /// given the [`crate::Rules`] of its attribute. A struct so declared may be the
-/// type of an attribute of another one.
+/// type of an attribute of another one, also in a collection. In a collection of
+/// collections Terraform knows its type alone, so that there anything but
+/// `required()` is reported as a bug of the provider in debug builds and tests.
 ///
 /// ```
 /// use tfplugin::{Attr, Map, Model, model};

@@ -169,11 +169,15 @@ impl<T: Field + 'static> Rules<T> {
     }
 
     /// The attribute that this declares. Called by [`crate::model!`].
-    pub fn into_attribute(self, name: &str, description: &str) -> Attribute {
+    pub fn into_attribute(mut self, name: &str, description: &str) -> Attribute {
+        let kind = T::kind();
+        if kind.has_plain_objects() {
+            self.erased.problems.extend(T::problems());
+        }
         Attribute {
             name: name.to_owned(),
             description: description.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned(),
-            kind: T::kind(),
+            kind,
             mode: self.mode,
             sensitive: self.sensitive,
             write_only: self.write_only,

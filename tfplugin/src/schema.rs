@@ -107,6 +107,48 @@ impl Kind {
             other => Kind::Plain(Type::Map(Box::new(other.value_type()))),
         }
     }
+
+    /// Whether this has objects of which Terraform is told the type alone.
+    pub(crate) fn has_plain_objects(&self) -> bool {
+        fn has_objects(ty: &Type) -> bool {
+            match ty {
+                Type::List(element) | Type::Set(element) | Type::Map(element) => has_objects(element),
+                Type::Object(_) => true,
+                Type::Bool | Type::Number | Type::String => false,
+            }
+        }
+        matches!(self, Kind::Plain(ty) if has_objects(ty))
+    }
+
+    /// What is wrong with a collection of this kind: that the protocol has attributes for the objects in a
+    /// collection, and none for those in a collection of collections, where whatever is declared of them goes.
+    pub(crate) fn lost_in_collection(&self) -> Option<String> {
+        let (Kind::List(object) | Kind::Set(object) | Kind::Map(object)) = self else { return None };
+        let lost = object.attributes.iter().find(|attribute| !attribute.is_bare())?;
+        Some(format!(
+            "has objects within two collections, of which Terraform knows the type alone: what {} declares \
+             beyond required() would be lost, so put the inner collection into an object",
+            lost.name
+        ))
+    }
+}
+
+impl Attribute {
+    /// Whether nothing is declared of this but what it holds and that the user must set it.
+    fn is_bare(&self) -> bool {
+        let within = match &self.kind {
+            Kind::Single(nested) | Kind::List(nested) | Kind::Set(nested) | Kind::Map(nested) => {
+                nested.attributes.as_slice()
+            }
+            Kind::Plain(_) => &[],
+        };
+        let flagged = self.sensitive || self.write_only || self.deprecation.is_some();
+        self.mode == Mode::Required
+            && !flagged
+            && self.default.is_none()
+            && self.rules.is_empty()
+            && within.iter().all(Attribute::is_bare)
+    }
 }
 
 impl Schema {
@@ -161,6 +203,13 @@ pub(crate) struct ErasedRules {
     pub(crate) siblings: Vec<String>,
     /// What is wrong with the declaration itself.
     pub(crate) problems: Vec<String>,
+}
+
+impl ErasedRules {
+    fn is_empty(&self) -> bool {
+        let compares = self.replaces.is_some() || self.same.is_some() || self.respell.is_some() || self.keeps;
+        self.checks.is_empty() && self.sibling_checks.is_empty() && self.problems.is_empty() && !compares
+    }
 }
 
 impl fmt::Debug for ErasedRules {

@@ -186,7 +186,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Attr, Map, Model, Set, model};
+    use crate::{Attr, List, Map, Model, Set, model};
 
     model! {
         /// A part.
@@ -261,6 +261,41 @@ mod tests {
     fn what_is_only_written_belongs_in_resources() {
         assert_eq!(texts(&Part::schema(), Use::Resource), Vec::<String>::new());
         assert!(texts(&Part::schema(), Use::Data)[0].contains("makes sense in a resource alone"));
+    }
+
+    model! {
+        /// What Terraform would be told of as it is.
+        struct Bare {
+            /// A word.
+            word: Attr<String> = required(),
+        }
+    }
+
+    model! {
+        /// Collections of collections.
+        struct Deep {
+            /// A default within.
+            sized: Attr<Map<List<Sized>>> = optional(),
+            /// The same, one deeper.
+            deeper: Attr<Set<List<Map<Part>>>> = optional(),
+            /// Nothing that could be lost.
+            bare: Attr<Map<List<Bare>>> = optional(),
+            /// No objects.
+            words: Attr<Map<Map<String>>> = optional(),
+            /// One collection.
+            one: Attr<Map<Part>> = optional(),
+        }
+    }
+
+    #[test]
+    fn rules_within_two_collections_would_be_lost() {
+        let lost = |name: &str, inner: &str| {
+            format!(
+                "town_shop: {name} has objects within two collections, of which Terraform knows the type alone: \
+                 what {inner} declares beyond required() would be lost, so put the inner collection into an object"
+            )
+        };
+        assert_eq!(texts(&Deep::schema(), Use::Resource), [lost("sized", "size"), lost("deeper", "secret")]);
     }
 
     model! {
