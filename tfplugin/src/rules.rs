@@ -65,7 +65,9 @@ impl<T: Field + 'static> Rules<T> {
     }
 
     /// Refuses values for which `check` gives a reason, a sentence that starts
-    /// with "must" and completes "`name` …". Skipped while null or unknown.
+    /// with "must" and completes "`name` …". Skipped while null or unknown. The
+    /// reason is shown as it is: leave the value out of it where the attribute
+    /// is sensitive or only written.
     pub fn validate(self, check: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static) -> Rules<T> {
         self.validate_deep(move |value, path| match check(value) {
             Ok(()) => Diagnostics::new(),
@@ -73,13 +75,24 @@ impl<T: Field + 'static> Rules<T> {
         })
     }
 
+    /// Like [`Rules::validate`], for checks whose reason goes on with the value:
+    /// it does not where the schema hides the attribute or what is around it.
+    fn validate_shown(self, check: impl Fn(&T) -> Result<(), Refused> + Send + Sync + 'static) -> Rules<T> {
+        self.check(move |value, path, hidden| match check(value) {
+            Ok(()) => Diagnostics::new(),
+            Err(Refused { reason, .. }) if hidden => refusal(path, &reason),
+            Err(Refused { reason, value }) => refusal(path, &format!("{reason}, but is {value}")),
+        })
+    }
+
     /// Like [`Rules::validate`], for checks that place messages below the attribute themselves.
-    pub fn validate_deep(
-        mut self,
-        check: impl Fn(&T, &Path) -> Diagnostics + Send + Sync + 'static,
-    ) -> Rules<T> {
-        self.erased.checks.push(Arc::new(move |value, path| match T::decode(value.clone(), path) {
-            Ok(value) => check(&value, path),
+    pub fn validate_deep(self, check: impl Fn(&T, &Path) -> Diagnostics + Send + Sync + 'static) -> Rules<T> {
+        self.check(move |value, path, _| check(value, path))
+    }
+
+    fn check(mut self, check: impl Fn(&T, &Path, bool) -> Diagnostics + Send + Sync + 'static) -> Rules<T> {
+        self.erased.checks.push(Arc::new(move |value, path, hidden| match T::decode(value.clone(), path) {
+            Ok(value) => check(&value, path, hidden),
             // What does not decode is reported once, by the framework.
             Err(_) => Diagnostics::new(),
         }));
@@ -205,6 +218,12 @@ impl<T: Field + 'static> Rules<T> {
     }
 }
 
+/// A value that breaks a rule, as a message shows both.
+struct Refused {
+    reason: String,
+    value: String,
+}
+
 /// The attributes of one object that a rule is about.
 struct Siblings<'a> {
     /// The attribute that has the rule.
@@ -231,12 +250,13 @@ impl<T: Field + Display + PartialEq + 'static> Rules<T> {
         T: Send + Sync,
     {
         let accepted: Vec<T> = accepted.into_iter().map(Into::into).collect();
-        self.validate(move |value| {
+        self.validate_shown(move |value| {
             if accepted.contains(value) {
                 return Ok(());
             }
             let accepted: Vec<String> = accepted.iter().map(|one| format!("\"{one}\"")).collect();
-            Err(format!("must be one of {}, but is \"{value}\"", accepted.join(", ")))
+            let reason = format!("must be one of {}", accepted.join(", "));
+            Err(Refused { reason, value: format!("\"{value}\"") })
         })
     }
 }
@@ -244,11 +264,12 @@ impl<T: Field + Display + PartialEq + 'static> Rules<T> {
 impl<T: Field + Display + PartialOrd + 'static> Rules<T> {
     /// Refuses numbers outside of `range`.
     pub fn range(self, range: impl RangeBounds<T> + Send + Sync + 'static) -> Rules<T> {
-        self.validate(move |value| {
+        self.validate_shown(move |value| {
             if range.contains(value) {
                 Ok(())
             } else {
-                Err(format!("must be {}, but is {value}", in_words(&range)))
+                let reason = format!("must be {}", in_words(&range));
+                Err(Refused { reason, value: value.to_string() })
             }
         })
     }
@@ -265,11 +286,12 @@ impl<T: Field + AsRef<str> + 'static> Rules<T> {
         match Regex::new(pattern) {
             Ok(pattern) => {
                 let reason = reason.into();
-                self.validate(move |value| {
-                    if pattern.is_match(value.as_ref()) {
+                self.validate_shown(move |value| {
+                    let text = value.as_ref();
+                    if pattern.is_match(text) {
                         Ok(())
                     } else {
-                        Err(format!("{reason}, but is {:?}", value.as_ref()))
+                        Err(Refused { reason: reason.clone(), value: format!("{text:?}") })
                     }
                 })
             }

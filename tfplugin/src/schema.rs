@@ -177,8 +177,8 @@ impl Schema {
     }
 }
 
-/// Says why a value is refused, without naming the attribute.
-type Check = Arc<dyn Fn(&Value, &Path) -> Diagnostics + Send + Sync>;
+/// Says why a value is refused, without naming the attribute; and without the value, where that is hidden.
+type Check = Arc<dyn Fn(&Value, &Path, bool) -> Diagnostics + Send + Sync>;
 /// Looks at the object that holds the attribute.
 type SiblingCheck = Arc<dyn Fn(&BTreeMap<String, Value>, &Path, &str) -> Diagnostics + Send + Sync>;
 /// Compares an old and a new value.

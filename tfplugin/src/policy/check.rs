@@ -1,7 +1,8 @@
 //! The rules that a configuration must keep.
 
+use super::consistency::is_sensitive;
 use super::walk::{Place, objects};
-use crate::{Diagnostic, Diagnostics, Schema, Value};
+use crate::{Diagnostic, Diagnostics, Path, Schema, Value};
 
 /// What is wrong with a configuration by the rules of its attributes.
 pub(crate) fn configuration(schema: &Schema, config: &Value) -> Diagnostics {
@@ -22,7 +23,8 @@ pub(crate) fn configuration(schema: &Schema, config: &Value) -> Diagnostics {
                 diagnostics.extend(place.named(warning.into()));
             }
             if !value.is_unknown() {
-                let refused = attribute.rules.checks.iter().flat_map(|check| check(value, &path));
+                let hidden = place.hidden || is_sensitive(schema, &Path::attribute(&attribute.name));
+                let refused = attribute.rules.checks.iter().flat_map(|check| check(value, &path, hidden));
                 diagnostics.extend(place.named(refused.collect()));
             }
         }
@@ -218,6 +220,71 @@ mod tests {
             found[1].starts_with("shelves.boxes[0].port must be") && found[1].contains(&cut),
             "{}",
             found[1]
+        );
+    }
+
+    model! {
+        /// What opens something.
+        struct Credentials {
+            /// Who.
+            user: Attr<String> = optional(),
+            /// A secret.
+            pin: Attr<i64> = optional().range(1000..=9999).sensitive(),
+        }
+    }
+
+    model! {
+        /// A door.
+        struct Door {
+            /// Its name.
+            name: Attr<String> = required().matches("^[a-z]+$", "must be of small letters"),
+            /// What opens it.
+            credentials: Attr<Credentials> = optional(),
+        }
+    }
+
+    model! {
+        /// A house.
+        struct House {
+            /// Its doors.
+            doors: Attr<Set<Door>> = optional(),
+            /// Doors that nobody must know.
+            secret_doors: Attr<Set<Door>> = optional().sensitive(),
+            /// A secret word.
+            word: Attr<String> = optional().one_of(["open", "sesame"]).write_only(),
+            /// A secret form.
+            form: Attr<String> = optional().matches("^[a-z]+$", "must be of small letters").sensitive(),
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_is_in_no_message() {
+        let doors = |name: &str| {
+            let credentials = Attr::Known(Credentials { user: "ann".into(), pin: 123.into() });
+            Attr::Known(Set(vec![Attr::Known(Door { name: name.into(), credentials })]))
+        };
+        let house = House {
+            doors: doors("FRONT"),
+            secret_doors: doors("HATCH"),
+            word: "hunter2".into(),
+            form: "HUNTER3".into(),
+        };
+        let found = configuration(&House::schema(), &house.to_value());
+        let found: Vec<String> = found.into_iter().map(|one| one.detail).collect();
+        let element = |set: &str, name: &str| {
+            format!("The element of {set} is {{ name = {name}, credentials = (sensitive) }}.")
+        };
+        let (front, hatch) = (element("doors", "\"FRONT\""), element("secret_doors", "(sensitive)"));
+        assert_eq!(
+            found,
+            [
+                "word must be one of \"open\", \"sesame\".".to_owned(),
+                "form must be of small letters.".to_owned(),
+                format!("doors.name must be of small letters, but is \"FRONT\". {front}"),
+                format!("doors.credentials.pin must be from 1000 to 9999. {front}"),
+                format!("secret_doors.name must be of small letters. {hatch}"),
+                format!("secret_doors.credentials.pin must be from 1000 to 9999. {hatch}"),
+            ]
         );
     }
 

@@ -107,7 +107,7 @@ fn brief(text: &str) -> String {
 }
 
 /// Whether the schema hides what is at `path` or around it. What is around a hidden value is hidden too.
-fn is_sensitive(schema: &Schema, path: &Path) -> bool {
+pub(super) fn is_sensitive(schema: &Schema, path: &Path) -> bool {
     let mut schema = schema;
     for step in path.steps() {
         let Step::Attribute(name) = step else { continue };

@@ -161,7 +161,7 @@ fn of_attribute(attribute: &Attribute, within: Within, used: Use) -> Vec<String>
         if let Err(error) = msgpack::encode(default, &attribute.kind.value_type()) {
             problems.push(format!("has a default of another type: {error}"));
         }
-        let refused = attribute.rules.checks.iter().flat_map(|check| check(default, &Path::root()));
+        let refused = attribute.rules.checks.iter().flat_map(|check| check(default, &Path::root(), false));
         problems
             .extend(refused.map(|one| format!("has a default that it refuses: it {}", one.detail.trim())));
     }

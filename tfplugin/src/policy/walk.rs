@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::consistency::is_sensitive;
 use crate::schema::{Attribute, Kind};
 use crate::{Diagnostic, Diagnostics, Path, Schema, Value};
 
@@ -11,6 +12,8 @@ type Attributes = BTreeMap<String, Value>;
 #[derive(Clone)]
 pub(crate) struct Place<'a> {
     pub(crate) path: Path,
+    /// Whether the schema hides an attribute around it.
+    pub(crate) hidden: bool,
     /// The innermost element of a set around it, or that it is.
     element: Option<Element<'a>>,
 }
@@ -21,6 +24,7 @@ struct Element<'a> {
     set: Path,
     schema: &'a Schema,
     object: &'a Attributes,
+    hidden: bool,
 }
 
 /// How many attributes of an element are shown, and how much of each.
@@ -30,11 +34,11 @@ const SHOWN_CHARACTERS: usize = 40;
 impl Place<'_> {
     /// The resource itself.
     pub(crate) fn root() -> Self {
-        Place { path: Path::root(), element: None }
+        Place { path: Path::root(), hidden: false, element: None }
     }
 
-    fn at(&self, path: Path) -> Self {
-        Place { path, element: self.element.clone() }
+    fn at(&self, path: Path, hidden: bool) -> Self {
+        Place { path, hidden, element: self.element.clone() }
     }
 
     /// These diagnostics, with a sentence that says in which element of a set it is.
@@ -54,7 +58,9 @@ impl Element<'_> {
                 return None;
             }
             let text = match value {
-                _ if attribute.sensitive => "(sensitive)".to_owned(),
+                _ if self.hidden || is_sensitive(self.schema, &Path::attribute(&attribute.name)) => {
+                    "(sensitive)".to_owned()
+                }
                 value if value.is_wholly_known() => crate::codec::json::encode(value),
                 _ => "…".to_owned(),
             };
@@ -81,29 +87,30 @@ pub(crate) fn objects<'a>(
     visit(schema, object, place);
     for attribute in &schema.attributes {
         let path = place.path.field(&attribute.name);
+        let hidden = place.hidden || attribute.sensitive || attribute.write_only;
         match (object.get(&attribute.name), &attribute.kind) {
             (Some(Value::Object(nested)), Kind::Single(schema)) => {
-                objects(schema, nested, &place.at(path), visit)
+                objects(schema, nested, &place.at(path, hidden), visit)
             }
             (Some(Value::List(elements)), Kind::List(schema)) => {
                 for (index, element) in elements.iter().enumerate() {
                     if let Value::Object(nested) = element {
-                        objects(schema, nested, &place.at(path.index(index)), visit);
+                        objects(schema, nested, &place.at(path.index(index), hidden), visit);
                     }
                 }
             }
             (Some(Value::Set(elements)), Kind::Set(schema)) => {
                 for element in elements {
                     if let Value::Object(nested) = element {
-                        let element = Some(Element { set: path.clone(), schema, object: nested });
-                        objects(schema, nested, &Place { path: path.clone(), element }, visit);
+                        let element = Some(Element { set: path.clone(), schema, object: nested, hidden });
+                        objects(schema, nested, &Place { path: path.clone(), hidden, element }, visit);
                     }
                 }
             }
             (Some(Value::Map(elements)), Kind::Map(schema)) => {
                 for (key, element) in elements {
                     if let Value::Object(nested) = element {
-                        objects(schema, nested, &place.at(path.key(key)), visit);
+                        objects(schema, nested, &place.at(path.key(key), hidden), visit);
                     }
                 }
             }
