@@ -27,7 +27,7 @@ pub trait Provider: Send + Sync + 'static {
         Diagnostics::new()
     }
 
-    /// Makes what resources need of the configuration.
+    /// Makes what resources need of the configuration, which has its defaults.
     ///
     /// While planning, any attribute may be unknown, because it comes from a
     /// resource that does not exist yet. Plans of new resources should work

@@ -59,7 +59,8 @@ impl<T: Field + 'static> Rules<T> {
     }
 
     /// The value where the user sets none. The attribute becomes computed for
-    /// Terraform too, because otherwise the provider may not fill it in.
+    /// Terraform too, because otherwise the provider may not fill it in; but
+    /// not in a provider block, of which Terraform keeps nothing.
     pub fn default(self, value: impl Into<T>) -> Rules<T> {
         Rules { mode: Mode::OptionalComputed, default: Some(value.into().encode()), ..self }
     }

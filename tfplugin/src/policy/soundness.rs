@@ -149,9 +149,11 @@ fn of_attribute(attribute: &Attribute, within: Within, used: Use) -> Vec<String>
         used == Use::Identity && !identifies(&attribute.kind),
         "is part of an identity, which has only text, numbers, bools and lists of them",
     );
+    let computed = attribute.mode.is_computed() && attribute.default.is_none();
+    when(used == Use::Parameters && computed, "is computed, but an argument comes from the caller alone");
     when(
-        used == Use::Parameters && attribute.mode.is_computed() && attribute.default.is_none(),
-        "is computed, but an argument comes from the caller alone",
+        used == Use::Provider && computed,
+        "is computed, but a provider's configuration comes from the user alone",
     );
     when(
         attribute.rules.keeps && !attribute.mode.is_computed(),
@@ -296,6 +298,23 @@ mod tests {
             )
         };
         assert_eq!(texts(&Deep::schema(), Use::Resource), [lost("sized", "size"), lost("deeper", "secret")]);
+    }
+
+    model! {
+        /// A provider block.
+        struct Settings {
+            /// A default.
+            tries: Attr<i64> = optional().default(3),
+            /// Made by nobody.
+            made: Attr<String> = optional_computed(),
+        }
+    }
+
+    #[test]
+    fn nothing_computes_a_provider_block() {
+        let computed = "is computed, but a provider's configuration comes from the user alone";
+        assert_eq!(texts(&Settings::schema(), Use::Provider), [format!("town_shop: made {computed}")]);
+        assert!(texts(&Settings::schema(), Use::Resource).is_empty());
     }
 
     model! {

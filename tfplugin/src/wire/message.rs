@@ -124,6 +124,24 @@ pub(super) fn schema(schema: &Schema, version: i64) -> proto::Schema {
     proto::Schema { version, block: Some(block) }
 }
 
+/// The schema of the provider block. The host keeps no state of it that a provider could fill in, so that
+/// a default makes nothing computed there: it is the framework's own affair.
+pub(super) fn provider_schema(schema: &Schema) -> proto::Schema {
+    fn set_by_the_user(attributes: &mut [proto::schema::Attribute]) {
+        for attribute in attributes {
+            attribute.computed = false;
+            if let Some(nested) = &mut attribute.nested_type {
+                set_by_the_user(&mut nested.attributes);
+            }
+        }
+    }
+    let mut schema = self::schema(schema, 0);
+    if let Some(block) = &mut schema.block {
+        set_by_the_user(&mut block.attributes);
+    }
+    schema
+}
+
 fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
     use proto::schema::object::NestingMode;
     let nested = |schema: &Schema, nesting: NestingMode| {
@@ -201,6 +219,35 @@ pub(super) fn by_name<E, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Attr, List, Model, model};
+
+    model! {
+        /// A header.
+        struct Header {
+            /// What it says.
+            value: Attr<String> = optional().default("yes"),
+        }
+    }
+
+    model! {
+        /// A provider block.
+        struct Settings {
+            /// How often it is tried.
+            tries: Attr<i64> = optional().default(3),
+            /// What is sent.
+            headers: Attr<List<Header>> = optional(),
+        }
+    }
+
+    #[test]
+    fn a_default_makes_no_part_of_a_provider_block_computed() {
+        let attributes = provider_schema(&Settings::schema()).block.unwrap().attributes;
+        let nested = attributes[1].nested_type.clone().unwrap().attributes;
+        for attribute in attributes.iter().chain(&nested) {
+            assert!(attribute.optional && !attribute.computed, "{attribute:?}");
+        }
+        assert!(schema(&Settings::schema(), 0).block.unwrap().attributes[0].computed);
+    }
 
     #[test]
     fn a_value_comes_as_msgpack_or_as_json() {

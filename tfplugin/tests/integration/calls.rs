@@ -6,7 +6,7 @@ use std::time::Duration;
 use tfplugin::testing::{Driver, Instance};
 use tfplugin::{
     Attr, Configured, CreateRequest, DataSource, DataSources, DeleteRequest, Diagnostic, Diagnostics, Host,
-    ImportBy, ImportRequest, LookUpRequest, Number, Outcome, Path, PlanRequest, Planned, Provider,
+    ImportBy, ImportRequest, LookUpRequest, Map, Number, Outcome, Path, PlanRequest, Planned, Provider,
     ReadRequest, Resource, Resources, UpdateRequest, model,
 };
 
@@ -15,6 +15,18 @@ model! {
     struct Settings {
         /// Where.
         endpoint: Attr<String> = optional(),
+        /// How often it is tried.
+        tries: Attr<i64> = optional().default(3).range(1..=9),
+        /// What is sent.
+        headers: Attr<Map<Header>> = optional(),
+    }
+}
+
+model! {
+    /// A header.
+    struct Header {
+        /// What it says.
+        value: Attr<String> = optional().default("yes"),
     }
 }
 
@@ -55,7 +67,8 @@ impl Provider for Things {
             host.cancel.cancelled().await;
             return Err(Diagnostic::error("Interrupted", "As asked.").into());
         }
-        let warning = Diagnostic::warning("Noted", "The provider warns.").at(Path::attribute("endpoint"));
+        let detail = format!("Tries {:?}, sends {:?}.", config.tries, config.headers);
+        let warning = Diagnostic::warning("Noted", detail).at(Path::attribute("endpoint"));
         Ok(Configured { data: Arc::new(config.endpoint), diagnostics: warning.into() })
     }
 
@@ -209,6 +222,21 @@ fn summaries(diagnostics: &Diagnostics) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_provider_is_configured_with_its_defaults() {
+    let driver = Driver::new(Things);
+    let configured =
+        async |config: Settings| driver.configure(&config).await.iter().next().unwrap().detail.clone();
+    assert_eq!(configured(Settings::default()).await, "Tries Known(3), sends Null.");
+    let header = |value| Attr::Known(Map::from([("a".to_owned(), Attr::Known(Header { value }))]));
+    let set = Settings { tries: 5.into(), headers: header(Attr::Null), ..Settings::default() };
+    let expected = format!("Tries Known(5), sends {:?}.", header("yes".into()));
+    assert_eq!(configured(set).await, expected);
+    let unknown = Settings { tries: Attr::Unknown, headers: header(Attr::Unknown), ..Settings::default() };
+    let expected = format!("Tries Unknown, sends {:?}.", header(Attr::Unknown));
+    assert_eq!(configured(unknown).await, expected, "what is not known yet is not the default");
+}
+
+#[tokio::test]
 async fn private_bytes_and_identity_travel_with_the_resource() {
     let driver = driver().await;
     let instance = made(&driver, "").await;
@@ -273,7 +301,7 @@ async fn an_interrupt_ends_work_and_not_the_provider() {
 #[tokio::test]
 async fn an_interrupt_ends_configuring_too() {
     let driver = driver().await;
-    let slow = Settings { endpoint: "slow".into() };
+    let slow = Settings { endpoint: "slow".into(), ..Settings::default() };
     let (diagnostics, ()) = tokio::join!(driver.configure(&slow), async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         driver.stop();

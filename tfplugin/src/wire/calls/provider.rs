@@ -34,7 +34,7 @@ pub(in super::super) fn metadata<P: Provider>(server: &Server<P>) -> proto::get_
 
 pub(in super::super) fn schemas<P: Provider>(server: &Server<P>) -> proto::get_provider_schema::Response {
     proto::get_provider_schema::Response {
-        provider: Some(message::schema(&server.config_schema, 0)),
+        provider: Some(message::provider_schema(&server.config_schema)),
         resource_schemas: by_name(&server.resources, |entry| {
             message::schema(&entry.schema, entry.resource.version())
         }),
