@@ -1,10 +1,14 @@
 //! The gate: schedule, timing, what makes room, how memory is let go.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Problem;
 use crate::declared::SYSTEM_NAMESPACE;
 use crate::defaults::IDLE_AFTER_RANGE_S;
 use crate::demand::{DemandProbe, DemandSource};
+use crate::expand;
 use crate::gate::UnloadCall;
+use crate::names::WindowName;
 use crate::tenant::Tenant;
 use crate::window::{Schedule, Window};
 
@@ -38,6 +42,7 @@ fn schedule(tenant: &Tenant, problems: &mut Vec<Problem>) {
                     problems.push(Problem::at_key("windows", name, message));
                 }
             }
+            shared_ticks(tenant, problems);
         }
         Schedule::OnDemand if tenant.gate.demand.is_none() => {
             let message = "Nothing tells the gate whether there is work, so the tenant would never wake. Say in `demand` \
@@ -46,6 +51,29 @@ fn schedule(tenant: &Tenant, problems: &mut Vec<Problem>) {
         }
         Schedule::OnDemand => {}
         Schedule::Always => {}
+    }
+}
+
+/// The CronJobs of a window whose times take several lines of cron are numbered behind its name, and another
+/// window may be called just that. Of two objects with one name the cluster would get one.
+fn shared_ticks(tenant: &Tenant, problems: &mut Vec<Problem>) {
+    let mut owners: BTreeMap<String, &WindowName> = BTreeMap::new();
+    let mut told = BTreeSet::new();
+    for tick in expand::ticks(tenant) {
+        let Some(window) = tick.window else { continue };
+        if let Some(other) = owners.get(&tick.name)
+            && told.insert((*other, window))
+        {
+            let message = format!(
+                "It would share the CronJob {} with the window {:?}: times that take several lines of cron take \
+                 several CronJobs, numbered -2, -3 behind the window's name. Rename one of the two so that it is not \
+                 the other with a number behind it.",
+                tick.name,
+                other.as_str()
+            );
+            problems.push(Problem::at_key("windows", window, message));
+        }
+        owners.entry(tick.name).or_insert(window);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::declared::gate_account;
 use crate::defaults::{AGENT_UID, SWEEP_INTERVAL_S, TICK_DEADLINE_S, TICK_TTL_S, TICKS_KEPT};
 use crate::gate::{GATE_CONFIG_KEY, GateConfig};
 use crate::leaves::canonical_json;
-use crate::names::{CRONJOB_LIMIT, TenantId, fit};
+use crate::names::{CRONJOB_LIMIT, TenantId, WindowName, fit};
 use crate::objects::{Kind, Object};
 use crate::tenant::{ObjectKind, Tenant};
 use crate::window::Schedule;
@@ -39,15 +39,26 @@ pub(super) fn config(tenant: &Tenant) -> Object {
     of_tenant(tenant, Kind::ConfigMap, ObjectKind::ConfigMap, &agent::config_name(tenant), data)
 }
 
+/// A CronJob to be: what it is called, for which window, and when it asks what.
+pub(crate) struct Tick<'a> {
+    pub(crate) name: String,
+    /// Nothing where it goes round the clock.
+    pub(crate) window: Option<&'a WindowName>,
+    trigger: &'static str,
+    line: Line,
+    zone: &'a str,
+}
+
 /// The CronJobs: for each window its start, its guard and its end, and for what
 /// they leave behind one around the clock; without windows one guard around the clock.
-pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
+///
+/// Two of them may come to one name, which [`crate::check`] refuses.
+pub(crate) fn ticks(tenant: &Tenant) -> Vec<Tick<'_>> {
     let interval_s = tenant.gate.timing.guard_interval_s;
     if tenant.schedule == Schedule::OnDemand {
-        let line = cron::around_the_clock(interval_s, place(&tenant.id));
-        return vec![cron_job(tenant, "guard", "-guard", line, NO_ZONE)];
+        return vec![round_the_clock(tenant, "-guard", interval_s)];
     }
-    let mut jobs = Vec::new();
+    let mut ticks = Vec::new();
     for (name, window) in tenant.schedule.windows() {
         let asked = [
             ("up", cron::up(window)),
@@ -57,16 +68,35 @@ pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
         for (trigger, lines) in asked {
             for (index, line) in lines.into_iter().enumerate() {
                 let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
-                let suffix = format!("-{trigger}-{name}{number}");
-                jobs.push(cron_job(tenant, trigger, &suffix, line, window.time_zone().name()));
+                ticks.push(Tick {
+                    name: tick_name(tenant, &format!("-{trigger}-{name}{number}")),
+                    window: Some(name),
+                    trigger,
+                    line,
+                    zone: window.time_zone().name(),
+                });
             }
         }
     }
-    if !jobs.is_empty() {
-        let line = cron::around_the_clock(SWEEP_INTERVAL_S, place(&tenant.id));
-        jobs.push(cron_job(tenant, "guard", "-sweep", line, NO_ZONE));
+    if !ticks.is_empty() {
+        ticks.push(round_the_clock(tenant, "-sweep", SWEEP_INTERVAL_S));
     }
-    jobs
+    ticks
+}
+
+fn round_the_clock<'a>(tenant: &Tenant, suffix: &str, interval_s: u32) -> Tick<'a> {
+    let line = cron::around_the_clock(interval_s, place(&tenant.id));
+    Tick { name: tick_name(tenant, suffix), window: None, trigger: "guard", line, zone: NO_ZONE }
+}
+
+/// The tenant's name and `suffix`. Where both do not fit, each is cut by
+/// itself, so that the name still says which trigger it is.
+fn tick_name(tenant: &Tenant, suffix: &str) -> String {
+    fit(tenant.id.name.as_str(), &fit(suffix, "", SUFFIX_LIMIT), CRONJOB_LIMIT)
+}
+
+pub(super) fn cron_jobs(tenant: &Tenant) -> Vec<Object> {
+    ticks(tenant).into_iter().map(|tick| cron_job(tenant, &tick)).collect()
 }
 
 /// The tenant's own minute among those of a tick round the clock: always the same, and seldom a neighbour's.
@@ -74,12 +104,10 @@ fn place(tenant: &TenantId) -> u32 {
     Sha256::digest(tenant.to_string().as_bytes()).iter().fold(0, |sum, byte| sum + u32::from(*byte))
 }
 
-/// One CronJob, named after the tenant and `suffix`. Where both do not fit,
-/// each is cut by itself, so that the name still says which trigger it is.
-fn cron_job(tenant: &Tenant, trigger: &str, suffix: &str, line: Line, zone: &str) -> Object {
+fn cron_job(tenant: &Tenant, tick: &Tick<'_>) -> Object {
     let mut spec = json!({
-        "schedule": line.to_string(),
-        "timeZone": zone,
+        "schedule": tick.line.to_string(),
+        "timeZone": tick.zone,
         "concurrencyPolicy": "Forbid",
         "startingDeadlineSeconds": TICK_DEADLINE_S,
         "successfulJobsHistoryLimit": TICKS_KEPT,
@@ -88,14 +116,13 @@ fn cron_job(tenant: &Tenant, trigger: &str, suffix: &str, line: Line, zone: &str
             "activeDeadlineSeconds": gate_config(tenant).tick_length().deadline_s,
             "backoffLimit": 0,
             "ttlSecondsAfterFinished": TICK_TTL_S,
-            "template": {"metadata": {"labels": tick_labels(tenant)}, "spec": tick_pod(tenant, trigger)},
+            "template": {"metadata": {"labels": tick_labels(tenant)}, "spec": tick_pod(tenant, tick.trigger)},
         }},
     });
     if tenant.suspend {
         spec["suspend"] = json!(true);
     }
-    let name = fit(tenant.id.name.as_str(), &fit(suffix, "", SUFFIX_LIMIT), CRONJOB_LIMIT);
-    of_tenant(tenant, Kind::CronJob, ObjectKind::CronJob, &name, json!({ "spec": spec }))
+    of_tenant(tenant, Kind::CronJob, ObjectKind::CronJob, &tick.name, json!({ "spec": spec }))
 }
 
 fn tick_labels(tenant: &Tenant) -> Value {

@@ -27,6 +27,7 @@ pub use card::card;
 pub use config::config_key;
 pub use exporter::exporter;
 pub use floor::floor;
+pub(crate) use gate::ticks;
 pub use labels::{
     CONFIG_CHECKSUM, EXPORTER_LABEL, GATE_POD_NAME, MANAGED_BY, NAME_LABEL, PREFETCH_POD_NAME, TENANT_LABEL,
     is_ours, selector,

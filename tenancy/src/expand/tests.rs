@@ -12,6 +12,7 @@ use crate::gate::ScaleTarget;
 use crate::leaves::leaves;
 use crate::objects::Key;
 use crate::tenant::*;
+use crate::window::{Day, Window};
 
 /// All bodies by key, with what belongs to birth beside them.
 fn bodies(objects: &Objects) -> Value {
@@ -246,7 +247,37 @@ fn assert_legal_names(objects: &Objects) {
     }
 }
 
+/// Any window of a day that has a length, on any days.
+fn any_window() -> impl Strategy<Value = Window> {
+    let days = prop::collection::vec(prop::sample::select(&Day::ALL[..]), 0..7);
+    (0..1440_u32, 1..1440_u32, days).prop_map(|(start, length, days)| {
+        let time = |minute: u32| format!("{:02}:{:02}", minute / 60 % 24, minute % 60).parse().unwrap();
+        Window::new(time(start), time(start + length), days, "UTC".parse().unwrap()).unwrap()
+    })
+}
+
+/// Names that are others with a number behind them, and any other.
+fn any_window_name() -> impl Strategy<Value = String> {
+    prop_oneof!["[ab](-[2-4]){0,2}", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"]
+}
+
 proptest! {
+    #[test]
+    fn every_line_of_cron_has_a_cronjob_or_the_check_refuses_the_windows(
+        windows in prop::collection::btree_map(any_window_name(), any_window(), 1..5),
+    ) {
+        let mut tenant = chatterbox();
+        let lines: usize = windows.values().map(|window| {
+            let guard = crate::cron::guard(window, tenant.gate.timing.guard_interval_s);
+            crate::cron::up(window).len() + guard.len() + crate::cron::down(window).len()
+        }).sum();
+        let named = windows.into_iter().map(|(name, window)| (name.parse().unwrap(), window));
+        tenant.schedule = Schedule::Windows(named.collect());
+        let cron_jobs = super::tenant(&tenant).of_kind(Kind::CronJob).count();
+        let is_refused = tenant.check().iter().any(|problem| problem.message.contains("share the CronJob"));
+        prop_assert_eq!(cron_jobs < lines + 1, is_refused);
+    }
+
     #[test]
     fn names_are_legal_whatever_people_call_things(
         namespace in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",

@@ -253,6 +253,16 @@ pub(super) const CASES: &[Case] = &[
         let window = Window::new("23:55".parse().unwrap(), "00:05".parse().unwrap(), vec![], zone).unwrap();
         t.schedule = Schedule::Windows(BTreeMap::from([("blink".parse().unwrap(), window)]));
     }),
+    ("windows that share a CronJob", |t| {
+        let window = |start: &str, end: &str| {
+            let zone = "UTC".parse().unwrap();
+            Window::new(start.parse().unwrap(), end.parse().unwrap(), vec![], zone).unwrap()
+        };
+        t.schedule = Schedule::Windows(BTreeMap::from([
+            ("night".parse().unwrap(), window("01:30", "05:45")),
+            ("night-2".parse().unwrap(), window("12:00", "13:00")),
+        ]));
+    }),
     ("on demand without demand", |t| t.schedule = Schedule::OnDemand),
     ("always awake with demand", |t| {
         (t.schedule, t.gate.unload) = (Schedule::Always, None);
