@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use tenancy::card::Card;
+use tenancy::names::CardName;
 use tfplugin::{
     Attr, Configured, DataSources, Diagnostic, Diagnostics, Functions, Host, List, Map, Path, Provider,
     Resources, model,
@@ -84,6 +85,8 @@ pub(crate) struct Data {
     pub(crate) agent_image: Attr<String>,
     /// The cards that this run has planned; nothing for one that is not wholly known.
     pub(crate) cards: Mutex<BTreeMap<String, Option<Card>>>,
+    /// The cards on which this run has planned new claims, by tenant.
+    pub(crate) claimed: Mutex<BTreeMap<String, CardName>>,
     /// A look that no plan needs got no answer, so no other is tried.
     pub(crate) silent: AtomicBool,
     /// Where peaks are measured.
@@ -135,6 +138,7 @@ impl Provider for Gpu {
             digests: config.plan_objects.as_str() == Some("digests"),
             agent_image: config.agent_image,
             cards: Mutex::default(),
+            claimed: Mutex::default(),
             silent: AtomicBool::new(false),
             metrics: Metrics::default(),
         }))

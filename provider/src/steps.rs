@@ -43,17 +43,19 @@ pub(crate) trait Plain: Resource<Data = Data, Model: Shows> {
     /// Fills in what is computed beside `objects`.
     fn fill_in(model: &mut Self::Model, spec: &Self::Spec);
 
-    /// Looks at the cluster before anything is changed in it. What it answers is told; nothing by default.
+    /// Looks at the cluster before anything is changed in it, or made, where there is no prior state. What it
+    /// answers is told; nothing by default.
     ///
     /// # Errors
     /// Why nothing may be changed.
     fn prepare(
         model: &mut Self::Model,
+        prior: Option<&Self::Model>,
         spec: &Self::Spec,
         data: &Data,
         api: &Api,
     ) -> impl Future<Output = Result<Diagnostics, Diagnostics>> + Send {
-        let _ = (model, spec, data, api);
+        let _ = (model, prior, spec, data, api);
         async { Ok(Diagnostics::new()) }
     }
 
@@ -96,7 +98,7 @@ pub(crate) async fn create<R: Plain>(request: CreateRequest<R>) -> Outcome<R::Mo
     let data = request.provider;
     let mut model = request.planned;
     let api = api(&data, &request.cancel);
-    let (spec, told) = match prepared::<R>(&mut model, &data, &api).await {
+    let (spec, told) = match prepared::<R>(&mut model, None, &data, &api).await {
         Ok(prepared) => prepared,
         Err(problems) => return Outcome::failed(problems),
     };
@@ -130,7 +132,7 @@ pub(crate) async fn update<R: Plain>(request: UpdateRequest<R>) -> Outcome<R::Mo
     let mut prior = request.prior;
     let mut model = request.planned;
     let api = api(&data, &request.cancel);
-    let (spec, told) = match prepared::<R>(&mut model, &data, &api).await {
+    let (spec, told) = match prepared::<R>(&mut model, Some(&prior), &data, &api).await {
         Ok(prepared) => prepared,
         Err(problems) => return Outcome::failed(problems),
     };
@@ -154,11 +156,12 @@ pub(crate) async fn delete<R: Plain>(request: DeleteRequest<R>) -> Outcome<R::Mo
 /// The meaning of a planned model that may be applied, which is wholly filled in then.
 async fn prepared<R: Plain>(
     model: &mut R::Model,
+    prior: Option<&R::Model>,
     data: &Data,
     api: &Api,
 ) -> Result<(R::Spec, Diagnostics), Diagnostics> {
     let spec = R::spec(model, data)?;
-    let told = R::prepare(model, &spec, data, api).await?;
+    let told = R::prepare(model, prior, &spec, data, api).await?;
     complete::<R>(model, &spec, data);
     Ok((spec, told))
 }

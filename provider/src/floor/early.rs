@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenancy::card::Card;
 use tenancy::declared::Declared;
-use tfplugin::{CancellationToken, Diagnostic, Diagnostics, Severity};
+use tfplugin::{CancellationToken, Diagnostic, Diagnostics, Path, Severity};
 
 use super::ledger;
 use super::model::FloorModel;
@@ -18,6 +18,30 @@ use crate::provider::Data;
 
 /// How long a plan waits for a cluster that it does not need.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Refuses two new claims of one tenant on two cards within one plan, of which the cluster knows neither.
+///
+/// A plan may be asked for the same resource again, but then for the same card. Claims that stand already are
+/// left out, because a change of `card` moves them.
+///
+/// # Errors
+/// The tenant has another new claim.
+pub(super) fn only_one(data: &Data, claim: &Claim) -> Result<(), Diagnostics> {
+    let Ok(mut claimed) = data.claimed.lock() else { return Ok(()) };
+    let tenant = &claim.floor.tenant;
+    let card = claimed.entry(tenant.to_string()).or_insert_with(|| claim.card.clone());
+    if *card == claim.card {
+        return Ok(());
+    }
+    let detail = format!(
+        "This configuration has a gpu_vram_floor of {tenant} on card {card} and another one on card {}. A tenant has \
+         one claim, and its gate asks the card of that alone. Remove one of the two.",
+        claim.card
+    );
+    Err(Diagnostic::error(format!("{tenant} is entered on two cards"), detail)
+        .at(Path::attribute("card"))
+        .into())
+}
 
 /// Refuses a claim that can never fit its card, as far as that is known: from
 /// the same plan, or else from the cluster. One look that gets no answer ends

@@ -49,6 +49,9 @@ impl Resource for FloorResource {
         let mut told = measured::plan(request.prior.as_ref(), &request.config, &mut planned);
         let claims = spec::both(&planned)?;
         if let (Some(data), Some((claim, _))) = (&request.provider, claims.as_ref().filter(|(a, b)| a == b)) {
+            if request.prior.is_none() {
+                early::only_one(data, claim)?;
+            }
             early::check(data, claim, &request.cancel).await?;
         }
         if let (Some(data), Some(prior)) = (&request.provider, &request.prior) {
@@ -177,11 +180,15 @@ impl Plain for FloorResource {
 
     async fn prepare(
         model: &mut FloorModel,
+        prior: Option<&FloorModel>,
         claim: &Claim,
         data: &Data,
         api: &Api,
     ) -> Result<Diagnostics, Diagnostics> {
         spec::fits(api, claim).await?;
+        if prior.is_none() {
+            spec::is_entered_nowhere_else(api, claim).await?;
+        }
         Ok(look::begin(data, api, model).await)
     }
 

@@ -8,7 +8,7 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::{FloorModel, MeasuredModel, MeasurementModel};
 use super::way::{MEASURED, Way, way};
-use crate::api::{Api, Ref};
+use crate::api::{Api, Failure, Ref};
 use crate::fill::{Fill, Sample};
 
 /// A claim and the card that it is made on.
@@ -145,6 +145,37 @@ pub(super) async fn fits(api: &Api, claim: &Claim) -> Result<(), Diagnostics> {
     fill.problems.into_result().map(drop)
 }
 
+/// The name of the card on which a tenant is entered, as its pointer has it, and the pointer.
+///
+/// # Errors
+/// The call failed.
+async fn pointed(api: &Api, tenant: &TenantId) -> Result<(Option<String>, Ref), Failure> {
+    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(tenant));
+    let live = api.get(&pointer).await?;
+    let card = live.and_then(|live| live.0["data"][POINTER_KEY].as_str().map(str::to_owned));
+    Ok((card, pointer))
+}
+
+/// Refuses a second claim of a tenant on another card: both would write the same pointer and rights, and
+/// whichever went first would take them from the other. One on the same card is an apply that was cut off.
+///
+/// # Errors
+/// The tenant is entered on another card, or that cannot be read.
+pub(super) async fn is_entered_nowhere_else(api: &Api, claim: &Claim) -> Result<(), Diagnostics> {
+    let at = Path::attribute("card");
+    let tenant = &claim.floor.tenant;
+    let (card, pointer) = pointed(api, tenant).await.map_err(|failure| failure.diagnostic(at.clone()))?;
+    let Some(card) = card.filter(|card| card != claim.card.as_str()) else { return Ok(()) };
+    let detail = format!(
+        "A tenant has one claim, and {pointer} names the card {card}. To move it to {}, change `card` of the \
+         gpu_vram_floor that made it, or import that one here by `{tenant}` first, where no state has it. Where this \
+         apply destroys it, apply again when it is gone. Where the card {card} itself is gone for good, delete \
+         {pointer} with kubectl.",
+        claim.card
+    );
+    Err(Diagnostic::error(format!("{tenant} is entered on card {card} already"), detail).at(at).into())
+}
+
 /// The claim that a tenant has in the cluster.
 ///
 /// # Errors
@@ -165,9 +196,7 @@ pub(super) async fn entered(api: &Api, id: &str) -> Result<Claim, Diagnostic> {
         )
         .at(at.clone())
     };
-    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant));
-    let live = api.get(&pointer).await.map_err(|failure| failure.diagnostic(at.clone()))?;
-    let card = live.as_ref().and_then(|live| live.0["data"][POINTER_KEY].as_str());
+    let (card, pointer) = pointed(api, &tenant).await.map_err(|failure| failure.diagnostic(at.clone()))?;
     let card: CardName = card
         .ok_or_else(|| missing(format!("{pointer} does not exist or names no card.")))?
         .parse()

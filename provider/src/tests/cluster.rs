@@ -15,10 +15,11 @@ use tfplugin::testing::Driver;
 
 use crate::provider::{Gpu, Settings};
 
-/// The objects by path, the calls in order, and the calls that fail.
+/// The objects by path, where they are served, the calls in order, and the calls that fail.
 #[derive(Default)]
 pub(crate) struct Inside {
     pub(crate) objects: BTreeMap<String, Value>,
+    host: String,
     pub(crate) calls: Vec<String>,
     /// Method, part of the path, status: answered instead of done.
     pub(crate) faults: Vec<(Method, &'static str, u16)>,
@@ -44,13 +45,24 @@ impl FakeCluster {
     pub(crate) async fn start_with(settings: Settings) -> (FakeCluster, Driver<Gpu>) {
         let cluster = FakeCluster::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = format!("http://{}", listener.local_addr().unwrap());
+        cluster.0.lock().unwrap().host = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(cluster.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
+        let driver = cluster.configured(settings).await;
+        (cluster, driver)
+    }
+
+    /// A provider that knows nothing of what the one before has planned, as in another run of Terraform.
+    pub(crate) async fn another_run(&self) -> Driver<Gpu> {
+        self.configured(Settings::default()).await
+    }
+
+    async fn configured(&self, settings: Settings) -> Driver<Gpu> {
         let driver = Driver::new(Gpu);
+        let host = self.0.lock().unwrap().host.clone();
         let settings = Settings { host: host.as_str().into(), token: "t".into(), ..settings };
         assert!(driver.configure(&settings).await.is_empty());
-        (cluster, driver)
+        driver
     }
 
     pub(crate) fn put(&self, path: &str, object: Value) {

@@ -98,6 +98,40 @@ async fn a_claim_stays_while_its_tenant_is_admitted_and_takes_its_entry_along() 
 }
 
 #[tokio::test]
+async fn a_tenant_is_entered_on_one_card() {
+    let (cluster, driver, _, floor) = with_floor().await;
+    driver.create(CARD, &CardModel { name: "gpu-2-0".into(), ..t4() }).await;
+    let elsewhere = FloorModel { card: "gpu-2-0".into(), ..claim() };
+    cluster.take_calls();
+    let refused = cluster.another_run().await.create(FLOOR, &elsewhere).await;
+    let said = told(&refused.diagnostics);
+    assert!(said.starts_with("card | tts/chatterbox-tts is entered on card gpu-1-0 already"), "{said}");
+    assert!(refused.instance.is_none() && said.contains("import") && said.contains("apply again"), "{said}");
+    assert!(cluster.take_calls().iter().all(|call| call.starts_with("GET")));
+
+    let cut_off = cluster.another_run().await.create(FLOOR, &claim()).await;
+    assert!(!cut_off.diagnostics.has_errors(), "{}", told(&cut_off.diagnostics));
+    let moved = driver.update(FLOOR, &floor, &elsewhere).await;
+    assert!(moved.diagnostics.is_empty(), "{}", told(&moved.diagnostics));
+    driver.destroy(FLOOR, &moved.instance.unwrap()).await;
+    let anew = cluster.another_run().await.create(FLOOR, &claim()).await;
+    assert!(anew.diagnostics.is_empty(), "{}", told(&anew.diagnostics));
+}
+
+#[tokio::test]
+async fn two_new_claims_of_one_tenant_are_refused_at_plan() {
+    let driver = without_cluster().await;
+    let elsewhere = FloorModel { card: "gpu-2-0".into(), ..claim() };
+    for config in [claim(), FloorModel { card: Attr::Unknown, ..claim() }, claim()] {
+        assert!(driver.plan(FLOOR, None, Some(&config)).await.diagnostics.is_empty());
+    }
+    let said = told(&driver.plan(FLOOR, None, Some(&elsewhere)).await.diagnostics);
+    assert!(said.starts_with("card | tts/chatterbox-tts is entered on two cards"), "{said}");
+    let another = FloorModel { tenant: "tts/narrator".into(), ..elsewhere };
+    assert!(driver.plan(FLOOR, None, Some(&another)).await.diagnostics.is_empty());
+}
+
+#[tokio::test]
 async fn residents_that_are_still_down_get_their_replicas_before_a_claim_goes() {
     let (cluster, driver, _, floor) = with_floor().await;
     let resident = "/apis/apps/v1/namespaces/immich/deployments/ml";

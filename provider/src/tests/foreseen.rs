@@ -2,13 +2,11 @@
 //! plan showed of the objects is what becomes of them. Terraform takes anything
 //! else for a defect of the provider.
 
-use tfplugin::testing::Driver;
 use tfplugin::{Attr, List, Map, Model, Path, Set, Value};
 
 use super::{CARD, FLOOR, SERVICE, chatterbox, claim, t4, texts, told, window, without_cluster};
 use crate::card::{CardModel, ResidentModel, SourceModel};
 use crate::floor::{FloorModel, MeasuredModel};
-use crate::provider::Gpu;
 use crate::service::ServiceModel;
 use crate::service::parts::{
     DemandHttpModel, DemandModel, DemandPrometheusModel, EmptyDirModel, FrontModel, FrontPortModel,
@@ -404,12 +402,9 @@ fn with(value: &Value, steps: &[String], new: &Value) -> Value {
     value
 }
 
-/// `objects` of a plan; nothing where it was refused.
-async fn planned<M: Model>(
-    driver: &Driver<Gpu>,
-    type_name: &str,
-    config: Value,
-) -> Option<Result<Value, String>> {
+/// `objects` of a plan in a run of its own; nothing where it was refused.
+async fn planned<M: Model>(type_name: &str, config: Value) -> Option<Result<Value, String>> {
+    let driver = without_cluster().await;
     let config = M::from_value(config, &Path::root()).ok()?;
     if driver.validate(type_name, &config).await.has_errors() {
         return None;
@@ -438,7 +433,6 @@ fn contradiction(planned: &Value, last: &Value) -> Option<String> {
 }
 
 async fn foreseen<M: Model>(type_name: &str, models: Vec<M>) {
-    let driver = without_cluster().await;
     let values: Vec<Value> = models.iter().map(Model::to_value).collect();
     let mut wrong = Vec::new();
     let mut compared = 0;
@@ -450,7 +444,7 @@ async fn foreseen<M: Model>(type_name: &str, models: Vec<M>) {
                 continue;
             }
             let hidden = with(base, &place, &Value::Unknown);
-            let shown = match planned::<M>(&driver, type_name, hidden).await {
+            let shown = match planned::<M>(type_name, hidden).await {
                 Some(Ok(shown)) => shown,
                 Some(Err(refused)) => {
                     wrong.push(format!("{}: refused while unknown: {refused}", place.join(".")));
@@ -461,7 +455,7 @@ async fn foreseen<M: Model>(type_name: &str, models: Vec<M>) {
             let others = values.iter().filter_map(|other| at(other, &place));
             for turned_out in others.chain([&Value::Null]) {
                 let last = with(base, &place, turned_out);
-                if let Some(Ok(last)) = planned::<M>(&driver, type_name, last).await {
+                if let Some(Ok(last)) = planned::<M>(type_name, last).await {
                     compared += 1;
                     let fault = contradiction(&shown, &last);
                     wrong.extend(fault.map(|what| format!("{} = {turned_out:?}: {what}", place.join("."))));
