@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use tenancy::objects::{Key, Objects};
+use tenancy::objects::{Key, Object, Objects};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Map, Outcome, Path};
 
-use crate::api::{Failure, Ref};
+use crate::api::{Failure, Live, Ref};
 use crate::engine::{Engine, Found, Kept, Order, Report, Shown};
 use crate::outcome;
 use crate::picture;
@@ -231,14 +231,29 @@ impl Lifecycle<'_> {
     /// Without memory (an older state, a lost private part) the objects that
     /// carry our entry are ours.
     async fn recover(&self, desired: &Objects) -> Result<Kept, Failure> {
+        Ok(self.find(desired, |_, _| {}).await?.0)
+    }
+
+    /// What stands already of these objects: those that carry our entry, as they were last applied and not as we
+    /// would apply them, so that the plan after an import shows what differs. `met` is shown each.
+    pub(crate) async fn find(
+        &self,
+        desired: &Objects,
+        mut met: impl FnMut(&Object, &Live),
+    ) -> Result<(Kept, Attr<Map<String>>), Failure> {
         let mut kept = Kept::default();
+        let mut objects = Map::new();
         for (key, object) in desired.iter() {
             let live = self.engine.api.get(&crate::engine::reference(object)).await?;
-            if let Some(live) = live.filter(|live| live.applied_by(&self.engine.manager).is_some()) {
-                kept.objects.insert(key.to_string(), self.engine.keep_found(object, &live));
-            }
+            let Some(live) = live.filter(|live| live.applied_by(&self.engine.manager).is_some()) else {
+                continue;
+            };
+            met(object, &live);
+            kept.objects.insert(key.to_string(), self.engine.keep_found(object, &live));
+            let applied = self.engine.last_applied(object, &live);
+            objects.insert(key.to_string(), Attr::Known(picture::text(&applied, self.digests)));
         }
-        Ok(kept)
+        Ok((kept, Attr::Known(objects)))
     }
 
     /// Removes everything but what is retained. After a failure `kept` and

@@ -67,7 +67,7 @@ pub(crate) trait Plain: Resource<Data = Data, Model: Shows> {
 }
 
 /// Fills in everything that is computed.
-pub(crate) fn complete<R: Plain>(model: &mut R::Model, spec: &R::Spec, data: &Data) {
+fn complete<R: Plain>(model: &mut R::Model, spec: &R::Spec, data: &Data) {
     *model.objects() = picture::known(&R::desired(spec, data), data.digests);
     R::fill_in(model, spec);
 }
@@ -151,6 +151,25 @@ pub(crate) async fn delete<R: Plain>(request: DeleteRequest<R>) -> Outcome<R::Mo
     let lifecycle = lifecycle::<R>(&request.provider, &api, &prior, request.cancel);
     let deleted = lifecycle.delete(Kept::read(&request.private), prior.objects(), PATIENCE).await;
     outcome::deleted(prior, deleted)
+}
+
+/// [`Resource::import`] of a model that was read back from the cluster.
+pub(crate) async fn import<R: Plain>(
+    mut model: R::Model,
+    spec: &R::Spec,
+    data: &Data,
+    cancel: CancellationToken,
+) -> Outcome<R::Model> {
+    let api = api(data, &cancel);
+    let lifecycle = lifecycle::<R>(data, &api, &model, cancel);
+    match lifecycle.find(&R::desired(spec, data), |_, _| {}).await {
+        Ok((kept, objects)) => {
+            *model.objects() = objects;
+            R::fill_in(&mut model, spec);
+            Outcome::state(model).with_private(kept.bytes())
+        }
+        Err(failure) => Outcome::failed(failure.diagnostic(Path::root())),
+    }
 }
 
 /// The meaning of a planned model that may be applied, which is wholly filled in then.

@@ -100,9 +100,7 @@ impl Resource for CardResource {
             Ok(card) => card,
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
-        let mut model = spec::model(&card);
-        steps::complete::<Self>(&mut model, &card, &request.provider);
-        Outcome::state(model)
+        steps::import::<Self>(spec::model(&card), &card, &request.provider, request.cancel).await
     }
 
     fn identity(&self, model: &CardModel) -> Option<CardIdentity> {

@@ -160,6 +160,12 @@ impl Engine<'_> {
     pub(crate) fn keep_found(&self, object: &Object, live: &Live) -> kept::KeptObject {
         self.kept(object, live)
     }
+
+    /// What our last apply set in an object, with its live values: the leaves that we own, those of birth aside.
+    pub(crate) fn last_applied(&self, object: &Object, live: &Live) -> Leaves {
+        let owned = self.owned(object, live);
+        leaves(&live.0).into_iter().filter(|(path, _)| owned.contains(path)).collect()
+    }
 }
 
 /// Whether `path` is one of `paths`, or lies below or above one: an atomic list

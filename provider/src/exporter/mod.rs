@@ -71,15 +71,14 @@ impl Resource for ExporterResource {
             ImportBy::Id(id) => id,
             ImportBy::Identity(identity) => identity.name.as_str().unwrap_or_default().to_owned(),
         };
-        let mut model = match spec::found(&steps::api(&request.provider, &request.cancel), &name).await {
+        let model = match spec::found(&steps::api(&request.provider, &request.cancel), &name).await {
             Ok(model) => model,
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
         match spec::exporter(&model, &request.provider.agent_image) {
-            Ok(exporter) => steps::complete::<Self>(&mut model, &exporter, &request.provider),
-            Err(problems) => return Outcome::failed(problems),
+            Ok(exporter) => steps::import::<Self>(model, &exporter, &request.provider, request.cancel).await,
+            Err(problems) => Outcome::failed(problems),
         }
-        Outcome::state(model)
     }
 
     fn identity(&self, model: &ExporterModel) -> Option<ExporterIdentity> {

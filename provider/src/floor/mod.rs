@@ -140,9 +140,7 @@ impl Resource for FloorResource {
             Ok(claim) => claim,
             Err(diagnostic) => return Outcome::failed(diagnostic),
         };
-        let mut model = spec::model(&claim);
-        steps::complete::<Self>(&mut model, &claim, &request.provider);
-        Outcome::state(model)
+        steps::import::<Self>(spec::model(&claim), &claim, &request.provider, request.cancel).await
     }
 
     fn identity(&self, model: &FloorModel) -> Option<FloorIdentity> {

@@ -10,20 +10,17 @@ mod decoration;
 mod gate;
 mod volumes;
 
-use std::collections::BTreeSet;
-
 use futures::future::join_all;
 use serde_json::Value;
-use tenancy::leaves::{Leaves, from_fields_v1, leaves};
+use tenancy::leaves::{from_fields_v1, leaves};
 use tenancy::names::TenantId;
 use tenancy::objects::Object;
-use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Map, Outcome, Path};
+use tfplugin::{Attr, CancellationToken, Diagnostic, Diagnostics, Outcome, Path};
 
 use super::model::ServiceModel;
 use super::{lifecycle, spec};
 use crate::api::{Api, Failure, Live, PATIENCE, Ref};
-use crate::engine::{Kept, reference};
-use crate::picture;
+use crate::engine::Kept;
 use crate::provider::Data;
 
 /// The live objects that attributes are read from.
@@ -91,18 +88,12 @@ async fn find(
         }
     };
     let desired = tenancy::expand::tenant(&tenant);
-    let mut kept = Kept::default();
-    let mut objects = Map::new();
-    for (key, object) in desired.iter() {
-        let live = api.get(&reference(object)).await.map_err(told)?;
-        let Some(live) = live.filter(|live| live.applied_by(manager).is_some()) else { continue };
-        kept.objects.insert(key.to_string(), lifecycle.engine.keep_found(object, &live));
+    let noted = |object: &Object, live: &Live| {
         let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
         decoration::fill(&mut model, object.kind.as_str(), &live.0, &owned);
-        let applied = last_applied(object, &live, manager);
-        objects.insert(key.to_string(), Attr::Known(picture::text(&applied, data.digests)));
-    }
-    model.objects = Attr::Known(objects);
+    };
+    let (kept, objects) = lifecycle.find(&desired, noted).await.map_err(told)?;
+    model.objects = objects;
     Ok((model, kept, Diagnostics::new()))
 }
 
@@ -116,14 +107,6 @@ fn without_patches(model: ServiceModel) -> ServiceModel {
         volumes: Attr::Null,
         ..model
     }
-}
-
-/// What the last apply set, with its live values: the leaves that we own, those of birth aside.
-fn last_applied(object: &Object, live: &Live, manager: &str) -> Leaves {
-    let owned = live.applied_by(manager).map(from_fields_v1).unwrap_or_default();
-    let birth: BTreeSet<String> =
-        object.birth.as_ref().map(|birth| leaves(birth).into_keys().collect()).unwrap_or_default();
-    leaves(&live.0).into_iter().filter(|(path, _)| owned.contains(path) && !birth.contains(path)).collect()
 }
 
 async fn look(api: &Api, id: TenantId, deployment: Live, manager: &str) -> Result<Found, Failure> {
