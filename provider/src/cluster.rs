@@ -1,22 +1,28 @@
-//! The connection to the API server. The only file that names a Kubernetes
-//! client: above it there are requests and answers in plain JSON.
+//! The connection to the API server. This file and its folder alone name a Kubernetes
+//! client: above them there are requests and answers in plain JSON.
 //!
 //! Requests go through `Client::send`, because the typed calls drop what must
 //! not be lost: 201 or 200, `Warning` and `Retry-After` headers.
 
+mod program;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use kube::config::{
-    AuthInfo, Cluster as ClusterEntry, Context, ExecConfig, KubeConfigOptions, Kubeconfig, NamedAuthInfo,
-    NamedCluster, NamedContext,
+    AuthInfo, Cluster as ClusterEntry, Context, ExecConfig, ExecInteractiveMode, KubeConfigOptions,
+    Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
 };
 use kube::{Client, Config};
 use serde_json::Value;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::task::JoinHandle;
 
 use crate::api::Failure;
 use crate::connection::{Connection, Target};
@@ -33,6 +39,10 @@ const ENTRY: &str = "terraform";
 pub(crate) struct Cluster {
     target: Target,
     client: OnceCell<Dialled>,
+    /// The making of the client, while nobody has seen its end.
+    dialling: Mutex<Option<JoinHandle<Result<Dialled, Failure>>>>,
+    /// The program that hands out the credentials, where there is one.
+    program: Arc<OnceLock<String>>,
     permits: Semaphore,
 }
 
@@ -62,12 +72,40 @@ pub(crate) struct Answer {
 
 impl Cluster {
     pub(crate) fn new(target: Target) -> Self {
-        Self { target, client: OnceCell::new(), permits: Semaphore::new(CONNECTIONS) }
+        Self {
+            target,
+            client: OnceCell::new(),
+            dialling: Mutex::default(),
+            program: Arc::default(),
+            permits: Semaphore::new(CONNECTIONS),
+        }
     }
 
-    /// The address that people know the server by, once it was asked for anything.
+    /// The address that people know the server by, once it was asked for anything; before, the program whose
+    /// credentials that has to wait for.
     pub(crate) fn known_as(&self) -> &str {
-        self.client.get().map_or("the API server", |dialled| &dialled.server)
+        let before = || self.program.get().map_or("the API server", String::as_str);
+        self.client.get().map_or_else(before, |dialled| &dialled.server)
+    }
+
+    /// The client. It may take a program that takes its time, or never ends: whoever gives up leaves it running,
+    /// and the next waits for the same one instead of starting another.
+    async fn dialled(&self) -> Result<&Dialled, Failure> {
+        let dial = async || {
+            let mut under_way = self.dialling.lock().await;
+            let began = || tokio::spawn(connect(self.target.clone(), self.program.clone()));
+            let outcome = under_way.get_or_insert_with(began).await;
+            *under_way = None;
+            outcome.map_err(|why| Failure::Configuration { cause: why.to_string() })?
+        };
+        self.client.get_or_try_init(dial).await
+    }
+
+    /// Why there is no answer.
+    fn unanswered(&self, server: &str, error: &(dyn std::error::Error + 'static)) -> Failure {
+        // Credentials that end in the middle of a run are asked for again.
+        let failed = self.program.get().and_then(|program| program::failed(error, program));
+        failed.map_or_else(|| unreachable(server, error), |cause| Failure::Configuration { cause })
     }
 
     /// Sends a request and reads the whole answer.
@@ -75,7 +113,7 @@ impl Cluster {
     /// # Errors
     /// No configuration, a configuration that cannot be used, or no answer.
     pub(crate) async fn send(&self, ask: &Ask) -> Result<Answer, Failure> {
-        let Dialled { client, server } = self.client.get_or_try_init(|| connect(&self.target)).await?;
+        let Dialled { client, server } = self.dialled().await?;
         let mut request = Request::builder().method(ask.method.clone()).uri(&ask.path);
         if let Some(content_type) = ask.content_type {
             request = request.header(http::header::CONTENT_TYPE, content_type);
@@ -87,7 +125,7 @@ impl Cluster {
         // The semaphore is never closed, so acquiring cannot fail; without a
         // permit the request would merely not be counted.
         let _permit = self.permits.acquire().await.ok();
-        let answer = client.send(request).await.map_err(|why| unreachable(server, &why))?;
+        let answer = client.send(request).await.map_err(|why| self.unanswered(server, &why))?;
         let (head, body) = answer.into_parts();
         let body = body.collect().await.map_err(|why| unreachable(server, &why))?.to_bytes();
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -127,12 +165,13 @@ fn unreachable(server: &str, error: &(dyn std::error::Error + 'static)) -> Failu
     Failure::Unreachable { asked: None, cause: format!("{server}: {}", causes.join(": ")) }
 }
 
-async fn connect(target: &Target) -> Result<Dialled, Failure> {
+/// Makes the client, and says in `program` what hands out the credentials before that is asked.
+async fn connect(target: Target, program: Arc<OnceLock<String>>) -> Result<Dialled, Failure> {
     let connection = match target {
         Target::Known(connection) => connection,
-        Target::Unknown(arguments) => return Err(Failure::Unknown { arguments: arguments.clone() }),
+        Target::Unknown(arguments) => return Err(Failure::Unknown { arguments }),
     };
-    let mut config = config(connection).await?;
+    let mut config = config(&connection).await?;
     // Retries are ours: they must be bounded, logged, and never repeat what is no transient failure.
     config.default_retry = false;
     config.read_timeout = Some(SILENCE);
@@ -140,12 +179,17 @@ async fn connect(target: &Target) -> Result<Dialled, Failure> {
     let server = known_as(&config);
     let shows_certificate =
         config.auth_info.client_certificate_data.is_some() || config.auth_info.client_certificate.is_some();
-    let client = Client::try_from(config).map_err(|why| Failure::Configuration {
-        cause: match shows_certificate {
+    let refuse = |cause: String| Failure::Configuration { cause };
+    let program = program::of(&config.auth_info).map(|named| program.get_or_init(|| named).clone());
+    // The client runs the program while it is made, and waits for its end.
+    let made = tokio::task::spawn_blocking(|| Client::try_from(config)).await;
+    let client = made.map_err(|why| refuse(why.to_string()))?.map_err(|why| {
+        let failed = program.and_then(|program| program::failed(&why, &program));
+        refuse(failed.unwrap_or_else(|| match shows_certificate {
             // TLS knows nothing of our arguments, and its words alone send nobody to them.
             true => format!("client_certificate and client_key, or those of the kubeconfig's user: {why}"),
             false => why.to_string(),
-        },
+        }))
     })?;
     Ok(Dialled { client, server })
 }
@@ -309,115 +353,11 @@ fn overlay(entries: &mut Entries, connection: &Connection) {
             "command": exec.command,
             "args": exec.args,
             "env": exec.env.iter().map(pair).collect::<Vec<_>>(),
-            "interactiveMode": "Never",
         }))
         .ok();
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connection::Exec;
-
-    const KUBECONFIG: &str = r#"
-apiVersion: v1
-kind: Config
-current-context: one
-clusters: [{name: c, cluster: {server: "https://10.0.0.1:6443"}}]
-users: [{name: u, user: {token: from-the-file}}]
-contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {cluster: c, user: u}}]
-"#;
-
-    fn entries(connection: &Connection) -> Entries {
-        let merged = Kubeconfig::from_yaml(KUBECONFIG).unwrap();
-        let mut entries = chosen(&merged, connection).ok().unwrap();
-        overlay(&mut entries, connection);
-        entries
-    }
-
-    fn of_file() -> Connection {
-        Connection { config_paths: vec!["kubeconfig".into()], ..Connection::default() }
-    }
-
-    #[test]
-    fn a_proxy_is_named_without_its_password() {
-        let mut config = Config::new("https://10.0.0.1:6443".parse().unwrap());
-        assert_eq!(known_as(&config), "https://10.0.0.1:6443/");
-        config.proxy_url = Some("http://me:secret@proxy.example.org:3128".parse().unwrap());
-        assert_eq!(known_as(&config), "https://10.0.0.1:6443/ through the proxy proxy.example.org:3128");
-    }
-
-    #[tokio::test]
-    async fn a_certificate_that_nobody_checks_needs_no_authorities() {
-        let with = |host: &str, insecure: Option<bool>| Connection {
-            host: Some(host.to_owned()),
-            insecure,
-            ..Connection::default()
-        };
-        let cases = [
-            (with("https://10.0.0.1:6443", Some(true)), Some(Vec::new())),
-            (with("http://10.0.0.1:8001", None), Some(Vec::new())),
-            (with("https://10.0.0.1:6443", Some(false)), None),
-        ];
-        for (connection, authorities) in cases {
-            let mut config = config(&connection).await.unwrap();
-            trust_nobody_in_vain(&mut config);
-            assert_eq!(config.root_cert, authorities, "{connection:?}");
-            assert!(authorities.is_none() || Client::try_from(config).is_ok());
-        }
-    }
-
-    #[test]
-    fn a_client_certificate_takes_the_place_of_the_file_s_token() {
-        let entries = entries(&Connection {
-            client_certificate_pem: Some("CERT".into()),
-            client_key_pem: Some("KEY".into()),
-            ..of_file()
-        });
-        assert_eq!(entries.user.client_certificate_data, Some(STANDARD.encode("CERT")));
-        assert!(entries.user.client_key_data.is_some() && entries.user.token.is_none());
-        assert_eq!(entries.cluster.server.as_deref(), Some("https://10.0.0.1:6443"));
-    }
-
-    #[test]
-    fn an_exec_plugin_is_run_as_it_is_written_and_never_asks() {
-        let exec = Exec {
-            api_version: "client.authentication.k8s.io/v1".into(),
-            command: "aws".into(),
-            args: vec!["eks".into()],
-            env: vec![("AWS_PROFILE".into(), "gpu".into())],
-        };
-        let user = entries(&Connection { exec: Some(exec), ..of_file() }).user;
-        let exec = serde_json::to_value(user.exec.unwrap()).unwrap();
-        assert_eq!((&exec["command"], &exec["args"][0]), (&"aws".into(), &"eks".into()));
-        assert_eq!(exec["env"], serde_json::json!([{"name": "AWS_PROFILE", "value": "gpu"}]));
-        assert_eq!(exec["interactiveMode"], "Never");
-        assert!(user.token.is_none());
-    }
-
-    #[test]
-    fn a_context_that_the_file_lacks_is_named_with_those_that_it_has() {
-        let merged = Kubeconfig::from_yaml(KUBECONFIG).unwrap();
-        let failure = chosen(&merged, &Connection { context: Some("three".into()), ..of_file() });
-        let Some(Failure::KubeconfigEntry { name, known, .. }) = failure.err() else { panic!("accepted") };
-        assert_eq!((name.as_str(), known), ("three", vec!["one".to_owned(), "two".to_owned()]));
-    }
-
-    #[tokio::test]
-    async fn host_proxy_and_server_name_reach_the_client() {
-        let connection = Connection {
-            host: Some("https://api.example.org:6443".into()),
-            token: Some("t".into()),
-            proxy_url: Some("http://proxy.example.org:3128".into()),
-            tls_server_name: Some("kubernetes".into()),
-            insecure: Some(true),
-            ..Connection::default()
-        };
-        let config = config(&connection).await.unwrap();
-        assert_eq!(config.cluster_url.to_string(), "https://api.example.org:6443/");
-        assert_eq!(config.proxy_url.unwrap().to_string(), "http://proxy.example.org:3128/");
-        assert_eq!(config.tls_server_name.as_deref(), Some("kubernetes"));
-        assert!(config.accept_invalid_certs);
+    // Nobody sees what it asks, and what it says is wanted for the message.
+    if let Some(exec) = &mut user.exec {
+        exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
 }

@@ -207,6 +207,7 @@ fn a_program_hands_out_the_credentials() -> Result<()> {
     let workspace = Workspace::connected_by(Binary::Terraform, &connection, &example.card_hcl())?;
     let refused = workspace.fails(&["apply", "-auto-approve", "-input=false", "-no-color"])?;
     ensure!(refused.contains("your session has ended, log in again"), "its words are lost: {refused}");
+    ensure!(!refused.contains(&token), "its environment is told: {refused}");
     Ok(())
 }
 
