@@ -75,7 +75,7 @@ fn quota_problem(tenant: &Tenant, resource: &str, amount: Quantity) -> Option<St
     own_need(tenant, resource, amount)
 }
 
-/// Whether the tenant's own pod would be refused by its quota.
+/// Whether the tenant's own pods would be refused by its quota.
 fn own_need(tenant: &Tenant, resource: &str, amount: Quantity) -> Option<String> {
     let (kind, name) = match resource.split_once('.') {
         Some(("limits", name)) => ("limits", name),
@@ -83,36 +83,55 @@ fn own_need(tenant: &Tenant, resource: &str, amount: Quantity) -> Option<String>
         _ if ["cpu", "memory"].contains(&resource) => ("requests", resource),
         _ => return None,
     };
-    let pod = pod(tenant)?;
-    let mut total_millis: i128 = 0;
-    for list in ["containers", "initContainers"] {
-        for container in pod[list].as_array().into_iter().flatten() {
-            let asked = asked(&container["resources"], kind, name);
-            // A native resource that is bounded has to be asked for by every container.
-            if asked.is_none() && ["cpu", "memory"].contains(&name) {
-                return Some(format!(
-                    "Kubernetes then refuses every container that says no {kind} of {name}, and {} says none. Give it \
-                     some, or bound something else.",
-                    container["name"]
-                ));
-            }
-            total_millis += asked.filter(|_| list == "containers").map_or(0, Quantity::millis);
+    let mut asks_millis: Vec<i128> = Vec::new();
+    for object in expand::tenant(tenant) {
+        if ![Kind::Deployment, Kind::Job].contains(&object.kind) {
+            continue;
         }
+        let pod = &object.body["spec"]["template"]["spec"];
+        let mut pod_millis = 0;
+        for list in ["containers", "initContainers"] {
+            for container in pod[list].as_array().into_iter().flatten() {
+                let asked = asked(&container["resources"], kind, name);
+                // A native resource that is bounded has to be asked for by every container.
+                if asked.is_none() && ["cpu", "memory"].contains(&name) {
+                    return Some(says_none(container, kind, name));
+                }
+                pod_millis += asked.filter(|_| list == "containers").map_or(0, Quantity::millis);
+            }
+        }
+        asks_millis.push(pod_millis);
     }
-    (total_millis > amount.millis()).then(|| {
+    // A prefetch has its turn while the tenant sleeps, where it ever does.
+    if tenant.schedule == Schedule::Always && asks_millis.len() > 1 {
+        return (asks_millis.iter().sum::<i128>() > amount.millis()).then(|| {
+            format!(
+                "The tenant's own pod and its prefetch, which runs beside it, ask together for more than {amount} of \
+                 it, so one of the two would never start. Raise the amount."
+            )
+        });
+    }
+    asks_millis.into_iter().any(|asks| asks > amount.millis()).then(|| {
         format!("The tenant's own pod asks for more than {amount} of it, so it would never start. Raise the amount.")
     })
+}
+
+fn says_none(container: &Value, kind: &str, name: &str) -> String {
+    let remedy = match container["name"] == expand::PREFETCH_CONTAINER {
+        true => format!("It gets those of the server: write them as `{kind}` and not in `pod_patch`"),
+        false => "Give it some".to_owned(),
+    };
+    format!(
+        "Kubernetes then refuses every container that says no {kind} of {name}, and {} says none. {remedy}, or bound \
+         something else.",
+        container["name"]
+    )
 }
 
 /// What a container asks for; a limit stands for the request that is not there.
 fn asked(resources: &Value, kind: &str, name: &str) -> Option<Quantity> {
     let amount = |kind: &str| resources[kind][name].as_str()?.parse().ok();
     amount(kind).or_else(|| amount("limits").filter(|_| kind == "requests"))
-}
-
-fn pod(tenant: &Tenant) -> Option<Value> {
-    let deployment = expand::tenant(tenant).into_iter().find(|object| object.kind == Kind::Deployment)?;
-    Some(deployment.body["spec"]["template"]["spec"].clone())
 }
 
 fn network(tenant: &Tenant, problems: &mut Vec<Problem>) {

@@ -25,7 +25,7 @@ pub(super) fn job(tenant: &Tenant) -> Option<Object> {
     let mut container = json!({
         "name": PREFETCH_CONTAINER,
         "image": prefetch.image.as_ref().unwrap_or(&tenant.server.image),
-        "resources": server::scratch(),
+        "resources": resources(tenant),
         "volumeMounts": [{"name": storage::VOLUME, "mountPath": storage.mount_path.as_str()}],
     });
     if let Some(policy) = tenant.server.image_pull_policy {
@@ -65,4 +65,22 @@ pub(super) fn job(tenant: &Tenant) -> Option<Object> {
     let suffix = format!("-prefetch-{}", hash.trim_start_matches("sha256:"));
     let name = fit(tenant.id.name.as_str(), &suffix, LABEL_LIMIT);
     Some(of_tenant(tenant, Kind::Job, ObjectKind::Job, &name, json!({ "spec": spec })))
+}
+
+/// What the container may write, and of what the tenant's quota bounds as much as the server: Kubernetes makes no
+/// pod that says nothing of it, and while the tenant sleeps that much is free.
+fn resources(tenant: &Tenant) -> Value {
+    let mut resources = server::scratch();
+    for name in ["cpu", "memory"] {
+        let bounds = [name.to_owned(), format!("limits.{name}"), format!("requests.{name}")];
+        if !bounds.iter().any(|bound| tenant.quota.contains_key(bound)) {
+            continue;
+        }
+        for (kind, asked) in [("limits", &tenant.server.limits), ("requests", &tenant.server.requests)] {
+            if let Some(amount) = asked.get(name) {
+                resources[kind][name] = json!(amount.to_string());
+            }
+        }
+    }
+    resources
 }

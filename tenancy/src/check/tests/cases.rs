@@ -228,6 +228,18 @@ pub(super) const CASES: &[Case] = &[
             ("limits.cpu".into(), amount("4")),
         ]);
     }),
+    ("quota with a prefetch that gets nothing from a patch", |t| {
+        t.prefetch = Some(prefetch());
+        t.server.requests.remove("cpu");
+        let server = json!({"name": "server", "resources": {"requests": {"cpu": "1"}}});
+        t.pod_patch = map(json!({"containers": [server]}));
+        t.quota = BTreeMap::from([("requests.cpu".into(), "4".parse().unwrap())]);
+    }),
+    ("quota without room for a prefetch beside a server that never sleeps", |t| {
+        t.prefetch = Some(prefetch());
+        (t.schedule, t.gate.unload) = (Schedule::Always, None);
+        t.quota = BTreeMap::from([("requests.memory".into(), "6Gi".parse().unwrap())]);
+    }),
     ("a gated tenant that is not to be evicted", |t| t.evictable = false),
     ("network that bounds nothing", |t| t.network = Some(Network::default())),
     ("peers that are nobody, two things, and without the API server", |t| {

@@ -70,6 +70,31 @@ fn what_a_prefetch_does_is_in_its_name() {
     assert_eq!(seen.map(|it| it["value"].clone()).collect::<Vec<_>>(), ["none"]);
 }
 
+/// Kubernetes makes no pod of a container that says nothing of what a quota bounds.
+#[test]
+fn a_prefetch_asks_for_what_the_quota_bounds_and_for_nothing_else() {
+    let resources = |quota: &[&str]| {
+        let mut tenant = prefetched();
+        tenant.quota = quota.iter().map(|name| ((*name).to_owned(), "16Gi".parse().unwrap())).collect();
+        assert_eq!(tenant.check(), []);
+        job_of(&tenant).body["spec"]["template"]["spec"]["containers"][0]["resources"].clone()
+    };
+    let unbounded = resources(&["requests.nvidia.com/gpu", "requests.storage"]);
+    assert_eq!(
+        unbounded,
+        job_of(&prefetched()).body["spec"]["template"]["spec"]["containers"][0]["resources"]
+    );
+    for quota in [["memory"], ["requests.memory"], ["limits.memory"]] {
+        let bounded = resources(&quota);
+        assert_eq!(
+            (&bounded["requests"]["memory"], &bounded["limits"]["memory"]),
+            (&json!("4Gi"), &json!("8Gi"))
+        );
+        assert!(bounded["requests"]["cpu"].is_null(), "{bounded}");
+    }
+    assert_eq!(resources(&["requests.cpu"])["requests"]["cpu"], "500m");
+}
+
 #[test]
 fn without_storage_there_is_nothing_to_fill() {
     let tenant = Tenant { storage: None, ..prefetched() };
