@@ -38,7 +38,7 @@ fn load_balancer(prior: &ServiceModel, planned: &ServiceModel) -> Option<Diagnos
 }
 
 /// The errors of a changed storage. A claim's class, mode and volume are fixed,
-/// and it only grows; its data would have to be moved, which nobody does unasked.
+/// and it only grows, on NFS not even that; its data would have to be moved, which nobody does unasked.
 fn storage(prior: &ServiceModel, planned: &ServiceModel) -> Diagnostics {
     let (Some(before), Some(after)) = (prior.storage.known(), planned.storage.known()) else {
         return Diagnostics::new();
@@ -73,9 +73,15 @@ fn storage(prior: &ServiceModel, planned: &ServiceModel) -> Diagnostics {
         said.push(Diagnostic::error("Storage cannot change in place", detail).at(Path::attribute("storage")));
     }
     let size = |storage: &StorageModel| storage.size.as_str().and_then(|text| text.parse::<Quantity>().ok());
-    if let (Some(had), Some(wants)) = (size(before), size(after))
-        && wants < had
-    {
+    let (Some(had), Some(wants)) = (size(before), size(after)) else { return said };
+    if wants != had && nfs(before).is_some() && nfs(after).is_some() {
+        let detail = format!(
+            "storage.size is {wants}, and the claim has {had}. Kubernetes changes no claim on a volume that it did not \
+             make itself, and an export holds what its server has, whatever the size says: keep {had}. Or make a claim \
+             of your own and name it as storage.existing_claim; or destroy the tenant first."
+        );
+        said.push(Diagnostic::error("Storage cannot change in place", detail).at(Path::attribute("storage")));
+    } else if wants < had {
         let detail =
             format!("storage.size is {wants}, and the claim has {had}. A claim grows only: keep {had}.");
         said.push(Diagnostic::error("Storage cannot shrink", detail).at(Path::attribute("storage")));

@@ -354,6 +354,34 @@ async fn storage_that_cannot_change_is_refused_at_plan() {
     }
 }
 
+/// The API server forbids it in the middle of the apply: "only dynamically provisioned pvc can be resized".
+#[tokio::test]
+async fn storage_on_nfs_keeps_its_size() {
+    let (_cluster, driver, ..) = with_floor().await;
+    let of_size = |size: &str| {
+        let (server, path) = ("nas".into(), "/srv".into());
+        let nfs = Attr::Known(crate::service::parts::NfsModel { server, path, ..Default::default() });
+        let storage = StorageModel { size: size.into(), nfs, ..stored().storage.into_known().unwrap() };
+        ServiceModel { storage: Attr::Known(storage), ..chatterbox() }
+    };
+    let made = driver.create(SERVICE, &of_size("20Gi")).await.instance.unwrap();
+    for size in ["30Gi", "10Gi"] {
+        let said = told(&driver.plan(SERVICE, Some(&made), Some(&of_size(size))).await.diagnostics);
+        assert!(said.starts_with("storage | Storage cannot change in place | storage.size is "), "{said}");
+        assert!(
+            said.contains("keep 20Gi") && said.contains("existing_claim") && !said.contains('\n'),
+            "{said}"
+        );
+    }
+    let spelled = driver.plan(SERVICE, Some(&made), Some(&of_size("20480Mi"))).await;
+    assert!(spelled.diagnostics.is_empty(), "{}", told(&spelled.diagnostics));
+    let made = driver.create(SERVICE, &stored()).await.instance.unwrap();
+    let storage = StorageModel { size: "30Gi".into(), ..stored().storage.into_known().unwrap() };
+    let grown = ServiceModel { storage: Attr::Known(storage), ..chatterbox() };
+    let plan = driver.plan(SERVICE, Some(&made), Some(&grown)).await;
+    assert!(plan.diagnostics.is_empty(), "{}", told(&plan.diagnostics));
+}
+
 #[tokio::test]
 async fn a_changed_deletion_policy_counts_although_it_applies_nothing() {
     let (cluster, driver, ..) = with_floor().await;
