@@ -261,7 +261,12 @@ impl Tick {
         }
         let mut failed = None;
         if let Some(replicas) = decision.scale {
-            failed = act::scale(api, &own, replicas, &scene.deployment_version).await.err();
+            // Whoever touched the Deployment while its server unloaded has not made it stay, and another look
+            // would take the call for one that is still under way.
+            failed = match decision.unload {
+                true => act::put_to_sleep(api, &own).await.err(),
+                false => act::scale(api, &own, replicas, &scene.deployment_version).await.err(),
+            };
         }
         let mut events = if self.is_told(scene.now, decision) { Vec::new() } else { decision.events.clone() };
         for (target, replicas) in &decision.pauses {

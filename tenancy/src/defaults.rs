@@ -153,6 +153,9 @@ pub const UNLOAD_METHOD: &str = "POST";
 /// Freeing memory takes a second; a server that needs longer is stuck, and the
 /// scale to 0 that follows frees it anyway.
 pub const UNLOAD_TIMEOUT_S: u32 = 10;
+/// What the ledger's write before an unload call and the scale call after it
+/// may take: other gates of the tenant leave it alone for so much longer.
+pub const UNLOAD_MARGIN_S: u32 = 5;
 /// Pods that are spread are spread evenly, or nobody would ask for it.
 pub const MAX_SKEW: u32 = 1;
 /// Scratch space of a model server that declares none. A server that runs out

@@ -449,7 +449,8 @@ impl World {
             self.calls.push(format!("GET scale {who}"));
             return scale(replicas, self.version);
         }
-        if self.scenario == Scenario::DeploymentTouchedOnce {
+        if self.scenario == Scenario::DeploymentTouchedOnce && !body["metadata"]["resourceVersion"].is_null()
+        {
             self.scenario = Scenario::Fine;
             self.calls.push(format!("PATCH scale {who}, 409"));
             return refusal(409, "the object has been modified");

@@ -200,6 +200,17 @@ async fn the_model_server_is_asked_to_unload_before_it_is_scaled() {
     );
 }
 
+/// The call may take minutes, and a look after it could not tell it from another gate's that is still under way.
+#[tokio::test]
+async fn a_deployment_that_somebody_touched_during_the_unload_call_is_scaled_right_after_it() {
+    let fake = FakeApi::start(Scenario::DeploymentTouchedOnce).await;
+    awake(&fake, json!({}));
+    noon(&fake);
+    let unload = json!({ "unload": { "method": "POST", "path": "/api/unload", "port": fake.address.port(), "timeout_s": 5 } });
+    tick(&fake, config(unload)).await.unwrap();
+    assert_eq!(fake.world(|world| world.replicas), 0, "{:?}", fake.deeds());
+}
+
 #[tokio::test]
 async fn a_model_server_that_does_not_answer_is_scaled_all_the_same() {
     let fake = FakeApi::start(Scenario::Fine).await;

@@ -3,7 +3,7 @@
 use super::draft::{Draft, Verdict};
 use super::seen::{Seen, unattributed};
 use super::{EventKind, Rule, say};
-use crate::defaults::{ESTIMATE_LIMIT_S, MEMORY_RETURN_S};
+use crate::defaults::{ESTIMATE_LIMIT_S, MEMORY_RETURN_S, UNLOAD_MARGIN_S};
 use crate::ledger::{Drain, State};
 use crate::observation::Sample;
 
@@ -12,7 +12,7 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     if draft.entry.state != State::Draining {
         return None;
     }
-    if seen.observation.deployment.replicas > 0 {
+    if seen.observation.deployment.replicas > 0 && !is_unloading(seen, draft) {
         // Our call was lost, or a hand was faster than the drain.
         draft.set_replicas(seen, 0);
     }
@@ -45,6 +45,19 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
         return None;
     }
     Some(wait(seen, draft, gone))
+}
+
+/// Whether another gate of the tenant may still wait for the answer to its unload call: a guard tick and a
+/// closing one fire in the same minute, and a watcher beside both. That gate scales as soon as it has its
+/// answer; for one that died, the scale call is made when the unload call's time is over. A pod that is told to
+/// go, or is not ready, has nothing left that a scale call could cut off.
+fn is_unloading(seen: &Seen, draft: &Draft) -> bool {
+    let asked = seen.live_pods().filter(|pod| pod.ready && !pod.deleting).count();
+    let asked = u32::try_from(asked).unwrap_or(u32::MAX);
+    seen.gate.unload.as_ref().filter(|_| asked > 0).is_some_and(|call| {
+        let limit = call.timeout_s.saturating_mul(asked).saturating_add(UNLOAD_MARGIN_S);
+        seen.since(draft.entry.since) <= i64::from(limit)
+    })
 }
 
 /// Whether what it held was only estimated, and was waited for long enough.

@@ -2,8 +2,9 @@
 
 use super::world::*;
 use crate::decide::{Rule, decide};
+use crate::gate::UnloadCall;
 use crate::ledger::State;
-use crate::observation::{PauseSeen, Phase};
+use crate::observation::{PauseSeen, Phase, PodSeen};
 use crate::window::Schedule;
 
 #[test]
@@ -262,4 +263,40 @@ fn a_server_that_was_ready_again_long_before_a_tick_is_not_taken_for_one_that_st
     world.wait(5);
     world.expect(CHATTERBOX, Rule::Hold);
     assert_eq!(world.state(CHATTERBOX), State::Awake);
+}
+
+/// A window's last guard tick and its first closing tick fire in the same minute, and a CronJob that forbids two
+/// ticks at once knows of its own alone.
+#[test]
+fn a_second_gate_does_not_cut_the_unload_call_of_the_first_off() {
+    let unloading = || {
+        let mut world = awake();
+        world.of(CHATTERBOX).gate.unload = Some(UnloadCall {
+            method: "POST".into(),
+            path: "/api/unload".into(),
+            port: 8004,
+            body: None,
+            timeout_s: 30,
+        });
+        world.now = at("2026-11-21T06:00:00Z");
+        let first = decide(&world.situation(CHATTERBOX));
+        assert_eq!((first.unload, first.scale), (true, Some(0)));
+        // It has written that down and waits for the server, and has not scaled.
+        world.data = first.ledger.to_data();
+        world
+    };
+    let mut world = unloading();
+    for (waits, scale) in [(1, None), (34, None), (1, Some(0))] {
+        world.wait(waits);
+        let decision = world.expect(CHATTERBOX, Rule::Draining);
+        assert_eq!(decision.scale, scale, "{}", decision.reason);
+        assert!(decision.again_in.is_some(), "a gate that died in its call is made good");
+    }
+    // There is nothing left of the call to spare.
+    for change in [|pod: &mut PodSeen| pod.deleting = true, |pod: &mut PodSeen| pod.ready = false] {
+        let mut world = unloading();
+        change(&mut world.pod(CHATTERBOX).0);
+        world.wait(1);
+        assert_eq!(world.expect(CHATTERBOX, Rule::Draining).scale, Some(0));
+    }
 }
