@@ -71,9 +71,8 @@ impl Admit {
     }
 
     async fn look(&self, api: &Api) -> Result<Look, ObserveError> {
-        let (card, tenant) =
-            tokio::join!(observe::card(api, &self.gate.tenant), observe::tenant(api, &self.gate.tenant));
-        let (card, (mut deployment, pods)) = (card?, tenant?);
+        let card = observe::card(api, &self.gate.tenant).await?;
+        let (mut deployment, pods) = observe::tenant(api, &self.gate.tenant).await?;
         observe::remember_override(&mut deployment, card.ledger.as_ref().ok(), &self.gate.tenant);
         let (declared, ledger) = match (card.declared, card.ledger) {
             (Ok(declared), Ok(ledger)) => (declared, ledger),

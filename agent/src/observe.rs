@@ -107,9 +107,12 @@ impl Scene {
 /// Whatever else cannot be read is no error: it is unknown, and that is part of
 /// what was seen. Nobody is admitted then, and whoever should go goes.
 pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> {
-    let (card, tenant, asked) =
-        tokio::join!(card(api, &gate.tenant), tenant(api, &gate.tenant), demand::ask(gate));
-    let (card, (mut deployment, pods)) = (card?, tenant?);
+    let card_then_tenant = async {
+        let card = card(api, &gate.tenant).await?;
+        Ok::<_, ObserveError>((card, tenant(api, &gate.tenant).await?))
+    };
+    let (seen, asked) = tokio::join!(card_then_tenant, demand::ask(gate));
+    let (card, (mut deployment, pods)) = seen?;
     let (pods, prefetch) = match pods {
         Ok((pods, prefetch)) => (Ok(pods), prefetch),
         Err(unknown) => (Err(unknown), None),
@@ -229,6 +232,11 @@ pub fn remember_override(deployment: &mut seen::Deployment, ledger: Option<&Ledg
 type Pods = (Vec<seen::Pod>, Option<PrefetchSeen>);
 
 /// Sees a tenant's Deployment and its pods, or why the pods cannot be listed.
+///
+/// It is called after the ledger was read. What another gate does after that
+/// costs this one the swap of the ledger; but a Deployment from before that
+/// gate's scale call, beside the ledger in which the same gate has seen its
+/// replicas, looks as if a hand had scaled it, and no swap would tell.
 ///
 /// # Errors
 /// The API server is away, or the Deployment cannot be read.

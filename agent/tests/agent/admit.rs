@@ -45,6 +45,16 @@ async fn a_pod_that_the_gate_admitted_is_entered_as_loading() {
 }
 
 #[tokio::test]
+async fn the_ledger_is_read_before_the_pods_that_are_counted_beside_it() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    reserve(&fake);
+    assert!(for_a_while(admit().run(&api(&fake))).await);
+    let calls = fake.world(|world| world.calls.clone());
+    let at = |what: &str| calls.iter().position(|call| call.starts_with(what)).unwrap();
+    assert!(at("GET configmap card.t4.ledger") < at("GET deployment"), "{calls:?}");
+}
+
+#[tokio::test]
 async fn a_pod_that_nobody_asked_for_waits_and_says_so_once() {
     let fake = FakeApi::start(Scenario::Fine).await;
     assert!(!for_a_while(admit().run(&api(&fake))).await);

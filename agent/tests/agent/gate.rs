@@ -262,6 +262,18 @@ async fn only_what_the_gate_has_rights_to_is_asked_for() {
     );
 }
 
+/// A Deployment from before another gate's scale call, beside that gate's ledger, looks as if a hand had scaled it.
+#[tokio::test]
+async fn the_ledger_is_read_before_what_it_is_compared_with() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    awake(&fake, json!({}));
+    tick(&fake, config(json!({}))).await.unwrap();
+    let calls = fake.world(|world| world.calls.clone());
+    let at = |what: &str| calls.iter().position(|call| call.starts_with(what)).unwrap();
+    assert!(at("GET configmap card.t4.ledger") < at("GET deployment"), "{calls:?}");
+    assert!(at("GET configmap card.t4.ledger") < at("GET pods"), "{calls:?}");
+}
+
 /// The next tick could not tell such a yield from a hand.
 #[tokio::test]
 async fn a_pod_that_the_source_has_on_another_card_yields_and_says_so() {
