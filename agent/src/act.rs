@@ -105,7 +105,7 @@ pub async fn tell(api: &Api, teller: &Teller<'_>, now: Timestamp, event: &Event)
 pub struct Teller<'a> {
     /// The tenant whose Deployment it is.
     pub tenant: &'a TenantId,
-    /// The Deployment's uid.
+    /// The Deployment's uid; empty where it does not exist.
     pub uid: &'a str,
     /// What is done: `Gate` or `Admit`.
     pub action: &'static str,

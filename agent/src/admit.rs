@@ -72,8 +72,13 @@ impl Admit {
 
     async fn look(&self, api: &Api) -> Result<Look, ObserveError> {
         let card = observe::card(api, &self.gate.tenant).await?;
-        let (mut deployment, pods) = observe::tenant(api, &self.gate.tenant).await?;
-        observe::remember_override(&mut deployment, card.ledger.as_ref().ok(), &self.gate.tenant);
+        let (deployment, pods) = observe::tenant(api, &self.gate.tenant).await?;
+        let Some(deployment) = deployment else {
+            return Ok(Look::Waiting(
+                "Its Deployment does not exist, so nobody asks for it any more.".to_owned(),
+            ));
+        };
+        let deployment = observe::remember_override(deployment, card.ledger.as_ref().ok(), &self.gate.tenant);
         let (declared, ledger) = match (card.declared, card.ledger) {
             (Ok(declared), Ok(ledger)) => (declared, ledger),
             (Err(unknown), _) | (_, Err(unknown)) => {

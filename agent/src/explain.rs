@@ -176,7 +176,7 @@ impl Explanation {
         rows.extend(self.others());
         rows.extend(self.residents());
         rows.push(("pods", self.pods()));
-        if let Some(annotation) = &self.scene.observation.deployment.override_annotation {
+        if let Some(annotation) = self.scene.observation.override_annotation() {
             rows.push(("by hand", format!("{OVERRIDE_ANNOTATION}={annotation}")));
         }
         rows
@@ -378,8 +378,9 @@ impl Explanation {
                 format!("{}: {state}", pod.name)
             })
             .collect();
-        match (pods.is_empty(), self.scene.observation.deployment.replicas) {
-            (true, replicas) => format!("none; replicas {replicas}"),
+        match (pods.is_empty(), &self.scene.observation.deployment) {
+            (true, Some(deployment)) => format!("none; replicas {}", deployment.replicas),
+            (true, None) => "none; no Deployment".to_owned(),
             (false, _) => pods.join("; "),
         }
     }

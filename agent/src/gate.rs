@@ -280,7 +280,7 @@ impl Tick {
             }
             failed.get_or_insert(why);
         }
-        let uid = &scene.observation.deployment.uid;
+        let uid = scene.observation.deployment.as_ref().map_or("", |deployment| &deployment.uid);
         let teller = Teller { tenant: &self.gate.tenant, uid, action: "Gate", instance: &self.instance };
         for event in &events {
             if let Err(why) = act::tell(api, &teller, scene.now, event).await {

@@ -63,7 +63,7 @@ pub struct Scene {
     pub card: CardScene,
     /// What `decide` is told beside it.
     pub observation: Observation,
-    /// The Deployment's resourceVersion, the lock of its scale.
+    /// The Deployment's resourceVersion, the lock of its scale; empty where there is none to scale.
     pub deployment_version: String,
     /// The resourceVersions of the Option B targets' scales.
     pub pause_versions: BTreeMap<ScaleTarget, String>,
@@ -112,12 +112,13 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
         Ok::<_, ObserveError>((card, tenant(api, &gate.tenant).await?))
     };
     let (seen, asked) = tokio::join!(card_then_tenant, demand::ask(gate));
-    let (card, (mut deployment, pods)) = seen?;
+    let (card, (deployment, pods)) = seen?;
     let (pods, prefetch) = match pods {
         Ok((pods, prefetch)) => (Ok(pods), prefetch),
         Err(unknown) => (Err(unknown), None),
     };
-    remember_override(&mut deployment, card.ledger.as_ref().ok(), &gate.tenant);
+    let deployment = deployment.map(|it| remember_override(it, card.ledger.as_ref().ok(), &gate.tenant));
+    let (deployment, deployment_version) = deployment.map(|it| (it.seen, it.version)).unzip();
     let paused = card.ledger.as_ref().map(|ledger| ledger.entry(&gate.tenant).paused).unwrap_or_default();
     let (pauses, pause_versions) = pauses(api, gate, paused).await?;
     let stays = |pod: &&seen::Pod| pod.seen.ready && !pod.seen.deleting;
@@ -129,7 +130,7 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
         now: api.now().ok_or(ObserveError::NoDate)?,
         observation: Observation {
             device: Err(Unknown { reason: "the card's source was not asked".to_owned() }),
-            deployment: deployment.seen,
+            deployment,
             pods: pods.map(|pods| pods.into_iter().map(|pod| pod.seen).collect()),
             pauses,
             demand: asked.verdict,
@@ -137,7 +138,7 @@ pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> 
             clock_skew_s: api.clock_skew_s(),
         },
         card,
-        deployment_version: deployment.version,
+        deployment_version: deployment_version.unwrap_or_default(),
         pause_versions,
         demand_said: asked.said,
         ready_ips,
@@ -221,17 +222,24 @@ pub async fn deployment(api: &Api, tenant: &TenantId) -> Result<seen::Deployment
 
 /// Where a Deployment's annotations were not seen, the override that its gate
 /// noticed last counts.
-pub fn remember_override(deployment: &mut seen::Deployment, ledger: Option<&Ledger>, tenant: &TenantId) {
+pub fn remember_override(
+    mut deployment: seen::Deployment,
+    ledger: Option<&Ledger>,
+    tenant: &TenantId,
+) -> seen::Deployment {
     if !deployment.annotations_seen {
         let noticed = ledger.and_then(|ledger| ledger.entry(tenant).override_seen);
         deployment.seen.override_annotation = noticed.map(|noticed| noticed.text);
     }
+    deployment
 }
 
 /// A tenant's pods, and the newest of its prefetch.
 type Pods = (Vec<seen::Pod>, Option<PrefetchSeen>);
 
-/// Sees a tenant's Deployment and its pods, or why the pods cannot be listed.
+/// Sees a tenant's Deployment, if it exists, and its pods, or why the pods cannot
+/// be listed. Those that outlive their Deployment are found by the labels that
+/// every tenant's Deployment has for its selector.
 ///
 /// It is called after the ledger was read. What another gate does after that
 /// costs this one the swap of the ledger; but a Deployment from before that
@@ -243,10 +251,17 @@ type Pods = (Vec<seen::Pod>, Option<PrefetchSeen>);
 pub async fn tenant(
     api: &Api,
     tenant: &TenantId,
-) -> Result<(seen::Deployment, Result<Pods, Unknown>), ObserveError> {
-    let deployment = deployment(api, tenant).await?;
+) -> Result<(Option<seen::Deployment>, Result<Pods, Unknown>), ObserveError> {
+    let deployment = match deployment(api, tenant).await {
+        Err(ObserveError::Api(ApiError::Absent { .. })) => None,
+        answer => Some(answer?),
+    };
+    let selector = match &deployment {
+        Some(deployment) => deployment.selector.clone(),
+        None => tenancy::expand::selector(tenant).into_iter().collect(),
+    };
     let labels: Vec<(&str, &str)> =
-        deployment.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let pods = match api.get(&Object::pods_and_prefetch(tenant, &labels)).await {
         Ok(list) => Ok(seen::pods(&list)),
         Err(away @ ApiError::Away { .. }) => return Err(away.into()),

@@ -80,7 +80,7 @@ pub fn rule_name(rule: Rule) -> String {
     name.as_ref().and_then(|name| name.as_str()).unwrap_or("?").replace('_', " ")
 }
 
-/// `2026-11-21T02:00:03Z tts/chatterbox-tts rule 32 (admitted): … [free 10,814 MiB, owed 0 MiB] -> replicas 1`
+/// `2026-11-21T02:00:03Z tts/chatterbox-tts rule 33 (admitted): … [free 10,814 MiB, owed 0 MiB] -> replicas 1`
 fn decision_text(now: Timestamp, tenant: &TenantId, decision: &Decision) -> String {
     let mut line = format!(
         "{} {tenant} rule {} ({}): {}",

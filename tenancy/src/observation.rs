@@ -28,8 +28,8 @@ pub enum Trigger {
 pub struct Observation {
     /// The card's own figures from one scrape, or why there are none.
     pub device: Result<Sample, Unknown>,
-    /// The tenant's Deployment.
-    pub deployment: DeploymentSeen,
+    /// The tenant's Deployment; `None` where it does not exist.
+    pub deployment: Option<DeploymentSeen>,
     /// Every pod that the Deployment's selector finds, those under deletion
     /// included: memory belongs to a pod until the pod is gone. Or why they
     /// could not be listed.
@@ -43,6 +43,18 @@ pub struct Observation {
     pub prefetch: Option<PrefetchSeen>,
     /// The clock of this machine minus the API server's, in seconds.
     pub clock_skew_s: i64,
+}
+
+impl Observation {
+    /// How many pods the tenant's Deployment is to have; one that does not exist has none.
+    pub fn replicas(&self) -> u32 {
+        self.deployment.as_ref().map_or(0, |deployment| deployment.replicas)
+    }
+
+    /// The value of [`crate::gate::OVERRIDE_ANNOTATION`], if it is there.
+    pub fn override_annotation(&self) -> Option<&str> {
+        self.deployment.as_ref()?.override_annotation.as_deref()
+    }
 }
 
 /// Why a figure is not known, as one clause without a full stop:

@@ -306,7 +306,7 @@ impl Look {
             others,
             unseen: scene.unseen().map(str::to_owned).next(),
             claim: scene.card.declared.as_ref().ok().and_then(|it| it.floors.get(own)).map(|it| it.peak_mib),
-            override_annotation: scene.observation.deployment.override_annotation.clone(),
+            override_annotation: scene.observation.override_annotation().map(str::to_owned),
             start_limit_s: u64::from(explanation.gate().timing.loading_limit_s),
         }
     }

@@ -55,6 +55,14 @@ async fn the_ledger_is_read_before_the_pods_that_are_counted_beside_it() {
 }
 
 #[tokio::test]
+async fn a_pod_that_outlives_its_deployment_is_not_let_in() {
+    let fake = FakeApi::start(Scenario::DeploymentDeleted).await;
+    reserve(&fake);
+    assert!(!for_a_while(admit().run(&api(&fake))).await);
+    assert!(fake.world(|world| world.state()) == "reserved", "{:?}", fake.deeds());
+}
+
+#[tokio::test]
 async fn a_pod_that_nobody_asked_for_waits_and_says_so_once() {
     let fake = FakeApi::start(Scenario::Fine).await;
     assert!(!for_a_while(admit().run(&api(&fake))).await);

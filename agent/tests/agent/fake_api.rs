@@ -37,6 +37,8 @@ pub(crate) enum Scenario {
     NoLedger,
     /// The Deployment may not be read; its scale may.
     NoDeployment,
+    /// The Deployment does not exist.
+    DeploymentDeleted,
     /// Another tenant's floor is no floor.
     BrokenFloor,
     /// The scale of `llm/stuck` may be read and not patched.
@@ -241,6 +243,7 @@ impl World {
                 self.calls.push("GET deployment".into());
                 match self.scenario {
                     Scenario::NoDeployment => refusal(403, "deployments.apps \"speech\" is forbidden"),
+                    Scenario::DeploymentDeleted => refusal(404, "deployments.apps \"speech\" not found"),
                     _ => (200, self.deployment()),
                 }
             }

@@ -177,6 +177,26 @@ async fn what_cannot_be_read_keeps_nobody_awake_past_its_window() {
 }
 
 #[tokio::test]
+async fn a_deployment_that_was_deleted_keeps_no_room_and_no_resident_down() {
+    let fake = FakeApi::start(Scenario::DeploymentDeleted).await;
+    let paused = json!({ "namespace": "llm", "deployment": "llama", "replicas": 2, "since": "2026-11-21T02:00:00Z", "seen_at_zero": true });
+    awake(&fake, json!({ "paused": [paused] }));
+    fake.world(|world| world.others.insert("llm/llama".into(), 0));
+    let tick = async || tick(&fake, config(json!({}))).await.unwrap();
+    tick().await;
+    tick().await;
+    assert_eq!(fake.world(|world| world.state()), "draining, llama had 2", "its pod is still there");
+    fake.world(|world| world.pods.clear());
+    tick().await;
+    tick().await;
+    let llama = fake.world(|world| world.others["llm/llama"]);
+    assert_eq!((llama, fake.world(|world| world.state())), (2, "asleep".into()), "{:?}", fake.deeds());
+    let (first, deeds) = (fake.world(|world| world.events[0].clone()), fake.deeds());
+    assert_eq!((&first["reason"], &first["type"]), (&json!("NoDeployment"), &json!("Warning")));
+    assert!(!deeds.iter().any(|deed| deed.starts_with("PATCH scale tts/speech")), "{deeds:?}");
+}
+
+#[tokio::test]
 async fn without_the_api_server_or_its_time_nothing_is_decided() {
     for scenario in [Scenario::Away, Scenario::NoDate] {
         let fake = FakeApi::start(scenario).await;

@@ -94,7 +94,7 @@ impl Draft {
 
     /// Sets the tenant's replicas and remembers that it was us.
     pub(super) fn set_replicas(&mut self, seen: &Seen, replicas: u32) {
-        let found = seen.observation.deployment.replicas;
+        let found = seen.observation.replicas();
         self.scale = (found != replicas).then_some(replicas);
         self.entry.replicas_set = Some(replicas);
         self.entry.replicas_confirmed = found == replicas;

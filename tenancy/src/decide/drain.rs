@@ -12,7 +12,7 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     if draft.entry.state != State::Draining {
         return None;
     }
-    if seen.observation.deployment.replicas > 0 && !is_unloading(seen, draft) {
+    if seen.observation.replicas() > 0 && !is_unloading(seen, draft) {
         // Our call was lost, or a hand was faster than the drain.
         draft.set_replicas(seen, 0);
     }

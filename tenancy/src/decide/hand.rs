@@ -57,7 +57,7 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Override, String> {
 /// The override in force. One that was refused when it was first seen stays
 /// refused: a time too far away does not become legal by waiting.
 pub(super) fn override_in_force(seen: &Seen, draft: &Draft) -> Override {
-    let text = seen.observation.deployment.override_annotation.as_deref();
+    let text = seen.observation.override_annotation();
     let accepted = draft.entry.override_seen.as_ref().is_none_or(|seen| seen.accepted);
     text.filter(|_| accepted).and_then(|text| parse(text, seen.now).ok()).unwrap_or(Override::Auto)
 }
@@ -65,7 +65,7 @@ pub(super) fn override_in_force(seen: &Seen, draft: &Draft) -> Override {
 /// Takes note of a new annotation. Whoever writes one has spoken last, so a
 /// hold by hand ends.
 pub(super) fn notice_annotation(seen: &Seen, draft: &mut Draft) {
-    let text = seen.observation.deployment.override_annotation.as_deref();
+    let text = seen.observation.override_annotation();
     if text == draft.entry.override_seen.as_ref().map(|seen| seen.text.as_str()) {
         return;
     }
@@ -86,14 +86,16 @@ pub(super) fn notice_annotation(seen: &Seen, draft: &mut Draft) {
     draft.entry.override_seen = Some(OverrideSeen { text: text.to_owned(), accepted: parsed.is_ok() });
 }
 
-/// Compares the replicas with those that the gate set.
+/// Compares the replicas with those that the gate set. A Deployment that does
+/// not exist has none, and nobody scaled it.
 pub(super) fn notice_replicas(seen: &Seen, draft: &mut Draft) -> Hand {
-    let found = seen.observation.deployment.replicas;
+    let Some(deployment) = &seen.observation.deployment else { return Hand::Still };
+    let found = deployment.replicas;
     if let Some(until) = draft.entry.held_by_hand_until {
         // Never beyond the next window, whatever the clock was when it was written.
         draft.entry.held_by_hand_until = (until > seen.now).then(|| until.min(hold_until(seen)));
     }
-    let uid = &seen.observation.deployment.uid;
+    let uid = &deployment.uid;
     if draft.entry.deployment_uid.replace(uid.clone()).is_some_and(|known| known != *uid) {
         draft.entry.replicas_confirmed = false;
     }

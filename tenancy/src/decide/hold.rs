@@ -1,4 +1,4 @@
-//! The tenant is in and may be: rules 12 to 22.
+//! The tenant is in and may be: rules 13 to 23.
 
 use super::draft::{Draft, Verdict};
 use super::seen::Seen;
@@ -30,7 +30,7 @@ pub(super) fn judge(seen: &Seen, draft: &mut Draft, shortage: Option<&Shortage>)
 
 /// The card was asked for one replica.
 fn keep_one_replica(seen: &Seen, draft: &mut Draft) {
-    let found = seen.observation.deployment.replicas;
+    let found = seen.observation.replicas();
     if found > 1 {
         let note =
             format!("It was scaled to {found} by hand; the card has room for one, so it is set back to 1.");

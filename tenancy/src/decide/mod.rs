@@ -119,35 +119,36 @@ pub enum EventKind {
 /// | 4 | `MemoryMissing` | as 3, for longer than its grace period and 2 min | stays draining; nobody is admitted to the card |
 /// | | **it should sleep**: send away what runs, restore residents | | |
 /// | 5 | `Suspended` | `suspend` | |
-/// | 6 | `SwitchedOff` | the annotation says `off` | |
-/// | 7 | `HeldByHand` | found at 0 where the gate had set 1 | until the next window, or a hand says otherwise |
-/// | 8 | `StartedByHand` | found at 1 where the gate had set 0 | |
-/// | 9 | `OutsideWindow` | no window is open and no hand says `awake-until=` | |
-/// | 10 | `Idle` | awake for 10 min and without work for 10 min | |
-/// | 11 | `Restoring` | asleep, and a resident has not its replicas back | scale it back; forget it when that was seen |
+/// | 6 | `NoDeployment` | its Deployment does not exist | nothing is scaled |
+/// | 7 | `SwitchedOff` | the annotation says `off` | |
+/// | 8 | `HeldByHand` | found at 0 where the gate had set 1 | until the next window, or a hand says otherwise |
+/// | 9 | `StartedByHand` | found at 1 where the gate had set 0 | |
+/// | 10 | `OutsideWindow` | no window is open and no hand says `awake-until=` | |
+/// | 11 | `Idle` | awake for 10 min and without work for 10 min | |
+/// | 12 | `Restoring` | asleep, and a resident has not its replicas back | scale it back; forget it when that was seen |
 /// | | **it is in, and may be** | | |
-/// | 12 | `BlindYield` | no fresh sample for longer than `unknown_hold_s` | sent away, backs off |
-/// | 13 | `CriticalYield` | below the critical line, and it is its turn, loading or not | sent away, backs off |
-/// | 14 | `WrongCard` | its pod is on another node, or was given another device, than the card it was admitted to | sent away, backs off |
-/// | 15 | `CrashLoop` | three crashes in a row | sent away, backs off |
-/// | 16 | `PodPending` | no node within `pending_limit_s` | released, backs off |
-/// | 17 | `LoadingLimit` | not ready within `loading_limit_s` | sent away, backs off |
-/// | 18 | `ShortYield` | short for longer than the grace, it is its turn, and it is awake | sent away, backs off |
-/// | 19 | `BlindHold` | no fresh sample | holds |
-/// | 20 | `ShortHold` | short, but within the grace, another's turn, or loading | holds, looks again |
-/// | 21 | `Starting` | reserved or loading | looks again; scales to 1 again if that was lost |
-/// | 22 | `Hold` | awake | holds |
+/// | 13 | `BlindYield` | no fresh sample for longer than `unknown_hold_s` | sent away, backs off |
+/// | 14 | `CriticalYield` | below the critical line, and it is its turn, loading or not | sent away, backs off |
+/// | 15 | `WrongCard` | its pod is on another node, or was given another device, than the card it was admitted to | sent away, backs off |
+/// | 16 | `CrashLoop` | three crashes in a row | sent away, backs off |
+/// | 17 | `PodPending` | no node within `pending_limit_s` | released, backs off |
+/// | 18 | `LoadingLimit` | not ready within `loading_limit_s` | sent away, backs off |
+/// | 19 | `ShortYield` | short for longer than the grace, it is its turn, and it is awake | sent away, backs off |
+/// | 20 | `BlindHold` | no fresh sample | holds |
+/// | 21 | `ShortHold` | short, but within the grace, another's turn, or loading | holds, looks again |
+/// | 22 | `Starting` | reserved or loading | looks again; scales to 1 again if that was lost |
+/// | 23 | `Hold` | awake | holds |
 /// | | **it sleeps, and may be awake** | | |
-/// | 23 | `NoFloor` | its floor is not entered on the card | refused |
-/// | 24 | `FoundAwake` | its pod is ready and the ledger knows nothing of it | entered as awake |
-/// | 25 | `BackingOff` | not long after a yield or a failed start | refused |
-/// | 26 | `TooLate` | less of the window is left than a start and a useful minimum | refused |
-/// | 27 | `NoDemand` | no work, or not known | stays asleep |
-/// | 28 | `Blind` | no fresh sample, or a key of the ledger or of the declared object cannot be read | refused |
-/// | 29 | `WaitForMemory` | another tenant drains | refused |
-/// | 30 | `Pausing` | Option B residents are not scaled down yet | writes down what they have, then scales them to 0 |
-/// | 31 | `Refused` | `free - owed - peak < H` | refused, with what is missing |
-/// | 32 | `Admitted` | `free - owed - peak >= H` | reserved, scale to 1 |
+/// | 24 | `NoFloor` | its floor is not entered on the card | refused |
+/// | 25 | `FoundAwake` | its pod is ready and the ledger knows nothing of it | entered as awake |
+/// | 26 | `BackingOff` | not long after a yield or a failed start | refused |
+/// | 27 | `TooLate` | less of the window is left than a start and a useful minimum | refused |
+/// | 28 | `NoDemand` | no work, or not known | stays asleep |
+/// | 29 | `Blind` | no fresh sample, or a key of the ledger or of the declared object cannot be read | refused |
+/// | 30 | `WaitForMemory` | another tenant drains | refused |
+/// | 31 | `Pausing` | Option B residents are not scaled down yet | writes down what they have, then scales them to 0 |
+/// | 32 | `Refused` | `free - owed - peak < H` | refused, with what is missing |
+/// | 33 | `Admitted` | `free - owed - peak >= H` | reserved, scale to 1 |
 ///
 /// Whose turn it is to yield follows from the ledger alone, so every gate finds
 /// the same tenant and only that tenant's own gate acts. While it drains the
@@ -217,7 +218,7 @@ fn judge(seen: &Seen, draft: &mut Draft) -> Verdict {
 fn unreadable(seen: &Seen, mut draft: Draft, what: &str) -> Decision {
     let mut reason = format!("{what}.");
     let wish = wish::wish(seen, &mut draft, hand::Hand::Still);
-    let running = seen.observation.deployment.replicas > 0;
+    let running = seen.observation.replicas() > 0;
     let scale = (running && matches!(wish, Wish::Sleep(..))).then_some(0);
     if let (Some(_), Wish::Sleep(_, sleep)) = (scale, &wish) {
         reason = format!("{reason} It is scaled to 0: {sleep}");

@@ -11,7 +11,7 @@ use crate::gate::ScaleTarget;
 use crate::ledger::Paused;
 use crate::observation::PauseSeen;
 
-/// Rule 30, before an admission: first writes down, at the next look scales.
+/// Rule 31, before an admission: first writes down, at the next look scales.
 /// `None` when there is nothing left to do.
 pub(super) fn pause(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     let known = draft.entry.paused.len();
@@ -70,7 +70,7 @@ pub(super) fn keep(seen: &Seen, draft: &mut Draft) {
     draft.entry.paused = paused;
 }
 
-/// Rule 11, when the tenant sleeps: gives everybody back what he had. `None`
+/// Rule 12, when the tenant sleeps: gives everybody back what he had. `None`
 /// when everybody has it.
 pub(super) fn restore(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     give_back(seen, draft, |_| true);

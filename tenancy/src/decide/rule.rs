@@ -14,33 +14,34 @@ pub enum Rule {
     Draining = 3,
     MemoryMissing = 4,
     Suspended = 5,
-    SwitchedOff = 6,
-    HeldByHand = 7,
-    StartedByHand = 8,
-    OutsideWindow = 9,
-    Idle = 10,
-    Restoring = 11,
-    BlindYield = 12,
-    CriticalYield = 13,
-    WrongCard = 14,
-    CrashLoop = 15,
-    PodPending = 16,
-    LoadingLimit = 17,
-    ShortYield = 18,
-    BlindHold = 19,
-    ShortHold = 20,
-    Starting = 21,
-    Hold = 22,
-    NoFloor = 23,
-    FoundAwake = 24,
-    BackingOff = 25,
-    TooLate = 26,
-    NoDemand = 27,
-    Blind = 28,
-    WaitForMemory = 29,
-    Pausing = 30,
-    Refused = 31,
-    Admitted = 32,
+    NoDeployment = 6,
+    SwitchedOff = 7,
+    HeldByHand = 8,
+    StartedByHand = 9,
+    OutsideWindow = 10,
+    Idle = 11,
+    Restoring = 12,
+    BlindYield = 13,
+    CriticalYield = 14,
+    WrongCard = 15,
+    CrashLoop = 16,
+    PodPending = 17,
+    LoadingLimit = 18,
+    ShortYield = 19,
+    BlindHold = 20,
+    ShortHold = 21,
+    Starting = 22,
+    Hold = 23,
+    NoFloor = 24,
+    FoundAwake = 25,
+    BackingOff = 26,
+    TooLate = 27,
+    NoDemand = 28,
+    Blind = 29,
+    WaitForMemory = 30,
+    Pausing = 31,
+    Refused = 32,
+    Admitted = 33,
 }
 
 impl Rule {
@@ -56,6 +57,7 @@ impl Rule {
             self,
             LedgerUnreadable
                 | MemoryMissing
+                | NoDeployment
                 | StartedByHand
                 | BlindYield
                 | CriticalYield
@@ -116,11 +118,10 @@ impl Rule {
             Suspended | SwitchedOff | HeldByHand | OutsideWindow | Idle | Restoring | NoDemand => {
                 Voice::OnChange
             }
-            LedgerUnreadable | MemoryMissing | StartedByHand | BlindYield | CriticalYield | WrongCard
-            | CrashLoop | PodPending | LoadingLimit | ShortYield | BlindHold | ShortHold | NoFloor
-            | FoundAwake | BackingOff | TooLate | Blind | WaitForMemory | Pausing | Refused | Admitted => {
-                Voice::Repeated
-            }
+            LedgerUnreadable | MemoryMissing | NoDeployment | StartedByHand | BlindYield | CriticalYield
+            | WrongCard | CrashLoop | PodPending | LoadingLimit | ShortYield | BlindHold | ShortHold
+            | NoFloor | FoundAwake | BackingOff | TooLate | Blind | WaitForMemory | Pausing | Refused
+            | Admitted => Voice::Repeated,
         }
     }
 }

@@ -86,7 +86,7 @@ impl<'a> Seen<'a> {
     /// Whether nothing of the tenant runs or is about to, as far as can be seen.
     /// Without its pods that is the Deployment's own word.
     pub(super) fn is_gone(&self) -> bool {
-        self.observation.deployment.replicas == 0 && self.live_pods().next().is_none()
+        self.observation.replicas() == 0 && self.live_pods().next().is_none()
     }
 
     /// Seconds since `then`.

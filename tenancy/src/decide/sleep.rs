@@ -1,4 +1,4 @@
-//! The tenant should sleep: rules 5 to 11.
+//! The tenant should sleep: rules 5 to 12.
 
 use super::draft::{Draft, Verdict};
 use super::seen::Seen;

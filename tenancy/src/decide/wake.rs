@@ -1,4 +1,4 @@
-//! The tenant sleeps and may be awake: rules 23 to 32.
+//! The tenant sleeps and may be awake: rules 24 to 33.
 
 use super::draft::{Draft, Verdict, later};
 use super::seen::Seen;
@@ -54,7 +54,7 @@ fn weigh(seen: &Seen, draft: &mut Draft, wake: &Wake) -> Verdict {
     }
 }
 
-/// Rule 23, unless its floor may be there and cannot be read.
+/// Rule 24, unless its floor may be there and cannot be read.
 fn no_floor(seen: &Seen) -> Verdict {
     let Some(declared) = seen.declared else {
         let why = seen.undeclared.unwrap_or("its card is not known");
@@ -91,7 +91,7 @@ pub(crate) fn headroom(claims: &[Claim], floor: &Floor) -> Mib {
 /// counting it is the only honest entry.
 fn found_awake<'a>(seen: &Seen<'a>, draft: &Draft) -> Option<&'a PodSeen> {
     let unknown = draft.entry.replicas_set.is_none() && draft.entry.held_by_hand_until.is_none();
-    seen.pod().filter(|pod| unknown && pod.ready && seen.observation.deployment.replicas > 0)
+    seen.pod().filter(|pod| unknown && pod.ready && seen.observation.replicas() > 0)
 }
 
 fn take_in(seen: &Seen, draft: &mut Draft, floor: &Floor, pod: &PodSeen) -> Verdict {
@@ -151,7 +151,7 @@ fn no_demand(seen: &Seen, wake: &Wake) -> Option<Verdict> {
     Some(Verdict::new(Rule::NoDemand, reason))
 }
 
-/// Rule 28: nobody is admitted on figures that are missing.
+/// Rule 29: nobody is admitted on figures that are missing.
 fn readable<'a>(seen: &Seen<'a>) -> Result<&'a Sample, Verdict> {
     if let Some((key, why)) = seen.ledger.unreadable.first_key_value() {
         let reason = format!(

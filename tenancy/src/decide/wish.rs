@@ -29,11 +29,15 @@ pub(super) struct Wake {
     pub(super) by_hand: bool,
 }
 
-/// Rules 5 to 10.
+/// Rules 5 to 11.
 pub(super) fn wish(seen: &Seen, draft: &mut Draft, hand: Hand) -> Wish {
     let in_force = hand::override_in_force(seen, draft);
     if seen.gate.suspend {
         return Wish::Sleep(Rule::Suspended, "The tenant is suspended.".to_owned());
+    }
+    if seen.observation.deployment.is_none() {
+        let reason = "Its Deployment does not exist. Apply its `gpu_windowed_service` again.".to_owned();
+        return Wish::Sleep(Rule::NoDeployment, reason);
     }
     if in_force == Override::Off {
         let reason = format!("The annotation {OVERRIDE_ANNOTATION}=off keeps it asleep.");

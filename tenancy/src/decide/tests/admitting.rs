@@ -1,4 +1,4 @@
-//! Rows 21 to 32, as far as they let a tenant in, and the pod's own check.
+//! Rows 22 to 33, as far as they let a tenant in, and the pod's own check.
 
 use super::world::*;
 use crate::admit::Admission;
@@ -7,10 +7,10 @@ use crate::ledger::State;
 use crate::quantity::Mib;
 
 #[test]
-fn row_32_admitted() {
+fn row_33_admitted() {
     let mut world = World::t4(4096).with_chatterbox();
     let decision = world.expect(CHATTERBOX, Rule::Admitted);
-    assert_eq!((decision.scale, decision.rule.number()), (Some(1), 32));
+    assert_eq!((decision.scale, decision.rule.number()), (Some(1), 33));
     assert!(decision.again_in.is_some(), "an admission is followed up");
     let entry = world.entry(CHATTERBOX);
     assert_eq!(entry.state, State::Reserved);
@@ -22,7 +22,7 @@ fn row_32_admitted() {
 
 /// Reserved until the pod itself is admitted, loading until it is ready.
 #[test]
-fn row_21_starting() {
+fn row_22_starting() {
     let mut world = World::t4(4096).with_chatterbox();
     world.expect(CHATTERBOX, Rule::Admitted);
     world.pod(CHATTERBOX).0.waiting = Some("ContainerCreating".into());
@@ -39,7 +39,7 @@ fn row_21_starting() {
 }
 
 #[test]
-fn row_22_hold() {
+fn row_23_hold() {
     let mut world = World::t4(4096).with_chatterbox();
     world.wake(CHATTERBOX, 4096);
     let decision = world.expect(CHATTERBOX, Rule::Hold);
@@ -72,7 +72,7 @@ fn a_ready_pod_is_not_awake_while_the_card_is_unknown() {
 }
 
 #[test]
-fn row_24_found_awake() {
+fn row_25_found_awake() {
     let mut world = World::t4(0).with_chatterbox();
     world.of(CHATTERBOX).replicas = 1;
     world.run_deployments();

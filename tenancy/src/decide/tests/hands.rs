@@ -1,11 +1,11 @@
-//! Rows 6 to 8, and the annotation: people win, visibly.
+//! Rows 7 to 9, and the annotation: people win, visibly.
 
 use super::world::*;
 use crate::decide::Rule;
 use crate::ledger::State;
 
 #[test]
-fn row_06_switched_off() {
+fn row_07_switched_off() {
     let mut world = awake();
     world.of(CHATTERBOX).annotation = Some("off".into());
     let decision = world.expect(CHATTERBOX, Rule::SwitchedOff);
@@ -17,7 +17,7 @@ fn row_06_switched_off() {
 }
 
 #[test]
-fn row_07_held_by_hand() {
+fn row_08_held_by_hand() {
     let mut world = awake();
     world.of(CHATTERBOX).replicas = 0;
     world.run_deployments();
@@ -60,7 +60,7 @@ fn a_hold_by_hand_ends_by_hand() {
 }
 
 #[test]
-fn row_08_started_by_hand() {
+fn row_09_started_by_hand() {
     let mut world = World::t4(0).with_chatterbox();
     world.now = at("2026-11-21T12:00:00Z");
     world.expect(CHATTERBOX, Rule::OutsideWindow);

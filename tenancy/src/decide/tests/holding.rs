@@ -1,4 +1,4 @@
-//! Rows 12 to 20: reasons to yield, and whose turn it is.
+//! Rows 13 to 21: reasons to yield, and whose turn it is.
 
 use super::world::*;
 use crate::decide::Rule;
@@ -14,7 +14,7 @@ fn two_awake() -> World {
 }
 
 #[test]
-fn row_12_blind_yield() {
+fn row_13_blind_yield() {
     let mut world = awake();
     world.blind = Some("the exporter refused the connection".into());
     world.expect(CHATTERBOX, Rule::BlindHold);
@@ -27,7 +27,7 @@ fn row_12_blind_yield() {
 }
 
 #[test]
-fn row_19_blind_hold() {
+fn row_20_blind_hold() {
     let mut world = awake();
     world.blind = Some("the exporter refused the connection".into());
     let decision = world.expect(CHATTERBOX, Rule::BlindHold);
@@ -40,7 +40,7 @@ fn row_19_blind_hold() {
 }
 
 #[test]
-fn row_13_critical_yield() {
+fn row_14_critical_yield() {
     let mut world = awake();
     world.residents.insert("llama".into(), 10_400);
     assert_eq!(world.free(), 414);
@@ -73,7 +73,7 @@ fn the_cards_own_critical_line_counts_where_it_has_one() {
 
 /// Defect 20: a loop of crashes filled a node with cores.
 #[test]
-fn row_15_crash_loop() {
+fn row_16_crash_loop() {
     let mut world = awake();
     for restarts in 1..=2 {
         world.wait(60);
@@ -117,7 +117,7 @@ fn crashes_of_last_night_are_forgotten() {
 }
 
 #[test]
-fn row_16_pod_pending() {
+fn row_17_pod_pending() {
     let mut world = World::t4(4096).with_chatterbox();
     world.expect(CHATTERBOX, Rule::Admitted);
     world.pod(CHATTERBOX).0.node = None;
@@ -141,7 +141,7 @@ fn a_pod_that_is_never_made_counts_as_pending() {
 }
 
 #[test]
-fn row_17_loading_limit() {
+fn row_18_loading_limit() {
     let mut world = World::t4(4096).with_chatterbox();
     world.expect(CHATTERBOX, Rule::Admitted);
     world.wait(1200);
@@ -153,7 +153,7 @@ fn row_17_loading_limit() {
 }
 
 #[test]
-fn row_18_short_yield() {
+fn row_19_short_yield() {
     let mut world = awake();
     world.residents.insert("llama".into(), 9216);
     world.expect(CHATTERBOX, Rule::ShortHold);
@@ -165,7 +165,7 @@ fn row_18_short_yield() {
 }
 
 #[test]
-fn row_20_short_hold() {
+fn row_21_short_hold() {
     let mut world = awake();
     world.residents.insert("llama".into(), 9216);
     let decision = world.expect(CHATTERBOX, Rule::ShortHold);

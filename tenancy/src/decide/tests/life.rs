@@ -96,7 +96,7 @@ fn pods_that_hold_more_than_the_card_are_figures_of_another_moment() {
 }
 
 #[test]
-fn row_14_wrong_card() {
+fn row_15_wrong_card() {
     let mut world = awake();
     world.declared.card.device = crate::card::Device::Uuid("GPU-1".into());
     world.pod(CHATTERBOX).0.device_uuid = Some("GPU-1".into());

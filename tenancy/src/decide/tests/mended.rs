@@ -265,6 +265,29 @@ fn a_server_that_was_ready_again_long_before_a_tick_is_not_taken_for_one_that_st
     assert_eq!(world.state(CHATTERBOX), State::Awake);
 }
 
+/// A gate that decided nothing without the Deployment gave nobody anything back, and kept the room of a tenant
+/// that was gone.
+#[test]
+fn a_deployment_that_was_deleted_gives_its_residents_and_its_room_back() {
+    let mut world = paused();
+    world.of(CHATTERBOX).is_deleted = true;
+    world.expect(CHATTERBOX, Rule::NoDeployment);
+    world.bury();
+    world.wait(5);
+    world.expect(CHATTERBOX, Rule::Restoring);
+    world.expect(CHATTERBOX, Rule::NoDeployment);
+    assert_eq!((llama(&world), world.state(CHATTERBOX)), (2, State::Asleep));
+    assert!(world.entry(CHATTERBOX).paused.is_empty());
+    // Terraform makes it anew, asleep; the hand that deleted it holds nothing.
+    let one = world.of(CHATTERBOX);
+    (one.is_deleted, one.replicas, one.uid) = (false, 0, "another".into());
+    world.expect(CHATTERBOX, Rule::Pausing);
+    world.expect(CHATTERBOX, Rule::Pausing);
+    world.residents.insert("llama".into(), 0);
+    world.expect(CHATTERBOX, Rule::Admitted);
+    assert!(!world.told("HeldByHand"));
+}
+
 /// A window's last guard tick and its first closing tick fire in the same minute, and a CronJob that forbids two
 /// ticks at once knows of its own alone.
 #[test]

@@ -1,11 +1,11 @@
-//! Rows 11 and 30: Option B, and that every resident gets back what it had.
+//! Rows 12 and 31: Option B, and that every resident gets back what it had.
 
 use super::world::*;
 use crate::decide::{Rule, decide};
 use crate::observation::PauseSeen;
 
 #[test]
-fn row_30_pausing() {
+fn row_31_pausing() {
     let mut world = option_b();
     let first = world.expect(CHATTERBOX, Rule::Pausing);
     assert!(first.pauses.is_empty(), "first it is only written down");
@@ -32,7 +32,7 @@ fn a_pause_that_was_only_written_down_is_no_pause_after_the_window() {
 }
 
 #[test]
-fn row_11_restoring() {
+fn row_12_restoring() {
     let mut world = paused();
     world.now = at("2026-11-21T06:00:00Z");
     world.expect(CHATTERBOX, Rule::OutsideWindow);

@@ -1,4 +1,4 @@
-//! Rows 23 to 31, as far as they keep a tenant out, and rows 1 and 2.
+//! Rows 24 to 32, as far as they keep a tenant out, and rows 1 and 2.
 
 use super::world::*;
 use crate::decide::Rule;
@@ -33,7 +33,7 @@ fn row_02_ledger_unreadable() {
 }
 
 #[test]
-fn row_23_no_floor() {
+fn row_24_no_floor() {
     let mut world = World::t4(0).with_chatterbox();
     world.declared.floors.clear();
     let decision = world.expect(CHATTERBOX, Rule::NoFloor);
@@ -41,7 +41,7 @@ fn row_23_no_floor() {
 }
 
 #[test]
-fn row_25_backing_off() {
+fn row_26_backing_off() {
     let mut world = World::t4(0).with_chatterbox();
     let until = world.now.checked_add(jiff::SignedDuration::from_secs(300)).unwrap();
     world.amend(CHATTERBOX, |entry| entry.backoff_until = Some(until));
@@ -52,7 +52,7 @@ fn row_25_backing_off() {
 }
 
 #[test]
-fn row_26_too_late() {
+fn row_27_too_late() {
     let mut world = World::t4(0).with_chatterbox();
     world.now = at("2026-11-21T05:50:00Z");
     let decision = world.expect(CHATTERBOX, Rule::TooLate);
@@ -63,7 +63,7 @@ fn row_26_too_late() {
 
 /// Defect 10: a probe that failed was read as no work.
 #[test]
-fn row_27_no_demand() {
+fn row_28_no_demand() {
     let mut world = World::t4(0).with_chatterbox();
     world.of(CHATTERBOX).gate.schedule = Schedule::OnDemand;
     for (demand, rule) in [
@@ -89,7 +89,7 @@ fn row_27_no_demand() {
 
 /// Defects 2 and 3: an empty scrape read as an idle card.
 #[test]
-fn row_28_blind() {
+fn row_29_blind() {
     let mut world = World::t4(0).with_chatterbox();
     world.blind = Some("the exporter answered without a sample of device 0".into());
     let decision = world.expect(CHATTERBOX, Rule::Blind);
@@ -124,7 +124,7 @@ fn a_key_of_another_that_cannot_be_read_admits_nobody() {
 }
 
 #[test]
-fn row_29_wait_for_memory() {
+fn row_30_wait_for_memory() {
     let mut world = World::t4(0).with_chatterbox();
     world.tenant(WHISPER, 1024, 1024);
     world.wake(CHATTERBOX, 4096);
@@ -139,7 +139,7 @@ fn row_29_wait_for_memory() {
 }
 
 #[test]
-fn row_31_refused() {
+fn row_32_refused() {
     let mut world = World::t4(10_000).with_chatterbox();
     let decision = world.expect(CHATTERBOX, Rule::Refused);
     insta::assert_snapshot!(decision.reason, @"1,234 MiB short: 4,910 MiB are free, it may take 4,096 MiB and 2,048 MiB must stay free.");

@@ -9,14 +9,14 @@ use crate::quantity::Mib;
 
 /// The rows of the night, each with its test.
 const NIGHT: [(&str, &[&str]); 14] = [
-    ("pod Pending", &["row_16_pod_pending", "a_pod_that_is_never_made_counts_as_pending"]),
-    ("image pull of 8 min", &["row_21_starting", "a_pod_that_starts_unasked_asks_again"]),
-    ("load of 3 min", &["a_ready_pod_is_not_awake_while_the_card_is_unknown", "row_17_loading_limit"]),
+    ("pod Pending", &["row_17_pod_pending", "a_pod_that_is_never_made_counts_as_pending"]),
+    ("image pull of 8 min", &["row_22_starting", "a_pod_that_starts_unasked_asks_again"]),
+    ("load of 3 min", &["a_ready_pod_is_not_awake_while_the_card_is_unknown", "row_18_loading_limit"]),
     ("resident wakes during the load", &["critical_spares_no_one_who_loads_and_mere_shortage_does"]),
     ("node not ready", &["the_entry_is_kept_until_a_pod_of_a_lost_node_is_gone"]),
-    ("exporter restarts", &["row_19_blind_hold", "row_12_blind_yield", "row_28_blind"]),
+    ("exporter restarts", &["row_20_blind_hold", "row_13_blind_yield", "row_29_blind"]),
     ("API server away at 06:00", &["a_missed_window_down_is_made_good_by_any_tick"]),
-    ("05:50, room appears", &["row_26_too_late"]),
+    ("05:50, room appears", &["row_27_too_late"]),
     ("window closes while loading", &["a_window_that_closes_on_a_load_releases_it"]),
     ("two gates at 02:00", &["two_that_ask_in_one_minute_never_both_pass_on_memory_for_one"]),
     ("clocks differ by more than 30 s", &["clocks_that_differ_are_in_the_status"]),
@@ -32,7 +32,7 @@ const NIGHT: [(&str, &[&str]); 14] = [
     (
         "demand flaps",
         &[
-            "row_10_idle",
+            "row_11_idle",
             "only_ten_empty_minutes_in_a_row_count",
             "minutes_that_nobody_knows_of_neither_count_as_empty_nor_begin_them_anew",
             "closing_ignores_demand",
@@ -45,13 +45,13 @@ const NIGHT: [(&str, &[&str]); 14] = [
 /// is the one on scratch space, into which they go: Kubernetes knows no limit of its own for them.
 const DEFECTS: [(u8, &[&str]); 22] = [
     (1, &["an_awake_tenant_needs_its_headroom_and_not_its_floor_again"]),
-    (2, &["row_28_blind"]),
-    (3, &["row_12_blind_yield"]),
+    (2, &["row_29_blind"]),
+    (3, &["row_13_blind_yield"]),
     (4, &["a_card_is_as_large_as_it_says_itself"]),
     (5, &["no_figures_break_the_sums"]),
     (6, &["two_that_ask_in_one_minute_never_both_pass_on_memory_for_one"]),
     (7, &["room_is_kept_from_the_reservation_to_the_last_byte_of_the_load"]),
-    (8, &["row_20_short_hold"]),
+    (8, &["row_21_short_hold"]),
     (
         9,
         &[
@@ -59,10 +59,10 @@ const DEFECTS: [(u8, &[&str]); 22] = [
             "a_tenant_with_windows_is_looked_at_round_the_clock",
         ],
     ),
-    (10, &["row_27_no_demand"]),
+    (10, &["row_28_no_demand"]),
     (11, &["demand_does_not_wake_what_a_shortage_put_to_sleep"]),
     (12, &["a_field_that_is_handed_over_is_ours_at_birth_alone"]),
-    (13, &["row_14_wrong_card", "a_sample_that_is_stale_of_another_device_or_impossible_is_none"]),
+    (13, &["row_15_wrong_card", "a_sample_that_is_stale_of_another_device_or_impossible_is_none"]),
     (
         14,
         &[
@@ -80,7 +80,7 @@ const DEFECTS: [(u8, &[&str]); 22] = [
         20,
         &[
             "scratch_space_is_bounded_unless_the_tenant_says_how",
-            "row_15_crash_loop",
+            "row_16_crash_loop",
             "the_pause_after_failed_starts_doubles_up_to_its_bound",
         ],
     ),

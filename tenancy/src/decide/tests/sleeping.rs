@@ -1,4 +1,4 @@
-//! Rows 3 to 6, 9 and 10: how a tenant goes to sleep.
+//! Rows 3 to 6, 10 and 11: how a tenant goes to sleep.
 
 use super::world::*;
 use crate::decide::{Rule, decide};
@@ -7,7 +7,7 @@ use crate::observation::{Demand, Trigger};
 use crate::window::Schedule;
 
 #[test]
-fn row_09_outside_window() {
+fn row_10_outside_window() {
     let mut world = awake();
     world.now = at("2026-11-21T05:59:59Z");
     world.expect(CHATTERBOX, Rule::Hold);
@@ -172,7 +172,31 @@ fn row_05_suspended() {
 }
 
 #[test]
-fn row_10_idle() {
+fn row_06_no_deployment() {
+    let mut world = awake();
+    world.of(CHATTERBOX).is_deleted = true;
+    let decision = world.expect(CHATTERBOX, Rule::NoDeployment);
+    insta::assert_snapshot!(decision.reason, @"Its Deployment does not exist. Apply its `gpu_windowed_service` again. It was awake and is sent to sleep.");
+    assert_eq!((decision.scale, world.told("NoDeployment")), (None, true));
+    // Its pod outlives it for a while.
+    world.wait(5);
+    world.expect(CHATTERBOX, Rule::Draining);
+    world.bury();
+    let decision = world.expect(CHATTERBOX, Rule::NoDeployment);
+    assert_eq!((decision.scale, world.state(CHATTERBOX)), (None, State::Asleep));
+    // It is told at each guard tick, inside a window and outside.
+    for minutes in [5, 300] {
+        world.events.clear();
+        world.wait(60 * minutes);
+        world.expect(CHATTERBOX, Rule::NoDeployment);
+        assert!(world.told("NoDeployment"));
+    }
+    world.of(CHATTERBOX).gate.suspend = true;
+    world.expect(CHATTERBOX, Rule::Suspended);
+}
+
+#[test]
+fn row_11_idle() {
     let mut world = World::t4(0).with_chatterbox();
     world.of(CHATTERBOX).gate.schedule = Schedule::OnDemand;
     world.of(CHATTERBOX).demand = Demand::Yes;

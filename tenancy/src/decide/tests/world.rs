@@ -43,6 +43,8 @@ pub(super) struct World {
 pub(super) struct Deployed {
     pub(super) gate: GateConfig,
     pub(super) uid: String,
+    /// Somebody deleted it.
+    pub(super) is_deleted: bool,
     pub(super) replicas: u32,
     pub(super) annotation: Option<String>,
     pub(super) demand: Demand,
@@ -147,6 +149,7 @@ impl World {
         let deployed = Deployed {
             gate,
             uid: format!("deployment-{name}"),
+            is_deleted: false,
             replicas: 0,
             annotation: None,
             demand: Demand::NotAsked,
@@ -250,13 +253,13 @@ impl World {
             ledger: Ok(self.ledger()),
             observation: Observation {
                 device: self.device(),
-                deployment: DeploymentSeen {
+                deployment: (!one.is_deleted).then(|| DeploymentSeen {
                     uid: one.uid.clone(),
                     generation: 1,
                     replicas: one.replicas,
                     ready_replicas: 0,
                     override_annotation: one.annotation.clone(),
-                },
+                }),
                 pods: Ok(one.pods.iter().map(|(pod, _)| pod.clone()).collect()),
                 pauses,
                 demand: one.demand.clone(),
@@ -307,7 +310,7 @@ impl World {
     pub(super) fn run_deployments(&mut self) {
         let now = self.now;
         for (tenant, one) in &mut self.tenants {
-            if one.replicas == 0 {
+            if one.replicas == 0 || one.is_deleted {
                 one.pods.iter_mut().for_each(|(pod, _)| pod.deleting = true);
             } else if !one.pods.iter().any(|(pod, _)| !pod.deleting) {
                 self.pods_made += 1;

@@ -91,7 +91,7 @@ impl World {
             ledger: Ok(read.read.as_ref().clone()),
             observation: Observation {
                 device,
-                deployment: self.deployment(tenant),
+                deployment: Some(self.deployment(tenant)),
                 pods: Ok(self.pods_seen(tenant)),
                 pauses,
                 demand: self.demand(tenant),
