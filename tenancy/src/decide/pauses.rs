@@ -6,9 +6,10 @@
 
 use super::draft::{Draft, Verdict};
 use super::seen::Seen;
-use super::{EventKind, Rule};
+use super::{EventKind, Rule, say};
 use crate::gate::ScaleTarget;
-use crate::ledger::Paused;
+use crate::ledger::{Entry, Paused};
+use crate::names::TenantId;
 use crate::observation::PauseSeen;
 
 /// Rule 31, before an admission: first writes down, at the next look scales.
@@ -32,7 +33,10 @@ pub(super) fn pause(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
                 let note = format!("{} is not paused: {why}.", name(target));
                 draft.event_about(&name(target), EventKind::Warning, "PauseUnreadable", note);
             }
-            PauseSeen::Replicas(0) => draft.entry.paused.extend(shared(seen, target).cloned()),
+            PauseSeen::Replicas(0) => {
+                let theirs = shared(seen, target).next().map(|(.., theirs)| theirs.clone());
+                draft.entry.paused.extend(theirs.map(|one| Paused { told_unreadable: false, ..one }));
+            }
             PauseSeen::Absent => {}
         }
     }
@@ -92,8 +96,25 @@ pub(super) fn give_back(seen: &Seen, draft: &mut Draft, which: impl Fn(&Paused) 
             kept.push(one);
             continue;
         }
-        if one.left_alone || shared(seen, &one.target).is_some() {
+        if one.left_alone {
             continue;
+        }
+        match heir(seen, &one.target) {
+            Heir::Nobody => {}
+            Heir::Gate => continue,
+            Heir::Silent(..) if seen.gate.suspend => continue,
+            Heir::Silent(tenant, silence_s) => {
+                let note = format!(
+                    "{} is not given back its {} replicas yet: {tenant} pauses it too and is not asleep, and \
+                     nothing was heard of its gate for {}.",
+                    name(&one.target),
+                    one.replicas,
+                    say::span(silence_s)
+                );
+                draft.event_about(&name(&one.target), EventKind::Warning, "RestoreWaits", note);
+                kept.push(one);
+                continue;
+            }
         }
         match look(seen, &one.target) {
             PauseSeen::Replicas(0) => {
@@ -131,11 +152,42 @@ pub(super) fn give_back(seen: &Seen, draft: &mut Draft, which: impl Fn(&Paused) 
     }
 }
 
-/// The record of another tenant for which the target is paused too. Whoever
-/// lets go last restores it.
-fn shared<'a>(seen: &Seen<'a>, target: &ScaleTarget) -> Option<&'a Paused> {
+/// Who gives a target back that this tenant lets go of. Whoever lets go last
+/// restores it.
+enum Heir<'a> {
+    /// Nobody else keeps it down, or nobody who could let go of it: a gate without
+    /// the right to it, and one that does not tick, for a tenant that is not in.
+    Nobody,
+    /// Another tenant's gate, in its time.
+    Gate,
+    /// Nobody yet. This tenant is in, and its server may hold what the target held;
+    /// its gate has not ticked for so many seconds, so somebody who ticks must
+    /// remember the target. A suspended gate is asked no more and could not.
+    Silent(&'a TenantId, i64),
+}
+
+fn heir<'a>(seen: &Seen<'a>, target: &ScaleTarget) -> Heir<'a> {
+    let books = seen.books();
+    let mut heir = Heir::Nobody;
+    for (tenant, entry, _) in shared(seen, target).filter(|(.., theirs)| !theirs.told_unreadable) {
+        match books.silent_for_s(entry) {
+            None => return Heir::Gate,
+            Some(silence_s) if entry.state.is_admitted() => heir = Heir::Silent(tenant, silence_s),
+            Some(_) => {}
+        }
+    }
+    heir
+}
+
+/// The records of other tenants for which the target is paused too.
+fn shared<'a>(
+    seen: &Seen<'a>,
+    target: &ScaleTarget,
+) -> impl Iterator<Item = (&'a TenantId, &'a Entry, &'a Paused)> {
     let others = seen.ledger.entries().filter(|(tenant, _)| *tenant != seen.me);
-    others.filter_map(|(_, entry)| entry.paused(target)).find(|one| !one.left_alone)
+    others
+        .filter_map(|(tenant, entry)| Some((tenant, entry, entry.paused(target)?)))
+        .filter(|(.., theirs)| !theirs.left_alone)
 }
 
 fn look(seen: &Seen, target: &ScaleTarget) -> PauseSeen {

@@ -2,6 +2,7 @@
 
 use super::world::*;
 use crate::decide::{Rule, decide};
+use crate::ledger::State;
 use crate::observation::PauseSeen;
 
 #[test]
@@ -147,6 +148,80 @@ fn a_resident_that_two_tenants_pause_stays_down_until_both_sleep() {
     world.of(WHISPER).gate.suspend = true;
     world.expect(WHISPER, Rule::Suspended);
     world.drain(WHISPER);
+    assert_eq!(llama(&world), 2);
+}
+
+/// Chatterbox and whisper pause llama, and whisper's gate does not tick any more.
+fn shared_with_a_silent_gate() -> World {
+    let mut world = paused();
+    world.tenant(WHISPER, 3072, 2048).gate.pauses = vec![target("llama", "llama")];
+    world.expect(WHISPER, Rule::Pausing);
+    world.wake(WHISPER, 3072);
+    for _ in 0..20 {
+        world.wait(60);
+        world.expect(CHATTERBOX, Rule::Hold);
+    }
+    world
+}
+
+/// Puts chatterbox to sleep, whose gate is the only one that ticks.
+fn end_of_the_window(world: &mut World) {
+    world.now = at("2026-11-21T06:00:00Z");
+    world.expect(CHATTERBOX, Rule::OutsideWindow);
+    world.run_deployments();
+    world.bury();
+    world.wait(5);
+}
+
+#[test]
+fn a_resident_is_kept_down_for_nobody_whose_gate_is_silent_and_who_is_not_in() {
+    for state in [State::Asleep, State::Draining] {
+        let mut world = shared_with_a_silent_gate();
+        world.amend(WHISPER, |entry| entry.state = state);
+        end_of_the_window(&mut world);
+        world.expect(CHATTERBOX, Rule::Restoring);
+        assert_eq!(llama(&world), 2, "{state}");
+    }
+}
+
+/// Its server may still hold the resident's memory, and somebody who ticks has to know what the resident had.
+#[test]
+fn a_resident_that_a_silent_gate_keeps_down_is_remembered_by_one_that_ticks() {
+    let mut world = shared_with_a_silent_gate();
+    end_of_the_window(&mut world);
+    let decision = world.expect(CHATTERBOX, Rule::Restoring);
+    assert_eq!((decision.pauses.len(), decision.again_in), (0, None));
+    let told = decision.events.iter().find(|event| event.reason == "RestoreWaits").unwrap();
+    insta::assert_snapshot!(told.note, @"llama/llama is not given back its 2 replicas yet: stt/whisper pauses it too and is not asleep, and nothing was heard of its gate for 3 h 58 min.");
+    assert_eq!((llama(&world), world.entry(CHATTERBOX).paused.len()), (0, 1));
+    // Whisper's Terraform took it out of the ledger.
+    let mut ledger = world.ledger();
+    ledger.take(&id(WHISPER));
+    world.data = ledger.to_data();
+    world.wait(1800);
+    world.expect(CHATTERBOX, Rule::Restoring);
+    assert_eq!(llama(&world), 2);
+}
+
+/// A suspended gate is asked no more; what the other tenant remembers is left to whoever mends its gate.
+#[test]
+fn a_gate_that_will_not_look_again_remembers_nothing_for_a_silent_one() {
+    let mut world = shared_with_a_silent_gate();
+    world.of(CHATTERBOX).gate.suspend = true;
+    world.expect(CHATTERBOX, Rule::Suspended);
+    world.drain(CHATTERBOX);
+    assert_eq!((world.entry(CHATTERBOX).paused.len(), world.entry(WHISPER).paused.len()), (0, 1));
+}
+
+#[test]
+fn a_resident_is_kept_down_for_nobody_who_may_not_restore_it() {
+    let mut world = paused();
+    world.tenant(WHISPER, 3072, 2048).gate.pauses = vec![target("llama", "llama")];
+    world.expect(WHISPER, Rule::Pausing);
+    world.wake(WHISPER, 3072);
+    world.amend(WHISPER, |entry| entry.paused[0].told_unreadable = true);
+    end_of_the_window(&mut world);
+    world.expect(CHATTERBOX, Rule::Restoring);
     assert_eq!(llama(&world), 2);
 }
 
