@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tenancy::decide::{Decision, Rule, Situation, decide};
 use tenancy::declared::Declared;
 use tenancy::defaults::REPEAT_EVENT_S;
-use tenancy::ledger::Ledger;
+use tenancy::ledger::{Ledger, State};
+use tenancy::names::TenantId;
 use tenancy::observation::{Sample, Unknown};
 
 use crate::gate::Turn;
@@ -34,7 +35,7 @@ impl Memory {
     /// Of a tenant whose gate took its turn; `told` is when people were told before it that the ledger
     /// cannot be read.
     pub(super) fn of(turn: Turn, told: Option<Timestamp>) -> Self {
-        let goes_on = is_deed(&turn.decision) || turn.failed.is_some();
+        let goes_on = is_deed(&turn.decision, &turn.situation.gate.tenant) || turn.failed.is_some();
         let now = turn.situation.now;
         let told = told.filter(|told| now.duration_since(*told).as_secs() < REPEAT_EVENT_S);
         let says_so = turn.decision.rule == Rule::LedgerUnreadable;
@@ -80,10 +81,15 @@ impl Memory {
         }
         situation.observation.device = device;
         let decision = decide(&situation);
-        decision.rule != last.rule || is_deed(&decision)
+        decision.rule != last.rule || is_deed(&decision, &situation.gate.tenant)
     }
 }
 
-fn is_deed(decision: &Decision) -> bool {
-    decision.unload || decision.scale.is_some() || !decision.pauses.is_empty() || decision.again_in.is_some()
+/// Whether a decision does anything, or asks for another turn at once. A gate looks again while the card of an
+/// awake tenant is not known; a watcher has looked at the card itself by then, and knows when it is known again.
+fn is_deed(decision: &Decision, tenant: &TenantId) -> bool {
+    let is_awake = || decision.ledger.get(tenant).is_some_and(|entry| entry.state == State::Awake);
+    let only_looks = decision.rule == Rule::BlindHold && is_awake();
+    let goes_on = decision.again_in.is_some() && !only_looks;
+    decision.unload || decision.scale.is_some() || !decision.pauses.is_empty() || goes_on
 }

@@ -200,9 +200,8 @@ fn blind_hold(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     let why = seen.sample.as_ref().err()?;
     let blind = draft.entry.unknown_since.map_or(0, |since| seen.since(since));
     let limit = i64::from(seen.gate.timing.unknown_hold_s);
-    if draft.entry.state != State::Awake {
-        draft.look_again();
-    }
+    // "Not known for 10 min" must not rest on two ticks that lie so far apart.
+    draft.look_again();
     let reason = format!(
         "The card's memory is not known: {why}. It holds for {} more, then yields.",
         say::span(limit.saturating_sub(blind).max(0))

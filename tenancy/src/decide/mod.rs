@@ -134,7 +134,7 @@ pub enum EventKind {
 /// | 17 | `PodPending` | no node within `pending_limit_s` | released, backs off |
 /// | 18 | `LoadingLimit` | not ready within `loading_limit_s` | sent away, backs off |
 /// | 19 | `ShortYield` | short for longer than the grace, it is its turn, and it is awake | sent away, backs off |
-/// | 20 | `BlindHold` | no fresh sample | holds |
+/// | 20 | `BlindHold` | no fresh sample | holds, looks again |
 /// | 21 | `ShortHold` | short, but within the grace, another's turn, or loading | holds, looks again |
 /// | 22 | `Starting` | reserved or loading | looks again; scales to 1 again if that was lost |
 /// | 23 | `Hold` | awake | holds |

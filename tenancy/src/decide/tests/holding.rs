@@ -32,6 +32,10 @@ fn row_20_blind_hold() {
     world.blind = Some("the exporter refused the connection".into());
     let decision = world.expect(CHATTERBOX, Rule::BlindHold);
     insta::assert_snapshot!(decision.reason, @"The card's memory is not known: the exporter refused the connection. It holds for 10 min more, then yields.");
+    assert!(
+        decision.again_in.is_some(),
+        "the tick samples for as long as it may, however far away the next one is"
+    );
     // The exporter restarted: its time begins anew.
     world.wait(300);
     world.blind = None;
