@@ -133,7 +133,8 @@ pub const WATCH_REST_S: u64 = 60;
 /// How long a watcher's Lease holds without being renewed: so long its card is
 /// looked at by the CronJobs alone when its node dies.
 pub const WATCH_LEASE_S: u64 = 30;
-/// Between two renewals of that Lease: two may fail before a watcher stops acting.
+/// Between two renewals of that Lease. One that fails is tried again for almost as
+/// long again, and a watcher that stops acting then stops this long before the Lease ends.
 pub const WATCH_RENEW_S: u64 = 10;
 
 /// A tenant is given one share of its card unless it says otherwise.

@@ -15,6 +15,9 @@ use tenancy::names::CardName;
 use crate::observe::api::{Api, ApiError};
 use crate::observe::object::Object;
 
+/// How often in the time between two renewals one that failed is tried again.
+const TRIES_IN_AN_INTERVAL: u32 = 5;
+
 /// A Lease that this watcher holds or would like to.
 #[derive(Debug)]
 pub struct Lease {
@@ -28,7 +31,7 @@ pub struct Lease {
 pub struct Times {
     /// How long it holds without being renewed. Whole seconds are written.
     pub holds: Duration,
-    /// Between two tries to take or renew it.
+    /// Between two renewals, and at most between two tries to take it.
     pub renew: Duration,
 }
 
@@ -73,23 +76,26 @@ impl Lease {
     }
 
     /// Renews the Lease for as long as that succeeds, and answers with why it no
-    /// longer does. It gives up while the Lease still holds, so that whoever
-    /// acts under it has stopped before another one may take it.
+    /// longer does. A try that fails is made again soon, because an API server
+    /// that restarts is away for less than a Lease holds. It gives up while the
+    /// Lease still holds, so that whoever acts under it has stopped before
+    /// another one may take it.
     pub async fn keep(&self, api: &Api) -> NotHeld {
-        let mut renewed = Instant::now();
+        let soon = self.times.renew / TRIES_IN_AN_INTERVAL;
+        let (mut renewed, mut pause) = (Instant::now(), self.times.renew);
         loop {
-            tokio::time::sleep(self.times.renew).await;
+            tokio::time::sleep(pause).await;
             let asked = Instant::now();
             let patience = (self.times.holds - self.times.renew).saturating_sub(renewed.elapsed());
             let outcome = tokio::time::timeout(patience.max(Duration::from_millis(1)), self.take(api)).await;
             match outcome {
-                Ok(Ok(())) => renewed = asked,
+                Ok(Ok(())) => (renewed, pause) = (asked, self.times.renew),
                 Ok(Err(lost @ (NotHeld::Another(_) | NotHeld::NoDate))) => return lost,
                 Ok(Err(NotHeld::Api(why @ (ApiError::Absent { .. } | ApiError::Forbidden { .. })))) => {
                     return why.into();
                 }
-                Ok(Err(why)) if renewed.elapsed() + 2 * self.times.renew > self.times.holds => return why,
-                Ok(Err(_)) => {}
+                Ok(Err(why)) if renewed.elapsed() + soon + self.times.renew > self.times.holds => return why,
+                Ok(Err(_)) => pause = soon,
                 Err(_) => {
                     let asked = format!("writing {}", self.object.told());
                     let cause = format!("not renewed for {} s", renewed.elapsed().as_secs());

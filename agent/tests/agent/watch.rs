@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gpu_agent::report::Format;
 use gpu_agent::watch::Watch;
-use gpu_agent::watch::lease::Times;
+use gpu_agent::watch::lease::{Lease, Times};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -180,6 +180,31 @@ async fn who_cannot_renew_stops_while_the_lease_still_holds() {
     tokio::time::sleep(5 * INTERVAL).await;
     assert_eq!(fake.world(|world| world.replicas), 1, "{:?}", fake.deeds());
     watcher.stop().await;
+}
+
+/// By the usual bounds, ten times as fast.
+#[tokio::test]
+async fn a_lease_is_kept_through_renewals_that_fail_and_given_up_while_it_still_holds() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    let Times { holds, renew } = Times::default();
+    let times = Times { holds: holds / 10, renew: renew / 10 };
+    let lease = Lease::of(&"t4".parse().unwrap(), "one", times);
+    let api = api(&fake);
+    lease.acquire(&api, |why| panic!("{why}")).await;
+    let keep = lease.keep(&api);
+    tokio::pin!(keep);
+    let tries =
+        |fake: &FakeApi| fake.world(|world| world.calls.iter().filter(|call| *call == "PUT lease").count());
+    fake.world(|world| world.scenario = Scenario::LeaseAway);
+    let still = tokio::time::timeout(times.renew + times.renew / 2, &mut keep).await;
+    assert!(still.is_err(), "{still:?}");
+    assert!(tries(&fake) >= 3, "one to take it, and two that failed: {}", tries(&fake));
+    fake.world(|world| world.scenario = Scenario::Fine);
+    let still = tokio::time::timeout(times.holds, &mut keep).await;
+    assert!(still.is_err(), "{still:?}");
+    fake.world(|world| world.scenario = Scenario::LeaseAway);
+    let given_up = tokio::time::timeout(times.holds, &mut keep).await;
+    assert!(given_up.is_ok(), "another one may take it now");
 }
 
 /// Terraform tells a tenant's gate to sleep, lets a tick put it to sleep, and goes on: a watcher that still
