@@ -107,48 +107,7 @@ pub enum EventKind {
 /// Decides what one tenant's gate does now. Every tick is the whole decision,
 /// whichever CronJob fired it, so a tick that was missed is made good by the next.
 ///
-/// The first row that holds decides. "Sent away" is: unload, scale to 0, and the
-/// ledger's entry drains until the memory was seen to return.
-///
-/// | # | rule | when | what |
-/// |-|-|-|-|
-/// | | **before anything else** | | |
-/// | 1 | `AlwaysAwake` | the schedule is `always` | nothing; Terraform owns the replicas |
-/// | 2 | `LedgerUnreadable` | the ledger or the tenant's own key cannot be read | no admission; scale to 0 if it should sleep; the key is left as it is |
-/// | 3 | `Draining` | it was sent away, its memory has not returned | look again |
-/// | 4 | `MemoryMissing` | as 3, for longer than its grace period and 2 min | stays draining; nobody is admitted to the card |
-/// | | **it should sleep**: send away what runs, restore residents | | |
-/// | 5 | `Suspended` | `suspend` | |
-/// | 6 | `NoDeployment` | its Deployment does not exist | nothing is scaled |
-/// | 7 | `SwitchedOff` | the annotation says `off` | |
-/// | 8 | `HeldByHand` | found at 0 where the gate had set 1 | until the next window, or a hand says otherwise |
-/// | 9 | `StartedByHand` | found at 1 where the gate had set 0 | |
-/// | 10 | `OutsideWindow` | no window is open and no hand says `awake-until=` | |
-/// | 11 | `Idle` | awake for 10 min and without work for 10 min | |
-/// | 12 | `Restoring` | asleep, and a resident has not its replicas back | scale it back; forget it when that was seen |
-/// | | **it is in, and may be** | | |
-/// | 13 | `BlindYield` | no fresh sample for longer than `unknown_hold_s` | sent away, backs off |
-/// | 14 | `CriticalYield` | below the critical line, and it is its turn, loading or not | sent away, backs off |
-/// | 15 | `WrongCard` | its pod is on another node, or was given another device, than the card it was admitted to | sent away, backs off |
-/// | 16 | `CrashLoop` | three crashes in a row | sent away, backs off |
-/// | 17 | `PodPending` | no node within `pending_limit_s` | released, backs off |
-/// | 18 | `LoadingLimit` | not ready within `loading_limit_s` | sent away, backs off |
-/// | 19 | `ShortYield` | short for longer than the grace, it is its turn, and it is awake | sent away, backs off |
-/// | 20 | `BlindHold` | no fresh sample | holds, looks again |
-/// | 21 | `ShortHold` | short, but within the grace, another's turn, or loading | holds, looks again |
-/// | 22 | `Starting` | reserved or loading | looks again; scales to 1 again if that was lost |
-/// | 23 | `Hold` | awake | holds |
-/// | | **it sleeps, and may be awake** | | |
-/// | 24 | `NoFloor` | its floor is not entered on the card | refused |
-/// | 25 | `FoundAwake` | its pod is ready and the ledger knows nothing of it | entered as awake |
-/// | 26 | `BackingOff` | not long after a yield or a failed start | refused |
-/// | 27 | `TooLate` | less of the window is left than a start and a useful minimum | refused |
-/// | 28 | `NoDemand` | no work, or not known | stays asleep |
-/// | 29 | `Blind` | no fresh sample, or a key of the ledger or of the declared object cannot be read | refused |
-/// | 30 | `WaitForMemory` | another tenant drains | refused |
-/// | 31 | `Pausing` | Option B residents are not scaled down yet | writes down what they have, then scales them to 0 |
-/// | 32 | `Refused` | `free - owed - peak < H` | refused, with what is missing |
-/// | 33 | `Admitted` | `free - owed - peak >= H` | reserved, scale to 1 |
+#[doc = include_str!("../../../docs/rules.md")]
 ///
 /// Whose turn it is to yield follows from the ledger alone, so every gate finds
 /// the same tenant and only that tenant's own gate acts. While it drains the
