@@ -72,7 +72,7 @@ impl Admit {
 
     async fn look(&self, api: &Api) -> Result<Look, ObserveError> {
         let card = observe::card(api, &self.gate.tenant).await?;
-        let (deployment, pods) = observe::tenant(api, &self.gate.tenant).await?;
+        let (deployment, pods) = observe::tenant(api, &self.gate.tenant, true).await?;
         let Some(deployment) = deployment else {
             return Ok(Look::Waiting(
                 "Its Deployment does not exist, so nobody asks for it any more.".to_owned(),

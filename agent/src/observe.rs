@@ -109,7 +109,9 @@ impl Scene {
 pub async fn scene(api: &Api, gate: &GateConfig) -> Result<Scene, ObserveError> {
     let card_then_tenant = async {
         let card = card(api, &gate.tenant).await?;
-        Ok::<_, ObserveError>((card, tenant(api, &gate.tenant).await?))
+        let may_be_gone = card.ledger.as_ref().map_or(true, |ledger| ledger.get(&gate.tenant).is_some());
+        let tenant = tenant(api, &gate.tenant, may_be_gone).await?;
+        Ok::<_, ObserveError>((card, tenant))
     };
     let (seen, asked) = tokio::join!(card_then_tenant, demand::ask(gate));
     let (card, (deployment, pods)) = seen?;
@@ -239,7 +241,8 @@ type Pods = (Vec<seen::Pod>, Option<PrefetchSeen>);
 
 /// Sees a tenant's Deployment, if it exists, and its pods, or why the pods cannot
 /// be listed. Those that outlive their Deployment are found by the labels that
-/// every tenant's Deployment has for its selector.
+/// every tenant's Deployment has for its selector. One of a tenant that no gate
+/// has decided for yet is not gone and only not made: there is nothing to decide.
 ///
 /// It is called after the ledger was read. What another gate does after that
 /// costs this one the swap of the ledger; but a Deployment from before that
@@ -247,13 +250,14 @@ type Pods = (Vec<seen::Pod>, Option<PrefetchSeen>);
 /// replicas, looks as if a hand had scaled it, and no swap would tell.
 ///
 /// # Errors
-/// The API server is away, or the Deployment cannot be read.
+/// The API server is away, or the Deployment cannot be read, or is absent and not `may_be_gone`.
 pub async fn tenant(
     api: &Api,
     tenant: &TenantId,
+    may_be_gone: bool,
 ) -> Result<(Option<seen::Deployment>, Result<Pods, Unknown>), ObserveError> {
     let deployment = match deployment(api, tenant).await {
-        Err(ObserveError::Api(ApiError::Absent { .. })) => None,
+        Err(ObserveError::Api(ApiError::Absent { .. })) if may_be_gone => None,
         answer => Some(answer?),
     };
     let selector = match &deployment {

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::json;
 use tenancy::declared::{POINTER_KEY, SYSTEM_NAMESPACE, ledger_name, pointer_name};
+use tenancy::defaults::GUARD_INTERVAL_S;
 use tenancy::ledger::{Entry, Ledger, Paused, State};
 use tenancy::names::{CardName, TenantId};
 
@@ -116,10 +118,18 @@ impl<'a> Place<'a> {
     /// As [`Place::read`].
     pub(crate) async fn restore(&self, paused: &[Paused]) -> Result<Vec<(Paused, String)>, Failure> {
         let Some(Read { ledger, .. }) = self.read().await? else { return Ok(Vec::new()) };
+        // As gates see it: who may not give it back keeps nobody down, and neither does one on its way out whose
+        // gate does not tick.
+        let now = Timestamp::now();
+        let lets_go = |entry: &Entry| {
+            let ticks = entry.silent_for_s(now, GUARD_INTERVAL_S).is_none();
+            entry.state.is_admitted() || (entry.state != State::Asleep && ticks)
+        };
         let shared = |one: &Paused| {
             let mut others = ledger.entries().filter(|(tenant, _)| **tenant != self.tenant);
             others.any(|(_, entry)| {
-                entry.state != State::Asleep && entry.paused(&one.target).is_some_and(|it| !it.left_alone)
+                let theirs = entry.paused(&one.target);
+                lets_go(entry) && theirs.is_some_and(|it| !it.left_alone && !it.told_unreadable)
             })
         };
         let mut left = Vec::new();

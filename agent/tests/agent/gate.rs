@@ -196,6 +196,15 @@ async fn a_deployment_that_was_deleted_keeps_no_room_and_no_resident_down() {
     assert!(!deeds.iter().any(|deed| deed.starts_with("PATCH scale tts/speech")), "{deeds:?}");
 }
 
+/// An apply makes a tenant's rights beside its Deployment, and a watcher may look between the two.
+#[tokio::test]
+async fn a_deployment_that_is_not_made_yet_is_not_taken_for_one_that_was_deleted() {
+    let fake = FakeApi::start(Scenario::DeploymentDeleted).await;
+    fake.world(|world| world.ledger.clear());
+    let why = tick(&fake, config(json!({}))).await.unwrap_err().to_string();
+    assert!(why.contains("it does not exist") && fake.deeds().is_empty(), "{why} {:?}", fake.deeds());
+}
+
 #[tokio::test]
 async fn without_the_api_server_or_its_time_nothing_is_decided() {
     for scenario in [Scenario::Away, Scenario::NoDate] {

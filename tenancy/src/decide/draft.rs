@@ -112,6 +112,7 @@ impl Draft {
             held_mib: held,
             estimated: known.is_none() && held.is_some(),
             unattributed_mib: seen.sample.as_ref().ok().and_then(|sample| unattributed(sample)),
+            unloads: self.unload,
             cause,
             reported: false,
         });

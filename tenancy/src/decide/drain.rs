@@ -54,7 +54,8 @@ pub(super) fn watch(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
 fn is_unloading(seen: &Seen, draft: &Draft) -> bool {
     let asked = seen.live_pods().filter(|pod| pod.ready && !pod.deleting).count();
     let asked = u32::try_from(asked).unwrap_or(u32::MAX);
-    seen.gate.unload.as_ref().filter(|_| asked > 0).is_some_and(|call| {
+    let unloads = asked > 0 && draft.entry.drain.as_ref().is_some_and(|drain| drain.unloads);
+    seen.gate.unload.as_ref().filter(|_| unloads).is_some_and(|call| {
         let limit = call.timeout_s.saturating_mul(asked).saturating_add(UNLOAD_MARGIN_S);
         seen.since(draft.entry.since) <= i64::from(limit)
     })

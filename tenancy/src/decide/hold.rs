@@ -5,7 +5,7 @@ use super::seen::Seen;
 use super::shortage::Shortage;
 use super::{EventKind, Rule, say};
 use crate::defaults::{ATTRIBUTION_TOLERANCE_MIB, CRASH_LIMIT};
-use crate::ledger::{PodRef, State};
+use crate::ledger::{PodRef, State, Status};
 use crate::quantity::Mib;
 
 /// Brings the entry up to date with its pod, then finds a reason to yield, or none.
@@ -106,7 +106,11 @@ fn start_over(seen: &Seen, draft: &mut Draft) {
 fn blind_yield(seen: &Seen, draft: &Draft) -> Option<Verdict> {
     let why = seen.sample.as_ref().err()?;
     let blind = seen.since(draft.entry.unknown_since?);
-    (blind > i64::from(seen.gate.timing.unknown_hold_s)).then(|| {
+    let limit = i64::from(seen.gate.timing.unknown_hold_s);
+    // Where nobody looked for longer than that and a tick, the card may have been known meanwhile. The next look tells.
+    let lately = limit.saturating_add(i64::from(seen.gate.timing.guard_interval_s));
+    let watched = |last: &Status| last.rule.is_blind() && seen.since(last.at) <= lately;
+    (blind > limit && draft.entry.status.as_ref().is_some_and(watched)).then(|| {
         let reason =
             format!("The card's memory has not been known for {}: {why}. It yields.", say::span(blind));
         Verdict::new(Rule::BlindYield, reason)

@@ -160,8 +160,8 @@ fn judge(seen: &Seen, draft: &mut Draft) -> Verdict {
     }
     match (draining, wish) {
         (Some(draining), Wish::Sleep(..)) if draining.rule == Rule::MemoryMissing => {
-            // Residents do not wait for memory that does not come.
-            pauses::restore(seen, draft).map_or(draining, |restoring| restoring)
+            // Residents do not wait for memory that does not come. Those that wait for somebody else are no news.
+            pauses::restore(seen, draft).filter(|_| !draft.pauses.is_empty()).unwrap_or(draining)
         }
         (Some(draining), _) => draining,
         (None, Wish::Sleep(rule, reason)) => sleep::judge(seen, draft, rule, reason),

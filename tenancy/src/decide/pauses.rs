@@ -81,7 +81,10 @@ pub(super) fn restore(seen: &Seen, draft: &mut Draft) -> Option<Verdict> {
     if draft.entry.paused.is_empty() {
         return None;
     }
-    let reason = format!("Gives back the replicas of {} after the window.", names(draft));
+    let reason = match draft.pauses.is_empty() {
+        true => format!("Waits to give back the replicas of {}.", names(draft)),
+        false => format!("Gives back the replicas of {} after the window.", names(draft)),
+    };
     Some(Verdict::new(Rule::Restoring, reason))
 }
 

@@ -242,6 +242,9 @@ pub struct Drain {
     /// What was used then by nobody that the series named, where it attributes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unattributed_mib: Option<Mib>,
+    /// Whether its server was asked to unload first, and the scale call comes after that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unloads: bool,
     /// The rule that sent it away.
     pub cause: Rule,
     /// Whether people were told that the memory does not come back.

@@ -69,13 +69,14 @@ fn a_new_repository_is_planned_at_once_and_without_a_cluster() -> Result<()> {
     live.tools_find_nothing()
 }
 
-/// Moves what `init` wrote into a namespace and onto a card of the test's own, with `more` in fleet.yaml, and lets
-/// the fake model stand where the servers would.
+/// Moves what `init` wrote into a namespace, onto a card and under an exporter of the test's own, with `more` in
+/// fleet.yaml, and lets the fake model stand where the servers would.
 fn moved_in(live: &Live, scratch: &Scratch, more: &str) -> Result<String> {
     let namespace = scratch.namespace.as_str();
     let card = format!("card-{namespace}");
     let defaults = format!("{more}defaults:\n  agent_image: gpu-tenancy.local/gpu-agent:dev\n");
     let fleet = live.read("fleet.yaml")?.replace("  gpu-1-0:", &format!("  {card}:"));
+    let fleet = fleet.replace("gpu-exporter", &format!("exporter-{namespace}"));
     live.write("fleet.yaml", &fleet.replace("defaults:\n", &defaults))?;
     for tenant in &STACKS[1..] {
         let file = format!("tenants/{tenant}.yaml");

@@ -315,6 +315,11 @@ fn a_second_gate_does_not_cut_the_unload_call_of_the_first_off() {
         assert_eq!(decision.scale, scale, "{}", decision.reason);
         assert!(decision.again_in.is_some(), "a gate that died in its call is made good");
     }
+    // It yielded while it loaded, so nobody was asked to unload, and became ready before it was scaled.
+    let mut world = unloading();
+    world.amend(CHATTERBOX, |entry| entry.drain.as_mut().unwrap().unloads = false);
+    world.wait(1);
+    assert_eq!(world.expect(CHATTERBOX, Rule::Draining).scale, Some(0));
     // There is nothing left of the call to spare.
     for change in [|pod: &mut PodSeen| pod.deleting = true, |pod: &mut PodSeen| pod.ready = false] {
         let mut world = unloading();
@@ -322,4 +327,17 @@ fn a_second_gate_does_not_cut_the_unload_call_of_the_first_off() {
         world.wait(1);
         assert_eq!(world.expect(CHATTERBOX, Rule::Draining).scale, Some(0));
     }
+}
+
+/// Woken by hand outside its windows, it is looked at by a tick of minutes in each half hour.
+#[test]
+fn a_card_that_was_not_looked_at_for_long_is_looked_at_twice_before_it_counts_as_unknown() {
+    let mut world = awake();
+    world.now = at("2026-11-21T03:00:00Z");
+    world.blind = Some("the scrape timed out".into());
+    world.expect(CHATTERBOX, Rule::BlindHold);
+    world.wait(1_800);
+    world.expect(CHATTERBOX, Rule::BlindHold);
+    world.wait(5);
+    world.expect(CHATTERBOX, Rule::BlindYield);
 }

@@ -140,6 +140,8 @@ impl Night {
             Step::LedgerDown(who) => {
                 let decision = decide(&self.world.situation(TENANTS[who].0));
                 if decision.scale == Some(0) && decision.rule.may_close_unwritten() {
+                    // Who takes `off` back before anything could be written looks like one who scaled.
+                    self.hands[who] |= decision.rule == Rule::SwitchedOff;
                     self.world.of(TENANTS[who].0).replicas = 0;
                     self.world.run_deployments();
                 }
