@@ -82,6 +82,8 @@ pub(crate) struct World {
     pub(crate) gate_obeys: bool,
     /// Whether such a Job ends.
     pub(crate) jobs_end: bool,
+    /// How many turns of the gate find the tenant still loading.
+    pub(crate) turns_of_loading: u32,
     /// Every call as `VERB what`, with what it changed.
     pub(crate) calls: Vec<String>,
     /// Whether our tenant's floor is entered.
@@ -126,6 +128,7 @@ impl FakeApi {
             annotation: None,
             gate_obeys: true,
             jobs_end: true,
+            turns_of_loading: 0,
             calls: vec![],
             has_floor: true,
             has_gate: true,
@@ -351,7 +354,12 @@ impl World {
     /// What the gate would do of the annotation: wake the tenant, which loads 4,800 MiB, or put it to sleep.
     fn obey(&mut self) {
         let is_awake = self.annotation.as_ref().is_some_and(|text| text.starts_with("awake-until"));
-        let (state, used) = if is_awake { ("awake", 4_800) } else { ("asleep", 0) };
+        let (state, used) = match (is_awake, self.turns_of_loading) {
+            (false, _) => ("asleep", 0),
+            (true, 0) => ("awake", 4_800),
+            (true, _) => ("loading", 4_800),
+        };
+        self.turns_of_loading = self.turns_of_loading.saturating_sub(1);
         self.ledger
             .insert("tts.speech".into(), format!(r#"{{ "state": "{state}", "since": "{}" }}"#, self.now));
         self.page = page(used);

@@ -47,6 +47,18 @@ async fn a_tenant_is_woken_by_its_gate_driven_and_put_to_sleep_again() {
     assert_eq!(fake.world(|world| world.state()), "asleep");
 }
 
+/// Only a turn of the gate enters it as awake, and the one that was asked for ends before a long start does.
+#[tokio::test]
+async fn a_start_that_outlasts_a_tick_is_waited_for_with_another() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| world.turns_of_loading = 2);
+    let measured = tokio::time::timeout(Duration::from_secs(20), run(&fake, &["POST /tts hello"])).await;
+    measured.expect("it is awake at the third turn").unwrap();
+    let tick = "POST job guard";
+    let deeds = fake.deeds();
+    assert_eq!(deeds[1..5], [tick, tick, tick, "POST tts null"], "{deeds:?}");
+}
+
 #[tokio::test]
 async fn what_the_gate_refuses_is_not_measured_and_the_annotation_comes_back() {
     let fake = FakeApi::start(Scenario::Fine).await;
