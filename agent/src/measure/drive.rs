@@ -1,11 +1,12 @@
 //! Sends a tenant its work, through the API server: whoever measures is mostly outside the cluster.
 
 use serde_json::Value;
+use tenancy::observation::{Phase, PodSeen};
 
 use super::{Measure, MeasureError, Request};
-use crate::observe;
 use crate::observe::api::Api;
 use crate::observe::object::Object;
+use crate::observe::{self, seen};
 
 /// What became of the work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,10 +32,9 @@ pub(super) async fn drive(
         deployment.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let list = api.get(&Object::pods(&measure.tenant, &labels)).await?;
     let pods = list["items"].as_array().into_iter().flatten();
-    let pod = pods.into_iter().find(|pod| pod["metadata"]["deletionTimestamp"].is_null());
-    let pod = pod.ok_or_else(|| MeasureError::NotWoken {
+    let pod = pods.into_iter().find(|pod| serves(pod)).ok_or_else(|| MeasureError::NotWoken {
         tenant: measure.tenant.clone(),
-        why: "its pod is gone again".to_owned(),
+        why: "it has no pod any more that runs and is ready".to_owned(),
     })?;
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let port = port.or_else(|| first_port(pod)).unwrap_or(80);
@@ -62,6 +62,12 @@ async fn send(api: &Api, measure: &Measure, pod: &str, port: u16, request: &Requ
         Ok(status) => Err(format!("it was answered with {status}")),
         Err(why) => Err(why.clause()),
     }
+}
+
+/// A pod that failed stays in the list, and one that is new or on its way out answers nothing.
+fn serves(pod: &Value) -> bool {
+    let PodSeen { phase, ready, deleting, .. } = seen::pod(pod).seen;
+    phase == Phase::Running && ready && !deleting
 }
 
 fn server(list: &Value) -> Option<&Value> {

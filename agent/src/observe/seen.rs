@@ -126,7 +126,8 @@ fn left(status: &Value) -> Option<Timestamp> {
     since("DisruptionTarget", "True").or_else(|| since("Ready", "False"))
 }
 
-fn pod(object: &Value) -> Pod {
+/// Reads a pod.
+pub fn pod(object: &Value) -> Pod {
     let (metadata, status) = (&object["metadata"], &object["status"]);
     let container = |name: &str, list: &str| {
         status[list].as_array().into_iter().flatten().find(|status| status["name"] == name).cloned()

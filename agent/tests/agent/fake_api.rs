@@ -371,7 +371,9 @@ impl World {
                 "containerStatuses": [{ "name": "server", "imageID": "speech@sha256:aaaa" }],
             },
         });
-        self.pods = if is_awake { vec![pod] } else { Vec::new() };
+        // What failed stays, until somebody sweeps it away.
+        self.pods.retain(|pod| pod["status"]["phase"] == "Failed");
+        self.pods.extend(is_awake.then_some(pod));
     }
 
     fn lease(&mut self, verb: &str, body: &Value) -> (u16, Value) {

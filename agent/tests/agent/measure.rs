@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gpu_agent::measure::{Measure, MeasureError, Measured};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::fake_api::{FakeApi, Scenario, page};
@@ -57,6 +58,21 @@ async fn a_start_that_outlasts_a_tick_is_waited_for_with_another() {
     let tick = "POST job guard";
     let deeds = fake.deeds();
     assert_eq!(deeds[1..5], [tick, tick, tick, "POST tts null"], "{deeds:?}");
+}
+
+/// An evicted pod stays in the list, before the one that took its place.
+#[tokio::test]
+async fn the_work_goes_to_the_pod_that_is_ready() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    let evicted = json!({
+        "metadata": { "name": "speech-1-aaaaa", "uid": "p-0" },
+        "spec": { "containers": [{ "name": "server", "ports": [{ "containerPort": 8004 }] }] },
+        "status": { "phase": "Failed", "reason": "Evicted" },
+    });
+    fake.world(|world| world.pods = vec![evicted]);
+    let measured = run(&fake, &["GET /tts"]).await.unwrap();
+    assert_eq!(measured.driven.image.as_deref(), Some("speech@sha256:aaaa"));
+    assert!(measured.driven.failed.is_empty(), "{:?}", measured.driven.failed);
 }
 
 #[tokio::test]

@@ -96,7 +96,8 @@ async fn look(
     }
 }
 
-/// The digest under which a pod of the tenant that is there now has its image.
+/// The digest under which a pod of the tenant that is there now has its image. A pod that has ended stays
+/// listed with the image that it had.
 /// It is worth a line in the state and no error: who may not list pods has none.
 async fn digest(api: &Api, tenant: &TenantId, image: &str) -> Option<String> {
     if let Some(digest) = pinned(image) {
@@ -105,7 +106,8 @@ async fn digest(api: &Api, tenant: &TenantId, image: &str) -> Option<String> {
     let labels: Vec<String> =
         tenancy::expand::selector(tenant).iter().map(|(key, value)| format!("{key}={value}")).collect();
     let pods = api.list("v1", "Pod", tenant.namespace.as_str(), &labels.join(",")).await.ok()?;
-    pods.iter().find_map(|pod| {
+    let has_ended = |pod: &Value| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    pods.iter().filter(|pod| !has_ended(pod)).find_map(|pod| {
         let containers = pod["status"]["containerStatuses"].as_array()?;
         let server = containers.iter().find(|it| it["name"] == tenancy::expand::SERVER)?;
         let asked = pod["spec"]["containers"].as_array()?.iter().find(|it| it["name"] == server["name"])?;

@@ -206,12 +206,15 @@ async fn another_image_is_a_guess_again_and_counts_from_its_apply() {
 async fn a_tag_that_is_pulled_as_another_digest_is_another_image() {
     let (cluster, driver, prometheus, config, floor) = with_measured_floor().await;
     let pod = "/api/v1/namespaces/tts/pods/chatterbox-tts-1-abcde";
-    let runs = |digest: &str| {
+    let is = |phase: &str, digest: &str| {
         json!({"metadata": {"name": "chatterbox-tts-1-abcde"},
             "spec": {"containers": [{"name": "server", "image": "registry.example.org/chatterbox:1"}]},
-            "status": {"containerStatuses": [{"name": "server",
+            "status": {"phase": phase, "containerStatuses": [{"name": "server",
                 "imageID": format!("registry.example.org/chatterbox@sha256:{digest}")}]}})
     };
+    let runs = |digest: &str| is("Running", digest);
+    // An evicted pod stays, with the image that it had.
+    cluster.put("/api/v1/namespaces/tts/pods/chatterbox-tts-1-aaaaa", is("Failed", "9999"));
     cluster.put(pod, runs("aaaa"));
     prometheus.says(5000, 1000);
     let (floor, _) = refreshed(&driver, &floor, &config).await;
