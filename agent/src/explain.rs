@@ -16,6 +16,7 @@ use crate::observe::api::{Api, ApiError};
 use crate::observe::object::Object;
 use crate::observe::{self, ObserveError, Scene, scrape};
 use crate::report::{deeds, rule_name};
+use sources::Through;
 
 mod pods;
 mod sources;
@@ -53,6 +54,8 @@ pub struct Explanation {
     decision: Decision,
     /// What else the card's source could be, where its own does not answer.
     suggestions: Vec<String>,
+    /// Whether the card's source can be asked by nobody here, so that its gate may well know the card.
+    out_of_reach: bool,
     /// What the card's per-pod gauge says, where there is one and the device's source tells no pods apart.
     gauge: Option<pods::Gauge>,
 }
@@ -72,13 +75,22 @@ pub async fn explain(
     let gate: GateConfig =
         serde_json::from_str(config).map_err(|why| ExplainError::Config { tenant: tenant.clone(), why })?;
     let mut scene = observe::scene(api, &gate).await?;
-    let mut suggestions = Vec::new();
+    let (mut suggestions, mut out_of_reach) = (Vec::new(), false);
     if let (Err(direct), Ok(declared)) = (&scene.observation.device, &scene.card.declared) {
         let told = sources::through_the_api_server(api, &declared.card, scene.now, direct);
         let (told, others) = tokio::join!(told, sources::suggestions(api, &declared.card));
-        if told.is_err() {
-            suggestions = others;
-        }
+        let told = match told {
+            Through::Asked(told) => {
+                if told.is_err() {
+                    suggestions = others;
+                }
+                told
+            }
+            Through::NoWay(unknown) => {
+                out_of_reach = true;
+                Err(unknown)
+            }
+        };
         scene.tell(tenant, told);
     }
     if matches!(scene.observation.demand, Demand::Unknown(_))
@@ -104,7 +116,7 @@ pub async fn explain(
         ledger: scene.card.ledger.clone(),
         observation: scene.observation.clone(),
     });
-    Ok(Explanation { gate, scene, at, decision, suggestions, gauge })
+    Ok(Explanation { gate, scene, at, decision, suggestions, out_of_reach, gauge })
 }
 
 impl Explanation {
@@ -116,6 +128,11 @@ impl Explanation {
     /// Everything that was seen.
     pub fn scene(&self) -> &Scene {
         &self.scene
+    }
+
+    /// Whether the card's source cannot be asked from here, which says nothing of the card.
+    pub fn out_of_reach(&self) -> bool {
+        self.out_of_reach
     }
 
     /// The decision and its reason, in one sentence or two.
@@ -164,6 +181,10 @@ impl Explanation {
         }
         match &self.scene.observation.device {
             Ok(sample) => rows.extend(self.device(sample)),
+            Err(unknown) if self.out_of_reach => {
+                rows.push(("card", format!("not known from here: {}", unknown.reason)));
+                rows.push(("", "its gate asks from inside the cluster, and may well know it".to_owned()));
+            }
             Err(unknown) => rows.push(("card", format!("unknown: {}", unknown.reason))),
         }
         rows.extend(self.gauge.iter().flat_map(pods::Gauge::rows));

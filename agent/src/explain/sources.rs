@@ -7,40 +7,70 @@ use tenancy::card::{Card, Device, DeviceSource, Prometheus, Unit};
 use tenancy::expand::{EXPORTER_LABEL, NAME_LABEL};
 use tenancy::observation::Unknown;
 
-use crate::observe::api::Api;
+use crate::observe::api::{Api, ApiError};
 use crate::observe::object::Object;
 use crate::observe::scrape::{self, Told};
+use crate::observe::{fetch, sources};
 
-/// Asks again through the API server's proxy, where the exporter's name means
+/// What came of asking through the API server.
+pub(super) enum Through {
+    /// The card's figures, or why its source gives none.
+    Asked(Result<Told, Unknown>),
+    /// From here nobody can ask the source, which says nothing of the card.
+    NoWay(Unknown),
+}
+
+/// Asks again through the API server's proxy, where the source's name means
 /// something. `direct` is why asking directly gave nothing.
 pub(super) async fn through_the_api_server(
     api: &Api,
     card: &Card,
     now: Timestamp,
     direct: &Unknown,
-) -> Result<Told, Unknown> {
-    let Some(object) = proxied(api, card).await else { return Err(direct.clone()) };
-    match api.page(&object).await {
-        Ok(page) => scrape::read(card, &page, now),
-        Err(why) => {
-            Err(Unknown { reason: format!("{}; through the API server: {}", direct.reason, why.clause()) })
+) -> Through {
+    let told = match &card.source.device {
+        DeviceSource::Prometheus(source) => sources::prometheus_through(api, source)
+            .await
+            .map(|answers| scrape::read_prometheus(card, source, &answers, now)),
+        _ => page(api, card).await.map(|page| scrape::read(card, &page, now)),
+    };
+    let because = |why: &str| Unknown { reason: format!("{}; {why}", direct.reason) };
+    match told {
+        Ok(told) => Through::Asked(told),
+        Err(None) if fetch::lacks_its_secret(scrape::url(card)) => Through::NoWay(because(
+            "nor can the API server ask it, which knows no authority and has no token",
+        )),
+        Err(None) => Through::Asked(Err(direct.clone())),
+        Err(Some(why)) => {
+            let unknown = because(&format!("through the API server: {}", why.clause()));
+            match why {
+                ApiError::Forbidden { .. } => Through::NoWay(unknown),
+                _ => Through::Asked(Err(unknown)),
+            }
         }
     }
 }
 
-/// The card's page as the proxy has it. Of our own exporter the pod on the
-/// card's node is asked, since the Service would choose any.
-async fn proxied(api: &Api, card: &Card) -> Option<Object> {
-    let url = match &card.source.device {
-        DeviceSource::Prometheus(_) => return None,
-        DeviceSource::Dcgm(url) | DeviceSource::NvidiaGpuExporter(url) => return Object::proxied(url),
-        DeviceSource::Exporter(url) => url,
-    };
-    let uri: http::Uri = url.parse().ok()?;
-    let namespace = uri.host()?.split('.').nth(1)?;
-    let pods = api.get(&Object::exporters(namespace, &card.node)).await.ok()?;
-    let pod = pods["items"][0]["metadata"]["name"].as_str()?;
-    Some(Object::proxied_pod(namespace, pod, uri.port_u16().unwrap_or(80), uri.path()))
+/// The card's page as the proxy has it; `None` where its address names no Service.
+async fn page(api: &Api, card: &Card) -> Result<String, Option<ApiError>> {
+    let object = proxied(api, card).await?;
+    api.page(&object).await.map_err(Some)
+}
+
+/// Of our own exporter the pod on the card's node is asked, since the Service would choose any.
+async fn proxied(api: &Api, card: &Card) -> Result<Object, Option<ApiError>> {
+    let url = scrape::url(card);
+    let service = Object::proxied(url).ok_or(None)?;
+    let DeviceSource::Exporter(_) = &card.source.device else { return Ok(service) };
+    let uri: http::Uri = url.parse().map_err(|_| None)?;
+    let namespace = uri.host().and_then(|host| host.split('.').nth(1)).ok_or(None)?;
+    let exporters = Object::exporters(namespace, &card.node);
+    let pods = api.get(&exporters).await.map_err(Some)?;
+    let pod = pods["items"][0]["metadata"]["name"].as_str().ok_or_else(|| ApiError::Away {
+        asked: exporters.told().to_owned(),
+        cause: format!("no pod of the exporter is on node {}", card.node),
+    });
+    Ok(Object::proxied_pod(namespace, pod.map_err(Some)?, uri.port_u16().unwrap_or(80), uri.path()))
 }
 
 /// The sources that the cluster seems to have beside the card's own; none where

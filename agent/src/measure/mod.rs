@@ -305,6 +305,7 @@ impl Look {
         Self {
             now: scene.now,
             device: scene.observation.device.clone(),
+            out_of_reach: explanation.out_of_reach(),
             pods: pods.iter().map(|pod| pod.name.clone()).collect(),
             namespace: own.namespace.clone(),
             state: ledger.ok().map(|ledger| ledger.entry(own).state),

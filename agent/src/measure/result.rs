@@ -20,6 +20,8 @@ pub struct Look {
     pub now: Timestamp,
     /// The card's figures, or why there are none.
     pub device: Result<Sample, Unknown>,
+    /// Whether that is only because nobody here can ask the card's source.
+    pub out_of_reach: bool,
     /// The tenant's pods.
     pub pods: Vec<String>,
     /// Their namespace.
@@ -63,6 +65,12 @@ pub enum Obstacle {
     /// The card's figures are not known.
     #[error("the card's source is blind: {0}. Mend it first; `gpu-agent explain` shows what it says.")]
     Blind(String),
+    /// The card may be known, and not from here.
+    #[error(
+        "the card's source cannot be asked from here, which says nothing of the card: {0}. Measure from inside the \
+         cluster, or as somebody with the rights that `docs/guides/rights.md` lists."
+    )]
+    OutOfReach(String),
     /// Something else cannot be read.
     #[error("{0}. Nothing is woken on a card that cannot be judged.")]
     Unseen(String),
@@ -97,7 +105,11 @@ pub fn may_begin(before: &Look, beside: bool) -> Result<(), Obstacle> {
         return Err(Obstacle::Unseen(unseen.clone()));
     }
     if let Err(unknown) = &before.device {
-        return Err(Obstacle::Blind(unknown.reason.clone()));
+        let reason = unknown.reason.clone();
+        return Err(match before.out_of_reach {
+            true => Obstacle::OutOfReach(reason),
+            false => Obstacle::Blind(reason),
+        });
     }
     if before.claim.is_none() {
         return Err(Obstacle::NoClaim);

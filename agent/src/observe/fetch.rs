@@ -52,6 +52,11 @@ fn shown(url: &str, address: Option<SocketAddr>) -> String {
     address.map_or_else(|| url.to_owned(), |address| format!("{url} at {address}"))
 }
 
+/// Whether a URL is `https` and what that asks for is not here: only a gate's pod and a watcher's have it.
+pub fn lacks_its_secret(url: &str) -> bool {
+    url.starts_with("https:") && Secret::read(Path::new(SOURCE_SECRET_DIR)).is_err()
+}
+
 /// Asks, and takes the answer whatever its status.
 ///
 /// # Errors

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
-use tenancy::card::{Card, DeviceSource};
+use tenancy::card::{Card, DeviceSource, Prometheus};
 use tenancy::observation::{PodKey, Sample, Unknown};
 
 use super::{fetch, sources};
-use crate::metrics::{self, devices::Devices};
+use crate::metrics::{self, devices::Devices, prometheus::Answers};
 
 /// Eight cards with every counter and every pod make some hundred KiB.
 const PAGE_LIMIT: usize = 4 << 20;
@@ -33,8 +33,7 @@ pub async fn card(card: &Card, now: Timestamp) -> Result<Told, Unknown> {
     let pages = match &card.source.device {
         DeviceSource::Prometheus(prometheus) => {
             let answers = sources::prometheus(prometheus).await.map_err(|reason| Unknown { reason })?;
-            let figures = metrics::read_prometheus(card, prometheus, &answers, now.as_millisecond());
-            return figures.map(|figures| told(figures, now)).map_err(|why| gives_none(card, &why));
+            return read_prometheus(card, prometheus, &answers, now);
         }
         DeviceSource::Exporter(url) => sources::pages(&sources::of_node(url, &card.node)).await,
         DeviceSource::Dcgm(_) | DeviceSource::NvidiaGpuExporter(_) => sources::pages(url).await,
@@ -59,6 +58,20 @@ pub fn url(card: &Card) -> &str {
 /// The reason why the page does not answer, as a clause.
 pub fn read(card: &Card, page: &str, now: Timestamp) -> Result<Told, Unknown> {
     let figures = metrics::read(card, page, now.as_millisecond());
+    figures.map(|figures| told(figures, now)).map_err(|why| gives_none(card, &why))
+}
+
+/// Reads a card's figures from the answers of its Prometheus.
+///
+/// # Errors
+/// The reason why they do not answer, as a clause.
+pub fn read_prometheus(
+    card: &Card,
+    source: &Prometheus,
+    answers: &Answers,
+    now: Timestamp,
+) -> Result<Told, Unknown> {
+    let figures = metrics::read_prometheus(card, source, answers, now.as_millisecond());
     figures.map(|figures| told(figures, now)).map_err(|why| gives_none(card, &why))
 }
 

@@ -11,7 +11,9 @@ use tenancy::card::Prometheus;
 use tenancy::names::NodeName;
 use tokio::task::JoinSet;
 
+use super::api::{Api, ApiError};
 use super::fetch::{self, TIMEOUT};
+use super::object::Object;
 use super::scrape;
 use crate::metrics::prometheus::{Answers, query};
 
@@ -76,29 +78,50 @@ async fn ask(url: &str, addresses: Vec<SocketAddr>) -> Vec<Result<String, String
 /// # Errors
 /// A clause that says which question was not answered, and why.
 pub async fn prometheus(source: &Prometheus) -> Result<Answers, String> {
+    answers(source, async |asked| direct(&source.url, asked).await).await
+}
+
+/// The same through the API server's proxy, for whoever is outside the cluster.
+///
+/// # Errors
+/// What the API server said instead of an answer; `None` where the address names no Service.
+pub async fn prometheus_through(api: &Api, source: &Prometheus) -> Result<Answers, Option<ApiError>> {
+    answers(source, async |asked| {
+        let object = Object::proxied(asked).ok_or(None)?;
+        api.get(&object).await.map_err(Some)
+    })
+    .await
+}
+
+/// Asks each question of a card by its URL.
+async fn answers<E>(source: &Prometheus, ask: impl AsyncFn(&str) -> Result<Value, E>) -> Result<Answers, E> {
+    let instant = async |selector: &str| ask(&question(&source.url, &query(selector))).await;
     let optional = async |selector: &Option<String>| match selector {
-        Some(selector) => instant(&source.url, &query(selector)).await.map(Some),
+        Some(selector) => instant(selector).await.map(Some),
         None => Ok(None),
     };
-    let (free, used) = (query(&source.free), query(&source.used));
     let (free, used, total, reserved) = tokio::join!(
-        instant(&source.url, &free),
-        instant(&source.url, &used),
+        instant(&source.free),
+        instant(&source.used),
         optional(&source.total),
         optional(&source.reserved)
     );
     Ok(Answers { free: free?, used: used?, total: total?, reserved: reserved? })
 }
 
-/// One question to a Prometheus' query API.
+/// The URL of one question to a Prometheus' query API.
+fn question(url: &str, query: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    format!("{}/api/v1/query?query={encoded}", url.trim_end_matches('/'))
+}
+
+/// Asks a Prometheus itself.
 ///
 /// # Errors
 /// A clause that says why there is no answer in JSON. An error that Prometheus
 /// itself tells is an answer.
-async fn instant(url: &str, query: &str) -> Result<Value, String> {
-    let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
-    let asked = format!("{}/api/v1/query?query={encoded}", url.trim_end_matches('/'));
-    let (status, text) = fetch::exchange(&asked, None, QUERY).await?;
+async fn direct(url: &str, asked: &str) -> Result<Value, String> {
+    let (status, text) = fetch::exchange(asked, None, QUERY).await?;
     serde_json::from_str(&text).map_err(|_| {
         format!("{url} answered {status} to a query and no JSON; is it the address of a Prometheus")
     })

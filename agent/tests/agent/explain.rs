@@ -2,6 +2,7 @@
 
 use gpu_agent::explain::{ExplainError, explain};
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 use crate::fake_api::{FakeApi, Scenario, page};
 use crate::gate::api;
@@ -15,6 +16,10 @@ async fn told(fake: &FakeApi, at: Option<&str>) -> String {
     // The table's numbers are tenancy's to change.
     let (before, after) = rendered.split_once("rule ").unwrap();
     format!("{before}rule N{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+fn prometheus(url: &str) -> Value {
+    json!({ "prometheus": { "url": url, "free": "free", "used": "used", "total": "total", "unit": "mib" } })
 }
 
 #[tokio::test]
@@ -115,6 +120,31 @@ async fn a_card_that_does_not_answer() {
     let fake = FakeApi::start(Scenario::Fine).await;
     fake.world(|world| world.page.clear());
     assert_snapshot!(told(&fake, None).await);
+}
+
+/// Whoever explains is mostly outside the cluster, where the name of a Prometheus means nothing.
+#[tokio::test]
+async fn a_prometheus_is_asked_through_the_api_server() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    fake.world(|world| world.source = Some(prometheus("http://prometheus.monitoring:9090")));
+    let shown = told(&fake, None).await;
+    assert!(shown.contains("10,000 MiB free of 15,360 MiB; 4,910 MiB used"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_be_asked_from_here_is_no_blind_card() {
+    let fake = FakeApi::start(Scenario::Fine).await;
+    for (source, why) in [
+        (prometheus("https://prometheus.monitoring:9090"), "nor can the API server ask it"),
+        (
+            json!({ "dcgm": "http://dcgm-exporter.gpu-operator:9400/metrics" }),
+            "through the API server: not allowed",
+        ),
+    ] {
+        fake.world(|world| world.source = Some(source));
+        let shown = told(&fake, None).await;
+        assert!(shown.contains("card       not known from here: ") && shown.contains(why), "{shown}");
+    }
 }
 
 #[tokio::test]

@@ -64,6 +64,8 @@ pub(crate) struct World {
     pub(crate) gauge: Option<String>,
     /// What the tenant's queue answers.
     pub(crate) queue: String,
+    /// The card's device source, where it is not the fake's own page.
+    pub(crate) source: Option<Value>,
     /// More of the gate's configuration, for who reads it from the cluster.
     pub(crate) gate: Value,
     /// The card's declared residents.
@@ -117,6 +119,7 @@ impl FakeApi {
             page: page(0),
             gauge: None,
             queue: String::new(),
+            source: None,
             gate: json!({}),
             residents: json!({}),
             ledger: BTreeMap::new(),
@@ -282,6 +285,20 @@ impl World {
                 let status = if self.jobs_end { "True" } else { "False" };
                 (200, json!({ "status": { "conditions": [{ "type": "Complete", "status": status }] } }))
             }
+            (
+                "GET",
+                ["api", "v1", "namespaces", "monitoring", "services", "prometheus:9090", "proxy", ..],
+            ) => {
+                assert!(path.ends_with("/proxy/api/v1/query"), "{path}");
+                let mib = match uri.query() {
+                    Some("query=free%5B5m%5D") => "10000",
+                    Some("query=used%5B5m%5D") => "4910",
+                    _ => "15360",
+                };
+                let sample = json!([self.now.as_second(), mib]);
+                let result = json!([{ "metric": {}, "values": [sample] }]);
+                (200, json!({ "status": "success", "data": { "resultType": "matrix", "result": result } }))
+            }
             (verb, ["api", "v1", "namespaces", "tts", "pods", "speech-1-abcde:8004", "proxy", work]) => {
                 self.calls.push(format!("{verb} {work} {body}"));
                 self.page = page(6_812);
@@ -335,6 +352,9 @@ impl World {
                     "source": { "device": { "dcgm": format!("{url}/metrics") } },
                     "residents": self.residents,
                 });
+                if let Some(source) = &self.source {
+                    card["source"]["device"] = source.clone();
+                }
                 if self.gauge.is_some() {
                     card["source"]["pods"] = json!(format!("{url}/pods"));
                 }

@@ -28,6 +28,7 @@ fn look(second: i64, state: State, used: u64, own: Option<u64>) -> Look {
     Look {
         now,
         device: Ok(device),
+        out_of_reach: false,
         pods: vec![POD.to_owned()],
         namespace,
         state: Some(state),
@@ -63,6 +64,11 @@ fn who_is_alone_may_begin_and_everybody_else_is_told_what_to_do() {
         (with_other(alone()), true, Err("does not say what each pod holds")),
         (with_other(alone()), false, Err("stt/whisper is awake")),
         (blind(0, State::Asleep), false, Err("blind: the scrape failed")),
+        (
+            Look { out_of_reach: true, ..blind(0, State::Asleep) },
+            false,
+            Err("cannot be asked from here, which says nothing of the card: the scrape failed"),
+        ),
         (look(0, State::Draining, 4096, None), false, Err("draining already")),
         (look(0, State::Awake, 4096, None), false, Err("gpu-tenancy.dev/gate=off")),
         (Look { claim: None, ..alone() }, false, Err("gpu_vram_floor")),
