@@ -95,6 +95,8 @@ pub const MEASURED_LOOK_BACK_S: u32 = 30 * 86_400;
 pub const MEASURED_LOOK_BACK_RANGE_S: std::ops::RangeInclusive<u32> = 3_600..=366 * 86_400;
 /// Fewer samples do not take the place of a guess that is larger: at 15 s they
 /// are a quarter of an hour, and a model that has only been loaded has not worked yet.
+/// Our exporter reads more often than anybody scrapes it, so the time for which it saw a
+/// container is counted as one sample for each [`EXPORTER_SCRAPE_INTERVAL_S`].
 pub const MEASURED_SAMPLES: u64 = 60;
 /// A measured peak is rounded up to this, the tolerance of the figures that it is compared with.
 pub const MEASURED_STEP_MIB: u64 = 64;

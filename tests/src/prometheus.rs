@@ -25,7 +25,7 @@ pub struct Container {
     pub pod: String,
     /// What it had held at most by then: seconds ago, and MiB.
     pub held: Vec<(i64, u64)>,
-    /// How often it was seen.
+    /// In how many scrapes of our exporter, a quarter of a minute apart, it was seen.
     pub samples: u64,
 }
 
@@ -73,19 +73,19 @@ impl FakePrometheus {
     }
 }
 
-/// Both of the questions that are asked of a peak: for what was held, and how often that was seen.
+/// Both of the questions that are asked of a peak: for what was held, and how long that was seen.
 async fn range(State(told): State<Arc<Mutex<Told>>>, Query(range): Query<Range>) -> (StatusCode, String) {
     let told = lock(&told);
     if told.is_down {
         return (StatusCode::BAD_GATEWAY, "fake Prometheus: it was told to be away".to_owned());
     }
-    let is_count = range.query.contains("readings_total");
+    let asks_how_long = range.query.contains("last_seen");
     let result: Vec<Value> = told
         .containers
         .iter()
         .map(|container| {
             let held = container.held.iter();
-            let value = |mib: u64| if is_count { container.samples } else { mib << 20 };
+            let value = |mib: u64| if asks_how_long { container.samples * 15 } else { mib << 20 };
             let values: Vec<Value> =
                 held.map(|(ago_s, mib)| json!([range.end - ago_s, value(*mib).to_string()])).collect();
             json!({"metric": {"pod": container.pod}, "values": values})

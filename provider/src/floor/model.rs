@@ -53,7 +53,7 @@ model! {
         pub(crate) source: Attr<String> = computed(),
         /// When the tenant held it.
         pub(crate) measured_at: Attr<String> = computed(),
-        /// In how many samples the tenant was seen.
+        /// In how many scrapes the tenant was seen; our exporter's time counts as one for each 15 s.
         pub(crate) samples: Attr<i64> = computed(),
         /// The image that it was measured of.
         pub(crate) image: Attr<String> = computed(),
@@ -74,7 +74,7 @@ model! {
         pub(crate) peak: Attr<String> = computed(),
         /// When it first held that.
         pub(crate) held_at: Attr<String> = computed(),
-        /// In how many samples the tenant was seen.
+        /// In how many scrapes the tenant was seen; our exporter's time counts as one for each 15 s.
         pub(crate) samples: Attr<i64> = computed(),
         /// The most in the first half of the time that the samples are of. Where `peak` is far above
         /// it, a cache was still filling.
@@ -102,10 +102,11 @@ model! {
         /// unless `measured` says where it was read; where `measured` reads it, it is not written.
         pub(crate) peak: Attr<String> = optional_computed().same_if(|a, b| same_memory(a, b)),
         /// Where the peak is measured. With `prometheus` or `exporter` it is read at every refresh, and
-        /// `peak` is not written: `guess` counts until 60 samples or more were seen, or at once what is
-        /// more than it. A measured peak stands until the tenant holds more, or holds 256 MiB less for a
-        /// whole look-back; who cannot be asked leaves it as it is, with a warning. With `source` and
-        /// `at` it says where the `peak` that is written was measured, as `gpu-agent measure` prints it.
+        /// `peak` is not written: `guess` counts until the tenant was seen for a quarter of an hour, or
+        /// in 60 scrapes of a `selector`, or at once what is more than it. A measured peak stands until
+        /// the tenant holds more, or holds 256 MiB less for a whole look-back; who cannot be asked leaves
+        /// it as it is, with a warning. With `source` and `at` it says where the `peak` that is written
+        /// was measured, as `gpu-agent measure` prints it.
         pub(crate) measured: Attr<MeasuredModel> = optional(),
         /// What must stay free on the card beside everything while the tenant is awake.
         pub(crate) headroom: Attr<String> = required().same_if(|a, b| same_memory(a, b)),

@@ -55,12 +55,12 @@ async fn answer(State(inside): State<Arc<Mutex<Inside>>>, uri: Uri) -> (axum::ht
         return (axum::http::StatusCode::BAD_GATEWAY, "the upstream is away".to_owned());
     }
     let end: i64 = query.split("end=").nth(1).unwrap().split('&').next().unwrap().parse().unwrap();
-    let is_count = query.contains("readings_total");
+    let asks_how_long = query.contains("last_seen");
     let result: Vec<Value> = inside
         .seen
         .iter()
         .map(|(mib, samples)| {
-            let value = if is_count { *samples } else { mib << 20 };
+            let value = if asks_how_long { *samples * 15 } else { mib << 20 };
             json!({"metric": {"pod": "chatterbox-tts-1-abcde"}, "values": [[end, value.to_string()]]})
         })
         .collect();
@@ -241,9 +241,13 @@ async fn a_plan_of_a_new_floor_needs_no_prometheus() {
 async fn a_service_is_asked_through_the_api_server() {
     let (cluster, driver) = FakeCluster::start().await;
     driver.create(CARD, &t4()).await;
+    let now_s = jiff::Timestamp::now().as_second();
     let page = "gpu_tenancy_exporter_up 1\n".to_owned()
         + "gpu_tenancy_container_memory_peak_bytes{namespace=\"tts\",pod=\"chatterbox-tts-1-abcde\"} 5242880000\n"
-        + "gpu_tenancy_container_readings_total{namespace=\"tts\",pod=\"chatterbox-tts-1-abcde\"} 90\n";
+        + "gpu_tenancy_container_first_seen_timestamp_seconds{namespace=\"tts\",pod=\"chatterbox-tts-1-abcde\"} "
+        + &format!("{}\n", now_s - 1_000)
+        + "gpu_tenancy_container_last_seen_timestamp_seconds{namespace=\"tts\",pod=\"chatterbox-tts-1-abcde\"} "
+        + &format!("{now_s}\n");
     let path = "/api/v1/namespaces/gpu-tenancy/services/gpu-exporter:9401/proxy/metrics";
     cluster.0.lock().unwrap().objects.insert(path.to_owned(), json!(page));
     let measured = MeasuredModel {

@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::is_pod_of;
 use super::reading::{Point, Reading};
+use crate::defaults::EXPORTER_SCRAPE_INTERVAL_S;
 use crate::exposition::{self, Series};
 use crate::names::TenantId;
 
 const PEAK: &str = "gpu_tenancy_container_memory_peak_bytes";
-const READINGS: &str = "gpu_tenancy_container_readings_total";
 const FIRST_SEEN: &str = "gpu_tenancy_container_first_seen_timestamp_seconds";
 const LAST_SEEN: &str = "gpu_tenancy_container_last_seen_timestamp_seconds";
 
@@ -18,7 +18,6 @@ const LAST_SEEN: &str = "gpu_tenancy_container_last_seen_timestamp_seconds";
 #[derive(Default)]
 struct Row {
     peak: Option<f64>,
-    readings: f64,
     first_seen: Option<Timestamp>,
     last_seen: Option<Timestamp>,
 }
@@ -50,7 +49,6 @@ pub fn of_page(
         let row = rows.entry((one.label("uuid").unwrap_or_default(), container)).or_default();
         match one.name {
             PEAK => row.peak = Some(one.value),
-            READINGS => row.readings = one.value,
             FIRST_SEEN => row.first_seen = moment(one.value),
             LAST_SEEN => row.last_seen = moment(one.value),
             _ => {}
@@ -67,9 +65,10 @@ pub fn of_page(
         .iter()
         .filter_map(|row| Some(Point { at: row.last_seen.unwrap_or(read_at), bytes: row.peak? }))
         .collect();
-    let samples: f64 = counted.iter().map(|row| row.readings).filter(|it| it.is_finite()).sum();
-    // A count of readings is far below 2^53 and not negative.
-    Reading::of(&points, samples.max(0.0) as u64, read_at)
+    let seen_s =
+        counted.iter().filter_map(|row| Some(row.last_seen?.duration_since(row.first_seen?).as_secs()));
+    let seen_s: u64 = seen_s.map(|seconds| u64::try_from(seconds).unwrap_or_default()).sum();
+    Reading::of(&points, seen_s / EXPORTER_SCRAPE_INTERVAL_S, read_at)
 }
 
 /// Whole seconds: no finer moment is needed of a night.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::reading::{Point, Reading};
 use crate::card::Unit;
-use crate::defaults::{MEASURED_POINTS, MEASURED_RESOLUTION_S};
+use crate::defaults::{EXPORTER_SCRAPE_INTERVAL_S, MEASURED_POINTS, MEASURED_RESOLUTION_S};
 use crate::names::TenantId;
 
 /// The series that are asked for.
@@ -25,8 +25,9 @@ pub struct Question {
 /// How the samples of a question are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Samples {
-    /// By a counter of the exporter's own readings, which goes on when nobody scrapes and ends with the container.
-    Counter(String),
+    /// By the time for which our exporter saw each container, which these labels select: it ends with the
+    /// container, whose series go on for two days.
+    Seen(String),
     /// By the samples that Prometheus has.
     Scrapes,
 }
@@ -43,15 +44,22 @@ impl Question {
         Self {
             selector: format!("gpu_tenancy_container_memory_peak_bytes{{{labels}}}"),
             unit: Unit::Bytes,
-            samples: Samples::Counter(format!("gpu_tenancy_container_readings_total{{{labels}}}")),
+            samples: Samples::Seen(labels),
         }
     }
 
-    /// The two queries, for what was held and for how often it was seen.
+    /// The two queries, for what was held and for how often or how long it was seen.
     pub fn queries(&self, grid: &Grid) -> [String; 2] {
         let step = grid.step_s;
         let counted = match &self.samples {
-            Samples::Counter(counter) => format!("max_over_time({counter}[{step}s])"),
+            Samples::Seen(labels) => {
+                let last = |which| {
+                    format!(
+                        "max_over_time(gpu_tenancy_container_{which}_seen_timestamp_seconds{{{labels}}}[{step}s])"
+                    )
+                };
+                format!("{} - {}", last("last"), last("first"))
+            }
             Samples::Scrapes => format!("count_over_time({}[{step}s])", self.selector),
         };
         [format!("max_over_time({}[{step}s])", self.selector), counted]
@@ -118,7 +126,7 @@ pub fn of_answers(
         .map(|(_, points)| {
             let values = points.iter().map(|point| point.bytes).filter(|value| value.is_finite());
             match question.samples {
-                Samples::Counter(_) => values.fold(0.0, f64::max),
+                Samples::Seen(_) => values.fold(0.0, f64::max) / EXPORTER_SCRAPE_INTERVAL_S as f64,
                 Samples::Scrapes => values.sum(),
             }
         })

@@ -80,7 +80,7 @@ const GIB: &str = "1073741824";
 const SIX_GIB: &str = "6442450944";
 const MONDAY: i64 = 1_763_350_200; // 2025-11-17T03:30:00Z
 
-fn counter() -> Question {
+fn own() -> Question {
     Question::of_own_exporter(&tenant())
 }
 
@@ -96,15 +96,15 @@ fn the_peak_is_the_most_of_one_container_and_the_samples_are_those_of_all() {
     ]);
     let counted = answer(&[
         ("a", &[(MONDAY, "10"), (MONDAY + 120, "70")]),
-        ("b", &[(MONDAY + 86_400, "5")]),
+        ("b", &[(MONDAY + 86_400, "50")]),
         ("stranger", &[(MONDAY, "1000")]),
     ]);
-    let read = of_answers(&counter(), [&held, &counted], None, at(NOW)).unwrap().unwrap();
+    let read = of_answers(&own(), [&held, &counted], None, at(NOW)).unwrap().unwrap();
     assert_eq!(read.peak_mib, Mib(6144));
     assert_eq!(read.held_at, Timestamp::from_second(MONDAY + 60).unwrap(), "the earliest moment of the peak");
-    assert_eq!(read.samples, 75, "a counter counts by its last value");
+    assert_eq!(read.samples, 8, "70 s and 50 s are eight scrapes, and the page repeats the 70");
     let by_scrapes = of_answers(&scrapes(Unit::Bytes), [&held, &counted], None, at(NOW)).unwrap().unwrap();
-    assert_eq!(by_scrapes.samples, 85, "scrapes are added up");
+    assert_eq!(by_scrapes.samples, 130, "scrapes are added up");
 }
 
 #[test]
@@ -113,12 +113,12 @@ fn containers_from_before_the_image_do_not_count() {
         ("old", &[(MONDAY, SIX_GIB), (MONDAY + 7_200, SIX_GIB)]),
         ("new", &[(MONDAY + 7_200, GIB)]),
     ]);
-    let counted = answer(&[("old", &[(MONDAY, "500")]), ("new", &[(MONDAY + 7_200, "9")])]);
+    let counted = answer(&[("old", &[(MONDAY, "500")]), ("new", &[(MONDAY + 7_200, "135")])]);
     let since = Some(Timestamp::from_second(MONDAY + 3_600).unwrap());
-    let read = of_answers(&counter(), [&held, &counted], since, at(NOW)).unwrap().unwrap();
+    let read = of_answers(&own(), [&held, &counted], since, at(NOW)).unwrap().unwrap();
     assert_eq!((read.peak_mib, read.samples), (Mib(1024), 9));
     let later = Some(Timestamp::from_second(MONDAY + 7_200).unwrap());
-    assert_eq!(of_answers(&counter(), [&held, &counted], later, at(NOW)), Ok(None));
+    assert_eq!(of_answers(&own(), [&held, &counted], later, at(NOW)), Ok(None));
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn growth_is_told_from_chance() {
 #[test]
 fn an_answer_that_is_none_says_why_and_an_empty_one_is_no_zero() {
     let empty = answer(&[]);
-    assert_eq!(of_answers(&counter(), [&empty, &empty], None, at(NOW)), Ok(None));
+    assert_eq!(of_answers(&own(), [&empty, &empty], None, at(NOW)), Ok(None));
     let zero = answer(&[("a", &[(MONDAY, "0")])]);
-    assert_eq!(of_answers(&counter(), [&zero, &zero], None, at(NOW)), Ok(None));
+    assert_eq!(of_answers(&own(), [&zero, &zero], None, at(NOW)), Ok(None));
     let bad = [
         (json!({"status": "error", "error": "parse error"}), "parse error"),
         (json!("<html>"), "not one of Prometheus"),
@@ -157,7 +157,7 @@ fn an_answer_that_is_none_says_why_and_an_empty_one_is_no_zero() {
         (answer(&[("a", &[(MONDAY, "many")])]), "a sample that is none"),
     ];
     for (answer, why) in bad {
-        let said = of_answers(&counter(), [&answer, &empty], None, at(NOW)).unwrap_err();
+        let said = of_answers(&own(), [&answer, &empty], None, at(NOW)).unwrap_err();
         assert!(said.contains(why), "{said}");
     }
 }
@@ -188,10 +188,13 @@ fn what_is_asked_of_our_own_exporter() {
     let grid = Grid { start_s: 0, end_s: 120, step_s: 60 };
     let labels = "{namespace=\"tts\",pod=~\"chatterbox-tts-[a-z0-9]{1,10}-[a-z0-9]{5}\"}";
     assert_eq!(
-        counter().queries(&grid),
+        own().queries(&grid),
         [
             format!("max_over_time(gpu_tenancy_container_memory_peak_bytes{labels}[60s])"),
-            format!("max_over_time(gpu_tenancy_container_readings_total{labels}[60s])"),
+            format!(
+                "max_over_time(gpu_tenancy_container_last_seen_timestamp_seconds{labels}[60s]) - \
+                 max_over_time(gpu_tenancy_container_first_seen_timestamp_seconds{labels}[60s])"
+            ),
         ]
     );
     assert_eq!(grid.parameters(), "start=0&end=120&step=60");
@@ -246,12 +249,25 @@ fn the_page_of_the_exporter_is_read_like_its_series() {
         of_page(&page, &tenant(), since.map(at), look_back_s, at(NOW)).unwrap()
     };
     let whole = read(None, LOOK_BACK_S).unwrap();
-    assert_eq!((whole.peak_mib, whole.samples), (Mib(6144), 700));
+    assert_eq!((whole.peak_mib, whole.samples), (Mib(6144), 1920), "eight hours by the quarter minute");
     assert_eq!(whole.held_at, at("2026-11-19T06:00:00Z"));
     let new = read(Some("2026-11-20T12:00:00Z"), LOOK_BACK_S).unwrap();
-    assert_eq!((new.peak_mib, new.samples), (Mib(1024), 300));
+    assert_eq!((new.peak_mib, new.samples), (Mib(1024), 960));
     assert_eq!(read(None, 86_400).unwrap().peak_mib, Mib(1024), "the look-back bounds it too");
     assert_eq!(read(Some("2026-11-21T07:00:00Z"), LOOK_BACK_S), None);
+}
+
+#[test]
+fn a_model_that_was_only_loaded_is_not_measured_by_an_exporter_that_reads_every_second() {
+    let judged = |last: &str, readings| {
+        let pod = "chatterbox-tts-7c9d8f5b6d-aaaaa";
+        let page = page(&[(pod, GIB, readings, "2026-11-21T11:00:00Z", last)]);
+        let read = of_page(&page, &tenant(), None, LOOK_BACK_S, at(NOW)).unwrap();
+        judge(Standing { peak_mib: Mib(7168), held_at: None }, read.as_ref(), LOOK_BACK_S)
+    };
+    assert_eq!(judged("2026-11-21T11:02:00Z", 120), Verdict::TooFew);
+    assert_eq!(judged("2026-11-21T11:14:59Z", 899), Verdict::TooFew);
+    assert_eq!(judged("2026-11-21T11:15:00Z", 900), Verdict::Measured);
 }
 
 #[test]
