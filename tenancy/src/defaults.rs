@@ -105,6 +105,9 @@ pub const MEASURED_SHRINK_MIB: u64 = 256;
 /// Less than this from one half of the look-back to the other is chance: a voice
 /// of Chatterbox takes 175 MiB.
 pub const MEASURED_GROWTH_MIB: u64 = 128;
+/// One part in so many of a look-back may be without samples at its beginning before a peak shrinks
+/// by it: a tenant that wakes every third night is not seen in the first hours of each month.
+pub const MEASURED_UNSEEN_PART: i32 = 10;
 /// Into so many parts a look-back is divided; Prometheus answers a few KiB a container.
 pub const MEASURED_POINTS: i64 = 200;
 /// A part of a look-back is no shorter, because no scrape is much rarer.
@@ -115,6 +118,9 @@ pub const EXPORTER_PORT: u16 = 9401;
 /// Between two readings of the driver, each of a few milliseconds: a peak that
 /// lasts a second is seen.
 pub const EXPORTER_INTERVAL_S: u64 = 1;
+/// How long our exporter remembers a container that holds nothing any more: its peak of
+/// the night is still there on the second morning, when somebody looks.
+pub const EXPORTER_REMEMBERS_S: i64 = 2 * 86_400;
 /// Between two scrapes of our exporter by Prometheus: a gate that asks
 /// Prometheus needs figures of the last minute.
 pub const EXPORTER_SCRAPE_INTERVAL_S: u64 = 15;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use tenancy::defaults::EXPORTER_REMEMBERS_S;
 
 use super::containers::{Holder, Name};
 use super::driver::Process;
 
-/// How long a container that holds nothing any more is remembered: its peak of
-/// the night is still there on the second morning, when somebody looks.
-const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(48);
+const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_secs(EXPORTER_REMEMBERS_S);
 /// How many are remembered at most; the longest gone go first.
 const REMEMBERED_AT_MOST: usize = 2_000;
 

@@ -158,7 +158,7 @@ fn guess_again(
 }
 
 fn taken(tenant: &TenantId, verdict: Verdict, stood: Mib, reading: &Reading) -> Diagnostics {
-    let Reading { samples, held_at, .. } = reading;
+    let Reading { samples, held_at, known_from, .. } = reading;
     let peak = rounded(reading.peak_mib);
     let mut lines = Vec::new();
     match verdict {
@@ -167,7 +167,7 @@ fn taken(tenant: &TenantId, verdict: Verdict, stood: Mib, reading: &Reading) -> 
             reading.peak_mib
         )),
         Verdict::Shrank => lines.push(format!(
-            "In the whole look-back it held no more than {}, in {samples} samples, and {stood} stands. {peak} is \
+            "From {known_from} on it held no more than {}, in {samples} samples, and {stood} stands. {peak} is \
              entered for it from now on. To keep more, write it as peak.",
             reading.peak_mib
         )),
@@ -215,6 +215,7 @@ impl ReadingModel {
             samples: Attr::Known(i64::try_from(reading.samples).unwrap_or(i64::MAX)),
             early_peak: Attr::Known(reading.early_peak_mib.spelled()),
             image_digest: image_digest.into(),
+            known_from: Attr::Known(reading.known_from.to_string()),
             read_at: Attr::Known(reading.read_at.to_string()),
         }
     }
@@ -225,6 +226,7 @@ impl ReadingModel {
             held_at: self.held_at.as_str()?.parse().ok()?,
             samples: u64::try_from(*self.samples.known()?).ok()?,
             early_peak_mib: self.early_peak.as_str()?.parse().ok()?,
+            known_from: self.known_from.as_str()?.parse().ok()?,
             read_at: self.read_at.as_str()?.parse().ok()?,
         })
     }

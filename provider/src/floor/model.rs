@@ -29,7 +29,9 @@ model! {
         pub(crate) selector: Attr<String> = optional().requires(&["prometheus"]),
         /// In what that series counts, `bytes` or `mib`. `bytes` unless set; DCGM counts in `mib`.
         pub(crate) unit: Attr<String> = optional().one_of(["bytes", "mib"]).requires(&["selector"]),
-        /// How far back the most is looked for, such as `168h`. `720h` unless set.
+        /// How far back the most is looked for, such as `168h`. `720h` unless set. A source that does not
+        /// know of so long, as our exporter's page of more than its two days or a Prometheus of more
+        /// than it keeps, makes no peak smaller.
         pub(crate) look_back: Attr<String> = optional().same_if(|a, b| same_length(a, b)),
         /// The peak until it is measured, and again whenever `image` or `model` changes.
         pub(crate) guess: Attr<String> = optional().same_if(|a, b| same_memory(a, b)),
@@ -81,6 +83,8 @@ model! {
         pub(crate) early_peak: Attr<String> = computed(),
         /// The digest of the image of a pod that was awake.
         pub(crate) image_digest: Attr<String> = computed(),
+        /// The earliest moment of which the source still knows.
+        pub(crate) known_from: Attr<String> = computed(),
         /// When it was read.
         pub(crate) read_at: Attr<String> = computed(),
     }

@@ -25,6 +25,8 @@ struct FakePrometheus {
 struct Inside {
     /// What a container held, in MiB, and in how many samples; nothing for no series.
     seen: Option<(u64, u64)>,
+    /// How long ago the first of them was.
+    from_ago_s: i64,
     is_down: bool,
     queries: Vec<String>,
 }
@@ -43,6 +45,11 @@ impl FakePrometheus {
         self.inside.lock().unwrap().seen = Some((mib, samples));
     }
 
+    /// It has samples of so long ago, and no earlier ones.
+    fn knows(&self, from_ago_s: i64) {
+        self.inside.lock().unwrap().from_ago_s = from_ago_s;
+    }
+
     fn goes(&self, is_down: bool) {
         self.inside.lock().unwrap().is_down = is_down;
     }
@@ -56,12 +63,14 @@ async fn answer(State(inside): State<Arc<Mutex<Inside>>>, uri: Uri) -> (axum::ht
     }
     let end: i64 = query.split("end=").nth(1).unwrap().split('&').next().unwrap().parse().unwrap();
     let asks_how_long = query.contains("last_seen");
+    let from = end - inside.from_ago_s;
+    let values = |value: u64| json!([[from, value.to_string()], [end, value.to_string()]]);
     let result: Vec<Value> = inside
         .seen
         .iter()
         .map(|(mib, samples)| {
             let value = if asks_how_long { *samples * 15 } else { mib << 20 };
-            json!({"metric": {"pod": "chatterbox-tts-1-abcde"}, "values": [[end, value.to_string()]]})
+            json!({"metric": {"pod": "chatterbox-tts-1-abcde"}, "values": values(value)})
         })
         .collect();
     inside.queries.push(query);
@@ -163,6 +172,30 @@ async fn the_same_nights_make_no_second_plan_and_growth_makes_one() {
     let (grown, said) = refreshed(&driver, &floor, &config).await;
     assert_eq!(peak_and_basis(&grown.model().unwrap()), ("6976MiB", "measured"));
     assert!(said.contains("6,963 MiB"), "{said}");
+}
+
+#[tokio::test]
+async fn a_peak_shrinks_by_a_whole_look_back_and_not_by_what_a_source_forgot() {
+    let (cluster, driver) = FakeCluster::start().await;
+    driver.create(CARD, &t4()).await;
+    let prometheus = FakePrometheus::start().await;
+    let mut config = measured(&prometheus);
+    let mut hour = config.measured.known().unwrap().clone();
+    hour.look_back = "1h".into();
+    config.measured = Attr::Known(hour);
+    let floor = driver.create(FLOOR, &config).await.instance.unwrap();
+    prometheus.says(5000, 1000);
+    prometheus.knows(7_200);
+    let (floor, _) = refreshed(&driver, &floor, &config).await;
+    prometheus.says(1000, 1000);
+    prometheus.knows(1_800);
+    let (floor, said) = refreshed(&driver, &floor, &config).await;
+    assert_eq!((peak_and_basis(&floor.model().unwrap()), said.as_str()), (("5056MiB", "measured"), ""));
+    prometheus.knows(3_600);
+    let (floor, said) = refreshed(&driver, &floor, &config).await;
+    assert_eq!(peak_and_basis(&floor.model().unwrap()), ("1GiB", "measured"), "{said}");
+    assert!(said.contains("on it held no more than 1,000 MiB"), "{said}");
+    assert_eq!(entry(&cluster)["peak_mib"], 1024);
 }
 
 #[tokio::test]

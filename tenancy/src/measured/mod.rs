@@ -7,8 +7,8 @@
 //! | 2 | anything | more than it | what was read, at once |
 //! | 3 | a guess | less, in [`MEASURED_SAMPLES`] samples or more | what was read |
 //! | 4 | a guess | less, in fewer samples | the guess: they say what the tenant held, not the most it holds |
-//! | 5 | a measurement | less, while the look-back still reaches to when it was held | what stands: a source that forgot is no tenant that shrank |
-//! | 6 | a measurement | less by [`MEASURED_SHRINK_MIB`] or more, when the look-back has passed it | what was read, with enough samples |
+//! | 5 | a measurement | less, while the look-back still reaches to when it was held, or further than the source knows | what stands: a source that forgot is no tenant that shrank |
+//! | 6 | a measurement | less by [`MEASURED_SHRINK_MIB`] or more, when the look-back has passed it and the source knows of it but for one [`MEASURED_UNSEEN_PART`]th | what was read, with enough samples |
 //! | 7 | a measurement | less by less | what stands |
 //!
 //! What is read is rounded up to [`MEASURED_STEP_MIB`], so two looks at the same
@@ -27,7 +27,7 @@ pub use page::of_page;
 pub use prometheus::{Grid, Question, Samples, of_answers};
 pub use reading::Reading;
 
-use crate::defaults::{MEASURED_SAMPLES, MEASURED_SHRINK_MIB, MEASURED_STEP_MIB};
+use crate::defaults::{MEASURED_SAMPLES, MEASURED_SHRINK_MIB, MEASURED_STEP_MIB, MEASURED_UNSEEN_PART};
 use crate::names::TenantId;
 use crate::quantity::Mib;
 
@@ -51,7 +51,7 @@ pub enum Verdict {
     Grew,
     /// A guess is replaced by what was read.
     Measured,
-    /// The tenant has not held what stands for a whole look-back.
+    /// The tenant has not held what stands for a whole look-back, of which the source knows.
     Shrank,
 }
 
@@ -72,8 +72,11 @@ pub fn judge(standing: Standing, reading: Option<&Reading>, look_back_s: u32) ->
         _ if read > standing.peak_mib => Verdict::Grew,
         None => Verdict::TooFew,
         Some(held_at) => {
-            let reaches_to = reading.read_at.saturating_sub(SignedDuration::from_secs(look_back_s.into()));
-            let passed = reaches_to.is_ok_and(|reaches_to| held_at < reaches_to);
+            let look_back = SignedDuration::from_secs(look_back_s.into());
+            let unseen = |from: Timestamp| reading.known_from.duration_since(from);
+            let passed = reading.read_at.saturating_sub(look_back).is_ok_and(|reaches_to| {
+                held_at < reaches_to && unseen(reaches_to) <= look_back / MEASURED_UNSEEN_PART
+            });
             let less_mib = standing.peak_mib.0.saturating_sub(read.0);
             match passed && less_mib >= MEASURED_SHRINK_MIB {
                 true if enough => Verdict::Shrank,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::is_pod_of;
 use super::reading::{Point, Reading};
-use crate::defaults::EXPORTER_SCRAPE_INTERVAL_S;
+use crate::defaults::{EXPORTER_REMEMBERS_S, EXPORTER_SCRAPE_INTERVAL_S};
 use crate::exposition::{self, Series};
 use crate::names::TenantId;
 
@@ -68,7 +68,12 @@ pub fn of_page(
     let seen_s =
         counted.iter().filter_map(|row| Some(row.last_seen?.duration_since(row.first_seen?).as_secs()));
     let seen_s: u64 = seen_s.map(|seconds| u64::try_from(seconds).unwrap_or_default()).sum();
-    Reading::of(&points, seen_s / EXPORTER_SCRAPE_INTERVAL_S, read_at)
+    // Whatever it saw first shows that it ran by then, and what was gone for longer than it remembers is not on it.
+    let began = series.iter().filter(|one| one.name == FIRST_SEEN).filter_map(|one| moment(one.value)).min();
+    let remembered = SignedDuration::from_secs(EXPORTER_REMEMBERS_S);
+    let forgot = read_at.saturating_sub(remembered).unwrap_or(read_at);
+    let known_from = began.unwrap_or(read_at).max(forgot);
+    Reading::of(&points, seen_s / EXPORTER_SCRAPE_INTERVAL_S, known_from, read_at)
 }
 
 /// Whole seconds: no finer moment is needed of a night.

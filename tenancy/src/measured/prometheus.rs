@@ -116,8 +116,9 @@ pub fn of_answers(
         Unit::Bytes => 1.0,
         Unit::Mib => 1_048_576.0,
     };
-    let held: BTreeMap<String, Vec<Point>> =
-        series(held)?.into_iter().filter(|(_, points)| is_new(points)).collect();
+    let all = series(held)?;
+    let known_from = all.values().flatten().map(|point| point.at).min().unwrap_or(read_at);
+    let held: BTreeMap<String, Vec<Point>> = all.into_iter().filter(|(_, points)| is_new(points)).collect();
     let points: Vec<Point> =
         held.values().flatten().map(|point| Point { bytes: point.bytes * factor, ..*point }).collect();
     let own: BTreeSet<&String> = held.keys().collect();
@@ -132,7 +133,7 @@ pub fn of_answers(
         })
         .sum();
     // A count of samples is far below 2^53 and not negative.
-    Reading::of(&points, samples.max(0.0) as u64, read_at)
+    Reading::of(&points, samples.max(0.0) as u64, known_from, read_at)
 }
 
 /// The series of an answer by their labels, the metric's own name aside.

@@ -16,6 +16,8 @@ pub struct Reading {
     pub samples: u64,
     /// The most in the first half of the time of which there are samples.
     pub early_peak_mib: Mib,
+    /// The earliest moment of which the source still knows.
+    pub known_from: Timestamp,
     /// When it was read.
     pub read_at: Timestamp,
 }
@@ -35,7 +37,12 @@ impl Reading {
     ///
     /// # Errors
     /// A point that is no amount of memory, as a clause.
-    pub(super) fn of(points: &[Point], samples: u64, read_at: Timestamp) -> Result<Option<Self>, String> {
+    pub(super) fn of(
+        points: &[Point],
+        samples: u64,
+        known_from: Timestamp,
+        read_at: Timestamp,
+    ) -> Result<Option<Self>, String> {
         if let Some(absurd) = points.iter().find(|it| !(0.0..=LARGEST_BYTES).contains(&it.bytes)) {
             return Err(format!("it holds {}, which is no amount of a card's memory", absurd.bytes));
         }
@@ -53,6 +60,7 @@ impl Reading {
             held_at: held_at.min(read_at),
             samples,
             early_peak_mib: whole_mib(early),
+            known_from,
             read_at,
         }))
     }

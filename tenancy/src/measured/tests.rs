@@ -20,8 +20,14 @@ fn reading(peak_mib: u64, samples: u64) -> Reading {
         held_at: at("2026-11-21T03:00:00Z"),
         samples,
         early_peak_mib: Mib(peak_mib),
+        known_from: at("2026-11-14T12:00:00Z"),
         read_at: at(NOW),
     }
+}
+
+/// What a source said that knows of nothing before that moment.
+fn forgetful(peak_mib: u64, known_from: &str) -> Option<Reading> {
+    Some(Reading { known_from: at(known_from), ..reading(peak_mib, 9_000) })
 }
 
 #[test]
@@ -41,6 +47,13 @@ fn a_reading_takes_the_place_of_what_stands_by_the_table() {
         ("4: few samples below a guess", guess, Some(reading(3000, 59)), Verdict::TooFew),
         ("5: a source that forgot", fresh, Some(reading(1000, 9_000)), Verdict::Stands),
         ("5: held at the look-back's first moment", on_the_edge, Some(reading(1000, 9_000)), Verdict::Stands),
+        (
+            "5: the source knows of less than nine tenths",
+            old,
+            forgetful(1000, "2026-11-15T04:49:00Z"),
+            Verdict::Stands,
+        ),
+        ("6: it knows of nine tenths", old, forgetful(1000, "2026-11-15T04:48:00Z"), Verdict::Shrank),
         ("6: a whole look-back held less", old, Some(reading(6720, 60)), Verdict::Shrank),
         ("6: but in few samples", old, Some(reading(6720, 59)), Verdict::TooFew),
         ("7: it held a little less", old, Some(reading(6721, 9_000)), Verdict::Stands),
@@ -268,6 +281,23 @@ fn a_model_that_was_only_loaded_is_not_measured_by_an_exporter_that_reads_every_
     assert_eq!(judged("2026-11-21T11:02:00Z", 120), Verdict::TooFew);
     assert_eq!(judged("2026-11-21T11:14:59Z", 899), Verdict::TooFew);
     assert_eq!(judged("2026-11-21T11:15:00Z", 900), Verdict::Measured);
+}
+
+#[test]
+fn a_source_knows_no_more_than_it_remembers() {
+    let known_from = |first: &str| {
+        let pod = "chatterbox-tts-7c9d8f5b6d-aaaaa";
+        let page = page(&[
+            (pod, GIB, 1, "2026-11-21T11:00:00Z", "2026-11-21T11:20:00Z"),
+            ("another-7c9d8f5b6d-bbbbb", GIB, 1, first, "2026-11-21T11:00:00Z"),
+        ]);
+        of_page(&page, &tenant(), None, LOOK_BACK_S, at(NOW)).unwrap().unwrap().known_from
+    };
+    assert_eq!(known_from("2026-11-21T10:00:00Z"), at("2026-11-21T10:00:00Z"), "it was restarted");
+    assert_eq!(known_from("2026-10-01T10:00:00Z"), at("2026-11-19T12:00:00Z"), "who was gone is forgotten");
+    let held = answer(&[("a", &[(MONDAY, GIB)]), ("b", &[(MONDAY - 60, GIB)])]);
+    let read = of_answers(&own(), [&held, &held], None, at(NOW)).unwrap().unwrap();
+    assert_eq!(read.known_from, Timestamp::from_second(MONDAY - 60).unwrap());
 }
 
 #[test]
