@@ -237,6 +237,7 @@ fn cards() {
             "prometheus: { url: \"http://p:9090\", free: sum(a), used: b, unit: mib }",
         ),
         fleet("http://dcgm:9400/metrics", "dcgm:9400"),
+        fleet("dcgm: ", "nvidia_gpu_exporter: "),
         fleet("http://dcgm:9400/metrics", "http://gpu-pod-exporter.nvidia/metrics"),
         fleet("memory: 15360MiB", "residents: { llama: { namespace: l, protected: true } }"),
         fleet("cards:\n", "cards:\n  twin: { node: gpu-1, index: 0, source: { dcgm: \"http://x\" } }\n"),

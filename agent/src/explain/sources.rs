@@ -104,7 +104,10 @@ fn source_of(service: &Value, card: &Card) -> Option<(u8, String)> {
     let (rank, kind, page) = match name {
         _ if labels[EXPORTER_LABEL].is_string() => (0, "exporter", "/metrics"),
         _ if name.contains("dcgm-exporter") => (1, "dcgm", "/metrics"),
-        _ if name.contains("nvidia-gpu-exporter") => (2, "nvidia_gpu_exporter", "/metrics"),
+        // Its page names no node, so a card's position alone is refused there.
+        _ if name.contains("nvidia-gpu-exporter") && matches!(card.device, Device::Uuid(_)) => {
+            (2, "nvidia_gpu_exporter", "/metrics")
+        }
         _ if prometheus => (3, "prometheus", ""),
         _ => return None,
     };
@@ -180,6 +183,7 @@ mod tests {
         let services = json!({ "items": [
             service("monitoring", "prometheus-k8s", json!({ "app.kubernetes.io/name": "prometheus" }), 9090),
             service("gpu-operator", "nvidia-dcgm-exporter", json!({}), 9400),
+            service("monitoring", "nvidia-gpu-exporter", json!({}), 9835),
             service("gpu-tenancy", "gpu-exporter", json!({ "gpu-tenancy.dev/exporter": "gpu-exporter" }), 9401),
             service("default", "kubernetes", json!({}), 443),
         ]});
@@ -194,17 +198,20 @@ mod tests {
             suggested(&services, &card(json!({ "uuid": "GPU-6D5C" }), dcgm)),
             [
                 r#"source = { exporter = "http://gpu-exporter.gpu-tenancy:9401/metrics" }"#,
+                r#"source = { nvidia_gpu_exporter = "http://nvidia-gpu-exporter.monitoring:9835/metrics" }"#,
                 r#"source = { prometheus = { url = "http://prometheus-k8s.monitoring:9090", free = "DCGM_FI_DEV_FB_FREE{UUID=\"GPU-6D5C\"}", used = "DCGM_FI_DEV_FB_USED{UUID=\"GPU-6D5C\"}", reserved = "DCGM_FI_DEV_FB_RESERVED{UUID=\"GPU-6D5C\"}", unit = "mib" } }"#,
             ]
         );
         let smi = json!({ "nvidia_gpu_exporter": "http://other:1/metrics" });
         let all = suggested(&services, &card(json!({ "uuid": "GPU-6D5C" }), smi.clone()));
-        assert_eq!(all.len(), 3);
+        assert_eq!(all.len(), 4);
         let paste = r#"free = "nvidia_smi_memory_free_bytes{uuid=\"6d5c\"}""#;
-        assert!(all[2].contains(paste), "{}", all[2]);
+        assert!(all[3].contains(paste), "{}", all[3]);
         let by_index = card(json!({ "index": 0 }), smi);
         let paste = r#"free = "DCGM_FI_DEV_FB_FREE{gpu=\"0\", hostname=\"gpu-1\"}""#;
-        assert!(suggested(&services, &by_index)[2].contains(paste));
+        let all = suggested(&services, &by_index);
+        assert_eq!(all.len(), 3, "a page that names no node is no source by index: {all:?}");
+        assert!(all[2].contains(paste), "{}", all[2]);
         assert!(suggested(&json!({}), &by_index).is_empty());
     }
 }

@@ -81,7 +81,7 @@ record! {
         pub exporter: Option<At<ExporterPage>>,
         /// Metrics page of NVIDIA's dcgm-exporter. Instead of `exporter`.
         pub dcgm: Option<At<Url>>,
-        /// Metrics page of utkuozdemir/nvidia_gpu_exporter. Instead of `exporter`.
+        /// Metrics page of utkuozdemir/nvidia_gpu_exporter, of a card by its `uuid`. Instead of `exporter`.
         pub nvidia_gpu_exporter: Option<At<Url>>,
         /// A Prometheus that scrapes one of them or another. Instead of `exporter`.
         pub prometheus: Option<RawPrometheus>,

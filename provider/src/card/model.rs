@@ -42,6 +42,7 @@ model! {
         pub(crate) dcgm: Attr<String> = optional(),
         /// URL of the metrics page of utkuozdemir/nvidia_gpu_exporter. Since 1.14 it says when it last
         /// read the driver, and older figures than a minute admit nobody; before, it reads at each scrape.
+        /// It names no node, so the card is given by its `uuid`.
         pub(crate) nvidia_gpu_exporter: Attr<String> = optional(),
         /// A Prometheus that scrapes one of them or another, every 30 seconds or more often, since older
         /// figures admit nobody. It says when it scraped an exporter, and not when that read the driver.

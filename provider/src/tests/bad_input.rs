@@ -251,6 +251,17 @@ async fn of_a_card() {
             "pod",
         ),
         (
+            "a position on a page that names no node",
+            |it| {
+                it.source = Attr::Known(SourceModel {
+                    nvidia_gpu_exporter: "http://exporter:9835/metrics".into(),
+                    ..SourceModel::default()
+                });
+            },
+            "index",
+            "nvidia-smi -L",
+        ),
+        (
             "no source",
             |it| it.source = Attr::Known(SourceModel::default()),
             "source[\"exporter\"]",

@@ -320,6 +320,8 @@ fn cards() -> Vec<CardModel> {
     let full = CardModel {
         memory: "15GiB".into(),
         critical: "1GiB".into(),
+        index: Attr::Null,
+        uuid: "GPU-0".into(),
         residents: map([("llama", resident)]),
         source: Attr::Known(exporter),
         ..t4()

@@ -66,6 +66,13 @@ fn source(card: &Card, problems: &mut Vec<Problem>) {
                        whole card by its `GPU-…`.";
         problems.push(Problem::at("source", message));
     }
+    if let (DeviceSource::NvidiaGpuExporter(_), Device::Index(index)) = (&card.source.device, &card.device) {
+        let message = format!(
+            "The page of nvidia_gpu_exporter names no node, and each GPU node has a device {index}: another node's card \
+             would be taken for this one. Give the card's `uuid` instead, as `nvidia-smi -L` prints it."
+        );
+        problems.push(Problem::at("index", message));
+    }
     let device = card.source.device.url();
     for url in std::iter::once(device).chain(card.source.pods.as_deref()) {
         if let Some(reason) = url_problem(url) {

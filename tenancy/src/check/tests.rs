@@ -203,6 +203,9 @@ const CARD_CASES: &[CardCase] = &[
     ("not a UUID", |c| c["device"] = json!({"uuid": "0"})),
     ("a slice of MIG on a page of cards", |c| c["device"] = json!({"uuid": "MIG-41b35147"})),
     ("not a URL", |c| c["source"]["device"] = json!({"dcgm": "dcgm:9400"})),
+    ("a position on a page that names no node", |c| {
+        c["source"]["device"] = json!({"nvidia_gpu_exporter": "http://exporter:9835/metrics"});
+    }),
     ("no host", |c| c["source"]["pods"] = json!("http:///metrics")),
     ("the gauge per pod as the device", |c| {
         c["source"]["device"] = json!({"dcgm": "http://gpu-pods/metrics"})
@@ -250,6 +253,15 @@ fn every_problem_of_a_card_says_where_why_and_what_instead() {
         writeln!(catalogue, "{case}\n{}", list(&problems)).unwrap();
     }
     insta::assert_snapshot!(catalogue);
+}
+
+#[test]
+fn a_page_that_names_no_node_is_of_a_card_by_its_uuid() {
+    let by_uuid = card(|c| {
+        c["device"] = json!({"uuid": "GPU-1"});
+        c["source"]["device"] = json!({"nvidia_gpu_exporter": "http://exporter:9835/metrics"});
+    });
+    assert_eq!(by_uuid.check(), []);
 }
 
 #[test]
