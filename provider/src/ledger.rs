@@ -23,6 +23,32 @@ pub(crate) struct Place<'a> {
     pub(crate) card: CardName,
 }
 
+/// What a tenant's floor left in the system namespace: on which card the tenant is entered.
+pub(crate) struct Pointer {
+    /// Its name, whether it is there or not.
+    pub(crate) object: Ref,
+    live: Option<Live>,
+}
+
+impl Pointer {
+    /// # Errors
+    /// The call failed.
+    pub(crate) async fn of(api: &Api, tenant: &TenantId) -> Result<Self, Failure> {
+        let object = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(tenant));
+        let live = api.get(&object).await?;
+        Ok(Self { object, live })
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// The card that it names, as it is written there.
+    pub(crate) fn card(&self) -> Option<&str> {
+        self.live.as_ref()?.0["data"][POINTER_KEY].as_str()
+    }
+}
+
 /// A ledger as it was read.
 pub(crate) struct Read {
     pub(crate) ledger: Ledger,
@@ -39,9 +65,7 @@ impl<'a> Place<'a> {
         manager: &'a str,
         tenant: &TenantId,
     ) -> Result<Option<Place<'a>>, Failure> {
-        let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(tenant));
-        let Some(live) = api.get(&pointer).await? else { return Ok(None) };
-        let card = live.0["data"][POINTER_KEY].as_str().and_then(|card| card.parse().ok());
+        let card = Pointer::of(api, tenant).await?.card().and_then(|card| card.parse().ok());
         Ok(card.map(|card| Place { api, manager, tenant: tenant.clone(), card }))
     }
 

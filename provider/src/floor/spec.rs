@@ -1,6 +1,6 @@
 //! From what a user wrote of a floor to the domain's floor, and back for import.
 
-use tenancy::declared::{POINTER_KEY, SYSTEM_NAMESPACE, floor_key, pointer_name};
+use tenancy::declared::{SYSTEM_NAMESPACE, floor_key};
 use tenancy::floor::{Basis, Floor};
 use tenancy::names::{CardName, TenantId};
 use tenancy::objects::Objects;
@@ -8,8 +8,9 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::{FloorModel, MeasuredModel, MeasurementModel};
 use super::way::{MEASURED, Way, way};
-use crate::api::{Api, Failure, Ref};
+use crate::api::Api;
 use crate::fill::{Fill, Sample};
+use crate::ledger::Pointer;
 
 /// A claim and the card that it is made on.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,17 +146,6 @@ pub(super) async fn fits(api: &Api, claim: &Claim) -> Result<(), Diagnostics> {
     fill.problems.into_result().map(drop)
 }
 
-/// The name of the card on which a tenant is entered, as its pointer has it, and the pointer.
-///
-/// # Errors
-/// The call failed.
-async fn pointed(api: &Api, tenant: &TenantId) -> Result<(Option<String>, Ref), Failure> {
-    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(tenant));
-    let live = api.get(&pointer).await?;
-    let card = live.and_then(|live| live.0["data"][POINTER_KEY].as_str().map(str::to_owned));
-    Ok((card, pointer))
-}
-
 /// Refuses a second claim of a tenant on another card: both would write the same pointer and rights, and
 /// whichever went first would take them from the other. One on the same card is an apply that was cut off.
 ///
@@ -164,8 +154,9 @@ async fn pointed(api: &Api, tenant: &TenantId) -> Result<(Option<String>, Ref), 
 pub(super) async fn is_entered_nowhere_else(api: &Api, claim: &Claim) -> Result<(), Diagnostics> {
     let at = Path::attribute("card");
     let tenant = &claim.floor.tenant;
-    let (card, pointer) = pointed(api, tenant).await.map_err(|failure| failure.diagnostic(at.clone()))?;
-    let Some(card) = card.filter(|card| card != claim.card.as_str()) else { return Ok(()) };
+    let pointer = Pointer::of(api, tenant).await.map_err(|failure| failure.diagnostic(at.clone()))?;
+    let Some(card) = pointer.card().filter(|card| *card != claim.card.as_str()) else { return Ok(()) };
+    let pointer = &pointer.object;
     let detail = format!(
         "A tenant has one claim, and {pointer} names the card {card}. To move it to {}, change `card` of the \
          gpu_vram_floor that made it, or import that one here by `{tenant}` first, where no state has it. Where this \
@@ -196,9 +187,10 @@ pub(super) async fn entered(api: &Api, id: &str) -> Result<Claim, Diagnostic> {
         )
         .at(at.clone())
     };
-    let (card, pointer) = pointed(api, &tenant).await.map_err(|failure| failure.diagnostic(at.clone()))?;
-    let card: CardName = card
-        .ok_or_else(|| missing(format!("{pointer} does not exist or names no card.")))?
+    let pointer = Pointer::of(api, &tenant).await.map_err(|failure| failure.diagnostic(at.clone()))?;
+    let card: CardName = pointer
+        .card()
+        .ok_or_else(|| missing(format!("{} does not exist or names no card.", pointer.object)))?
         .parse()
         .map_err(|invalid: tenancy::Invalid| missing(invalid.to_string()))?;
     let data =

@@ -1,13 +1,13 @@
 //! What must be there before a tenant, looked at before anything is made.
 
 use futures::future::join_all;
-use tenancy::declared::{POINTER_KEY, SYSTEM_NAMESPACE, pointer_name};
 use tenancy::tenant::{Backing, Tenant, VolumeSource};
 use tenancy::window::Schedule;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
-use crate::api::{Api, Live, Ref};
+use crate::api::{Api, Ref};
 use crate::card::declared_floor;
+use crate::ledger::Pointer;
 
 /// The warnings about what a tenant refers to and the cluster does not have.
 ///
@@ -34,12 +34,11 @@ pub(super) async fn check(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Dia
 /// Whether a card knows of the tenant, and of one that is always awake that it is.
 async fn claimed(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics> {
     let floor = Path::attribute("vram_floor");
-    let pointer = Ref::config_map(SYSTEM_NAMESPACE, &pointer_name(&tenant.id));
-    let found = api.get(&pointer).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
-    if let Some(live) = found {
+    let pointer = Pointer::of(api, &tenant.id).await.map_err(|failure| failure.diagnostic(floor.clone()))?;
+    if pointer.is_there() {
         // One that is suspended holds nothing, and wants no room.
         let wants_room = tenant.schedule == Schedule::Always && !tenant.suspend;
-        let is_kept = !wants_room || is_kept_always(api, &live, tenant).await;
+        let is_kept = !wants_room || is_kept_always(api, &pointer, tenant).await;
         let detail = format!(
             "{} is awake at all times and no gate enters it, so the card keeps its memory for it only where \
              the claim says so too. Set `always = true` in its gpu_vram_floor.",
@@ -50,17 +49,17 @@ async fn claimed(api: &Api, tenant: &Tenant) -> Result<Diagnostics, Diagnostics>
         return Ok((!is_kept).then_some(warning).into_iter().collect());
     }
     let detail = format!(
-        "{pointer} is not there, so no card knows of {}. Apply its gpu_vram_floor first; when that is in \
+        "{} is not there, so no card knows of {}. Apply its gpu_vram_floor first; when that is in \
          another configuration, make this one depend on it.",
-        tenant.id
+        pointer.object, tenant.id
     );
     Err(Diagnostic::error("The tenant has no claim on a card", detail).at(floor).into())
 }
 
 /// Whether the card that the pointer names keeps the tenant's memory at all times. Where that cannot be read, we
 /// say nothing against it.
-async fn is_kept_always(api: &Api, pointer: &Live, tenant: &Tenant) -> bool {
-    let Some(Ok(card)) = pointer.0["data"][POINTER_KEY].as_str().map(str::parse) else { return true };
+async fn is_kept_always(api: &Api, pointer: &Pointer, tenant: &Tenant) -> bool {
+    let Some(Ok(card)) = pointer.card().map(str::parse) else { return true };
     match declared_floor(api, &card, &tenant.id).await {
         Ok(Some(floor)) => floor.always,
         Ok(None) | Err(_) => true,
